@@ -1,0 +1,61 @@
+# The door. `make` alone says what there is.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+export PIP_CONSTRAINT := constraints.txt
+
+.PHONY: help setup tick dry-run validate test check format bench cron-show clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# Two stamps: what running needs, and what working on runner itself needs on top.
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	@echo "setting up $(VENV) …"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: runner needs Python 3.11 or later; say make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip hatchling
+	@$(PIP) install --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@echo "setting up the tools for tests and checks …"
+	@$(PIP) install --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+setup: $(VENV)/.dev ## install everything into .venv (the other targets do it by themselves)
+
+tick: $(VENV)/.runtime ## run what is due, and say what ran
+	@$(BIN)/runner tick
+
+dry-run: $(VENV)/.runtime ## check every task and say what would run; writes nothing (for CI)
+	@$(BIN)/runner validate
+	@$(BIN)/runner tick --dry-run
+
+validate: $(VENV)/.runtime ## check every task file of the work tree
+	@$(BIN)/runner validate
+
+test: $(VENV)/.dev ## the tests
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
+
+check: $(VENV)/.dev ## lint, types, layers, tests, docs: the one door
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m pytest -n 4 --dist worksteal
+
+format: $(VENV)/.dev ## put the code into its one form
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.dev ## the figures of DESIGN §10, as ratios beside their floors
+	@$(BIN)/python -m benchmarks
+
+cron-show: ## the line for cron, with this checkout's path in place
+	@sed -n 's|/path/to/repository|$(CURDIR)|p' crontab.txt | sed '/^#/d'
+
+clean: ## remove what set-up made
+	@rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Scheduled Python tasks, reviewed like code."""

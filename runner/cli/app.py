@@ -1,0 +1,75 @@
+"""The commands, put together."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+import typer
+
+from runner.cli.commands import check, look, ticks
+from runner.cli.context import State
+from runner.cli.place import find_root, state_of
+from runner.operations.site import Site
+
+_INTERRUPTED = 130
+_USAGE = 2
+
+app = typer.Typer(
+    name="runner",
+    help="Scheduled Python tasks, reviewed like code.",
+    epilog="Tasks are YAML files below tasks/, read from the committed tree. Cron runs `runner tick` every minute.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+for module in (ticks, check, look):
+    module.register(app)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - only for --version
+
+        typer.echo(f"runner {version('runner')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    context: typer.Context,
+    repo: str = typer.Option(None, metavar="DIR", help="The folder that holds tasks/. Default: here or above."),
+    state: str = typer.Option(None, metavar="DIR", help="Where runner remembers. Default: $RUNNER_STATE, else state/."),
+    version: bool = typer.Option(False, "--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Show the version."),
+) -> None:
+    del version
+    root = find_root(repo)
+    context.obj = State(Site(root, state_of(root, state)))
+
+
+def run(words: list[str]) -> int:
+    """Run a command; return its exit code. Raises RunnerError for everything but wrong usage."""
+    try:
+        code = typer.main.get_command(app).main(args=words, prog_name="runner", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message())
+        return _USAGE
+    except click.ClickException as error:
+        print(f"error: {_sentence(error)}", file=sys.stderr)
+        print(f"hint: {_help_hint(error)}", file=sys.stderr)
+        return _USAGE
+    return code if isinstance(code, int) else 0
+
+
+def _sentence(error: click.ClickException) -> str:
+    text = error.format_message().rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
+def _help_hint(error: click.ClickException) -> str:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "runner"
+    return f"`{command} --help` shows how it is used"

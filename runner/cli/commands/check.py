@@ -1,0 +1,72 @@
+"""`validate`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from runner import wiring
+from runner.cli.context import State, show, show_lines
+from runner.errors import RunnerError
+from runner.operations.validate import Validation, validate
+from runner.report import annotations, as_json, tables
+
+_EPILOG = """\b
+Examples:
+  runner validate                          every task, and runner.yaml
+  runner validate tasks/billing            one folder
+  runner validate --format github          annotations for a pull request
+"""
+
+
+class Format(StrEnum):
+    """How the problems are shown."""
+
+    TEXT = "text"
+    JSON = "json"
+    GITHUB = "github"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("validate", epilog=_EPILOG)(_validate)
+
+
+def _validate(
+    context: typer.Context,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; default all.")] = None,
+    style: Annotated[Format, typer.Option("--format", help="How problems are shown.")] = Format.TEXT,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+) -> int:
+    """Check the task files of the work tree; every problem of every file."""
+    state: State = context.obj
+    found = validate(state.site.root, wiring.compiler(), paths or ())
+    if json or style is Format.JSON:
+        print(as_json.dumps(as_json.validation(found)))
+    elif style is Format.GITHUB:
+        show_lines(annotations.annotations(found.problems, _prefix(state)))
+    else:
+        _show(state, found)
+    return 1 if found.has_errors() else 0
+
+
+def _show(state: State, found: Validation) -> None:
+    show(*tables.problems(found.problems))
+    tasks = "1 task file" if found.tasks == 1 else f"{found.tasks} task files"
+    count = "1 problem" if len(found.problems) == 1 else f"{len(found.problems)} problems"
+    print(f"{tasks} checked, {count if found.problems else 'no problems'}")
+    try:
+        edits = wiring.uncommitted(state.site)
+    except RunnerError:
+        return  # files can be checked where there is no repository yet
+    if edits:
+        print(f"uncommitted, not run by ticks: {', '.join(edits)}")
+
+
+def _prefix(state: State) -> str:
+    try:
+        return wiring.location(state.site).prefix
+    except RunnerError:
+        return ""

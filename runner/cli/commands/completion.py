@@ -1,0 +1,24 @@
+"""Words that the shell offers."""
+
+from __future__ import annotations
+
+import os
+
+from runner.cli.place import find_root
+from runner.model.run import STATUSES
+from runner.model.task import FOLDER, SUFFIX, id_of
+
+
+def task_ids(incomplete: str) -> list[str]:
+    """Return the ids of the tasks in the work tree that begin so."""
+    root = find_root(None)
+    found = []
+    for folder, _, names in os.walk(os.path.join(root, FOLDER)):
+        paths = (os.path.relpath(os.path.join(folder, name), root).replace(os.sep, "/") for name in names)
+        found += [id_of(path) for path in paths if path.endswith(SUFFIX)]
+    return sorted(task_id for task_id in found if task_id.startswith(incomplete))
+
+
+def statuses(incomplete: str) -> list[str]:
+    """Return the statuses of runs that begin so."""
+    return [status for status in STATUSES if status.startswith(incomplete)]

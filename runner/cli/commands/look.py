@@ -1,0 +1,126 @@
+"""`list`, `next`, `status`, `history`, `show`."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from runner import clock, wiring
+from runner.cli.commands.completion import statuses, task_ids
+from runner.cli.context import State, show
+from runner.errors import UsageError
+from runner.operations import overview, past
+from runner.report import as_json, tables
+
+_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+_Task = Annotated[str | None, typer.Argument(metavar="[ID]", help="One task; default all.", autocompletion=task_ids)]
+_Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")]
+_NEXT_EPILOG = """\b
+Examples:
+  runner next                                      what runs next
+  runner next billing/report -n 5                  one task's next five slots
+  runner next --from 2026-03-28 billing/report     over a daylight-saving night
+"""
+_HISTORY_EPILOG = """\b
+Examples:
+  runner history                          the last runs
+  runner history billing/report -n 50     of one task
+  runner history --status failed --json   for programs
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("list")(_list)
+    app.command("next", epilog=_NEXT_EPILOG)(_next)
+    app.command("status")(_status)
+    app.command("history", epilog=_HISTORY_EPILOG)(_history)
+    app.command("show")(_show)
+
+
+def _list(context: typer.Context, json: _Json = False) -> int:
+    """List the tasks of the commit in force."""
+    state: State = context.obj
+    entries = overview.list_tasks(state.site, state.refresher(), clock.now())
+    if json:
+        print(as_json.dumps([as_json.entry(entry) for entry in entries]))
+    else:
+        show(tables.entries(entries))
+    return 0
+
+
+def _next(
+    context: typer.Context,
+    task: _Task = None,
+    count: _Count = 10,
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="From this time on (ISO 8601, UTC unless it says otherwise); default now.")
+    ] = None,
+    json: _Json = False,
+) -> int:
+    """Show the next slots, the earliest first."""
+    state: State = context.obj
+    fires = overview.next_slots(state.site, state.refresher(), task, count, _instant(since), clock.now())
+    if json:
+        print(as_json.dumps([as_json.fire(fire) for fire in fires]))
+    else:
+        show(tables.fires(fires) if fires else "no slot is planned")
+    return 0
+
+
+def _instant(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a time", "write for example 2026-03-28 or 2026-03-28T22:00Z") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _status(context: typer.Context, json: _Json = False) -> int:
+    """Show how everything is: the commit, failures, problems, edits that are not committed."""
+    state: State = context.obj
+    value = overview.status(state.site, state.refresher(), clock.now())
+    edits = wiring.uncommitted(state.site)
+    if json:
+        print(as_json.dumps(as_json.status(value, edits)))
+    else:
+        show(*tables.status(value, edits, clock.now()))
+    return 0
+
+
+def _history(
+    context: typer.Context,
+    task: _Task = None,
+    count: _Count = 20,
+    status: Annotated[
+        str | None, typer.Option("--status", metavar="S", help="Only runs of this status.", autocompletion=statuses)
+    ] = None,
+    json: _Json = False,
+) -> int:
+    """Show what has run, the newest first."""
+    state: State = context.obj
+    runs = past.history(state.site, task, status, count)
+    if json:
+        print(as_json.dumps([as_json.run(run) for run in runs]))
+    else:
+        show(tables.runs(runs) if runs else "no runs")
+    return 0
+
+
+def _show(
+    context: typer.Context,
+    run: Annotated[int, typer.Argument(metavar="RUN", help="The number of the run, from `runner history`.")],
+    json: _Json = False,
+) -> int:
+    """Show one run: how it ended, what it printed, where it failed."""
+    state: State = context.obj
+    details = past.show(state.site, run)
+    if json:
+        print(as_json.dumps(as_json.run_details(details)))
+    else:
+        show(*tables.run_details(details))
+    return 0

@@ -1,0 +1,125 @@
+"""`tick` and `run`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from runner import clock, wiring
+from runner.cli.commands.completion import task_ids
+from runner.cli.context import State, show, show_lines
+from runner.cli.state_folder import prepare_state
+from runner.model.run import SUCCEEDED
+from runner.operations.find import check_known
+from runner.operations.rehearse import rehearse
+from runner.operations.run_now import run_now
+from runner.operations.tick import Refresh, tick
+from runner.report import as_json, tables, tick_text
+
+_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
+_Worktree = Annotated[
+    bool, typer.Option("--worktree", help="Take the files of the work tree, committed or not; for people at work.")
+]
+_TICK_EPILOG = """\b
+Examples:
+  runner tick                          what cron runs, every minute
+  runner tick --dry-run                would anything run now, and why not?
+  runner tick --task billing/report    only this task, if it is due
+"""
+_RUN_EPILOG = """\b
+Examples:
+  runner run billing/report               the committed version, now
+  runner run billing/report --worktree    as it is in the editor
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command("tick", epilog=_TICK_EPILOG)(_tick)
+    app.command("run", epilog=_RUN_EPILOG)(_run)
+
+
+def _tick(
+    context: typer.Context,
+    task: Annotated[
+        list[str] | None, typer.Option("--task", metavar="ID", help="Only this task; repeatable.", autocompletion=task_ids)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say for every task whether it would run; write nothing.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say what is not run: problems and uncommitted files.")] = False,
+    worktree: _Worktree = False,
+    json: _Json = False,
+) -> int:
+    """Run what is due, and record it."""
+    state: State = context.obj
+    only = frozenset(task) if task else None
+    refresh = _checked(state.refresher(worktree=worktree), only)
+    if dry_run:
+        return _dry_run(state, refresh, only, json=json, verbose=verbose)
+    prepare_state(state.site)
+    report = tick(state.site, refresh, clock.now(), only)
+    if json:
+        print(as_json.dumps(as_json.tick(report)))
+        return 0
+    show_lines(tick_text.tick_lines(report, clock.now()))
+    if verbose:
+        show(*tables.problems(report.problems))
+        _point_out_edits(state, worktree=worktree)
+    return 0
+
+
+def _checked(refresh: Refresh, only: frozenset[str] | None) -> Refresh:
+    def refresh_and_check(connection: object, now: object) -> None:
+        refresh(connection, now)  # type: ignore[arg-type] # passed on
+        check_known(connection, only)  # type: ignore[arg-type]
+
+    return refresh_and_check
+
+
+def _dry_run(state: State, refresh: Refresh, only: frozenset[str] | None, *, json: bool, verbose: bool) -> int:
+    rehearsal = rehearse(state.site, refresh, clock.now(), only)
+    if json:
+        print(as_json.dumps(as_json.rehearsal(rehearsal)))
+    else:
+        show(tables.rehearsal(rehearsal), *tables.problems(rehearsal.problems))
+        if verbose:
+            _point_out_edits(state, worktree=False)
+    return 1 if rehearsal.has_errors() else 0
+
+
+def _point_out_edits(state: State, *, worktree: bool) -> None:
+    edits = () if worktree else wiring.uncommitted(state.site)
+    if edits:
+        print(f"uncommitted, not run: {', '.join(edits)}")
+
+
+def _run(
+    context: typer.Context,
+    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", autocompletion=task_ids)],
+    worktree: _Worktree = False,
+    json: _Json = False,
+) -> int:
+    """Run one task now, whether it is due or not; its schedule is not touched."""
+    state: State = context.obj
+    prepare_state(state.site)
+    details = run_now(
+        state.site, state.refresher(worktree=worktree), task, clock.now(), None if json else _pass_on
+    )
+    run = details.run
+    if json:
+        print(as_json.dumps(as_json.run_details(details)))
+    else:
+        took = "" if run.duration_seconds is None else f" after {run.duration_seconds:.1f}s"
+        reason = f": {run.reason}" if run.status != SUCCEEDED and run.reason else ""
+        print(f"run {run.run_id} {run.status}{took}{reason}", file=sys.stderr)
+    return 0 if run.status == SUCCEEDED else 1
+
+
+def _pass_on(data: bytes) -> None:
+    """Show what a task prints, as it comes, byte for byte; a reader that has gone away does not end the run."""
+    try:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        pass

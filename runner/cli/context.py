@@ -1,0 +1,41 @@
+"""What every command starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from rich.console import Console, RenderableType
+
+from runner import wiring
+from runner.operations.site import Site
+from runner.operations.tick import Refresh
+
+#: Wide enough that no column is cut where nobody's terminal is the limit.
+_PIPED_WIDTH = 400
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where the command works."""
+
+    site: Site
+
+    def refresher(self, *, worktree: bool = False) -> Refresh:
+        """Return what brings the store to the tasks that are meant."""
+        return wiring.worktree_refresher(self.site) if worktree else wiring.refresher(self.site)
+
+
+def show(*renderables: RenderableType) -> None:
+    """Print for people; in colour on a terminal, unless NO_COLOR says otherwise."""
+    console = Console(markup=False, emoji=False, highlight=False)
+    if not console.is_terminal:
+        console = Console(markup=False, emoji=False, highlight=False, width=_PIPED_WIDTH)
+    for renderable in renderables:
+        console.print(renderable, soft_wrap=isinstance(renderable, str))
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        print(line)

@@ -1,0 +1,37 @@
+"""Which folder is meant: the root that holds `tasks/`, and where its state is."""
+
+import os
+
+from runner.errors import UsageError
+
+#: Where the state is, if not in `state/` below the root.
+STATE = "RUNNER_STATE"
+
+
+def find_root(repo: str | None) -> str:
+    """Return the absolute root: the folder given, else the nearest one at or above this that holds tasks/ or runner.yaml.
+
+    Looks no higher than the top of the git repository; where there is nothing, that is this folder. Raises UsageError.
+    """
+    if repo is not None:
+        if not os.path.isdir(repo):
+            raise UsageError(f"there is no folder {repo}", "give the folder that holds tasks/ with --repo")
+        return os.path.abspath(repo)
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise UsageError("this folder is gone", "change into the folder that holds tasks/") from None
+    folder = here
+    while True:
+        if os.path.isdir(folder + "/tasks") or os.path.isfile(folder + "/runner.yaml"):
+            return folder
+        parent = os.path.dirname(folder)
+        if parent == folder or os.path.lexists(folder + "/.git"):
+            return here
+        folder = parent
+
+
+def state_of(root: str, state: str | None) -> str:
+    """Return the absolute folder of the state: the one given, else that of RUNNER_STATE, else `state/` below the root."""
+    chosen = state or os.environ.get(STATE)
+    return os.path.abspath(chosen) if chosen else root + "/state"

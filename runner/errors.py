@@ -1,0 +1,36 @@
+"""Failures that end a command: one line of what happened, one of what to do."""
+
+
+class RunnerError(Exception):
+    """Something could not be done. Shown as `error: …` and `hint: …`; the command ends with `exit_code`."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(RunnerError):
+    """The command was called in a way that cannot be meant."""
+
+    exit_code = 2
+
+
+class GitError(RunnerError):
+    """Git could not answer."""
+
+
+class StoreError(RunnerError):
+    """The database could not be read or written."""
+
+
+class ScheduleError(ValueError):
+    """A schedule that cannot be meant; `field` names the key at fault, `hint` says what to write instead."""
+
+    def __init__(self, field: str, message: str, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+        self.hint = hint

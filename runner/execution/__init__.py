@@ -1,0 +1,1 @@
+"""Children: forked, isolated, captured, and gone when their run has ended."""

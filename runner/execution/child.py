@@ -1,0 +1,151 @@
+"""The life of a child, from the fork to its exit. Nothing here returns to the tick."""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import signal
+import sys
+
+from runner.execution import processes
+from runner.execution.job import Job
+from runner.execution.namespace import make_main, numbered_source
+from runner.execution.report import Report
+from runner.execution.workshop import Workshop
+from runner.model.run import RunError
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import NoReturn
+
+#: Exit code of a child that could not be set up; the report says why.
+NOT_STARTED = 125
+_tick_streams: list[object] = []
+_DEFAULT_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def live(job: Job, workshop: Workshop, parent: int, output: int, report: int) -> NoReturn:
+    """Run a job's code and exit with its exit code. `output` and `report` are the writing ends of two pipes."""
+    code = NOT_STARTED
+    try:
+        _set_up(job, workshop, parent, output, report)
+        code = _run(job, report)
+    except BaseException as error:  # noqa: BLE001 - a child must never return into the tick's code
+        _tell(report, _report(error, None, job.task.path))
+    finally:
+        os._exit(code)
+
+
+def _set_up(job: Job, workshop: Workshop, parent: int, output: int, report: int) -> None:
+    os.setsid()
+    if not processes.become_child(parent, workshop.mark(job.run_id)):
+        os._exit(NOT_STARTED)
+    for number in _DEFAULT_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _set_up_descriptors(output, report)
+    atexit._clear()  # the tick's own exit handlers are not the child's
+    os.environ.clear()
+    os.environ.update(workshop.environment(job.run_id, job.task.id))
+    folder = workshop.folder(job.run_id, job.attempt, os.getpid())
+    os.makedirs(folder, mode=0o700)
+    os.chdir(folder)
+
+
+def _set_up_descriptors(output: int, report: int) -> None:
+    """Leave standard input from nowhere, standard output and error into one pipe, and the report; close all others."""
+    nowhere = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nowhere, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.closerange(3, report)
+    os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
+    # The tick's streams may hold text that is not written yet: kept, they are never flushed into the child's pipe.
+    _tick_streams.extend((sys.stdin, sys.stdout, sys.stderr))
+    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open for the child's whole life
+    # Written through, as `python -u` does: output is in order, and what was printed before a crash is on record.
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)  # type: ignore[type-var] # as CPython itself does
+    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)  # type: ignore[type-var]
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+
+
+def _run(job: Job, report: int) -> int:
+    task = job.task
+    main = make_main(job)
+    try:
+        # exec is the product: code from a reviewed file, in a process of its own.
+        exec(compile(numbered_source(task), task.path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
+        code = 0
+    except SystemExit as ending:
+        code = _exit_code(ending)
+    except BaseException as error:  # noqa: BLE001 - whatever ends the code is the run's ending
+        # The first frame is the exec above.
+        _fail(report, _report(error, error.__traceback__.tb_next if error.__traceback__ else None, task.path))
+        code = 1
+    return _finish(code)
+
+
+def _exit_code(ending: SystemExit) -> int:
+    """Return the exit code of sys.exit(…), which prints what is not a number (sys.exit in the library reference)."""
+    if ending.code is None:
+        return 0
+    if isinstance(ending.code, int):
+        return ending.code & 0xFF
+    print(ending.code, file=sys.stderr)  # noqa: T201 - into the run's own output
+    return 1
+
+
+def _finish(code: int) -> int:
+    """Do what the interpreter does at its end: wait for threads, run exit handlers, flush."""
+    if "threading" in sys.modules:
+        sys.modules["threading"]._shutdown()
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):
+            pass  # closed or replaced by the task
+    return code
+
+
+def _report(error: BaseException, trace: TracebackType | None, path: str) -> Report:
+    line = None
+    frame = trace
+    while frame is not None:
+        if frame.tb_frame.f_code.co_filename == path:
+            line = frame.tb_lineno
+        frame = frame.tb_next
+    if isinstance(error, SyntaxError) and error.filename == path:
+        line = error.lineno
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001 - an exception of the task's own making
+        message = "<no message: str() of the exception failed>"
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__qualname__}"
+    return Report(RunError(name, message, path if line else None, line), _traceback_text(error, trace))
+
+
+def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
+    from traceback import format_exception  # noqa: PLC0415 - only for runs that fail
+
+    return "".join(format_exception(type(error), error, trace))
+
+
+def _fail(report: int, told: Report) -> None:
+    try:
+        sys.stderr.write(told.traceback)
+    except (OSError, ValueError, AttributeError):
+        pass  # closed or replaced by the task; the report has it
+    _tell(report, told)
+
+
+def _tell(report: int, told: Report) -> None:
+    try:
+        os.write(report, told.encode())
+    except OSError:
+        pass  # closed by the task: the exit code still tells

@@ -1,0 +1,246 @@
+"""The tick's children: started as places allow, read from as they print, ended in time, and gone with all that is theirs."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime
+
+from runner import clock
+from runner.execution import child, processes
+from runner.execution.attempt import Attempt
+from runner.execution.job import Job
+from runner.execution.places import Places
+from runner.execution.workshop import Workshop, remove_folder
+from runner.model.run import CANCELLED, FAILED, Ending
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+_CHUNK = 65_536
+#: Milliseconds: how often children are asked for where no descriptor tells, and places that other ticks hold.
+_ASK = 20
+_WAIT_FOR_PLACE = 100
+#: How long the pool waits after news before it says that nothing more has come.
+_LULL = 50
+#: What is still in the pipe after the end fits into so many pieces; somebody out of reach may go on writing.
+_MOST_CHUNKS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A child has been started."""
+
+    job: Job
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """An attempt is over, and nothing of it is left running."""
+
+    job: Job
+    ending: Ending
+
+
+class Pool:
+    """Runs jobs. `show` is given what they print, as it comes."""
+
+    def __init__(self, workshop: Workshop, places: Places, show: Callable[[bytes], None] | None = None) -> None:
+        self._workshop = workshop
+        self._places = places
+        self._show = show
+        self._attempts: dict[int, Attempt] = {}
+        self._descriptors: dict[int, Attempt] = {}
+        self._poll = select.poll()
+        self._free = 0
+        self._foreign = processes.children()
+        self._stopping: str | None = None
+
+    def stop(self, reason: str) -> None:
+        """End all that runs, and start nothing more; for signal handlers."""
+        self._stopping = reason
+
+    def run(self, jobs: Iterable[Job]) -> Iterator[Started | Ended | None]:
+        """Run the jobs to their end; yield what happens, and None whenever nothing has for a moment."""
+        waiting = deque(jobs)
+        processes.adopt_orphans()
+        # Everything that the first compile loads is then there in every child.
+        compile("0", "<warm>", "exec")
+        wake = self._catch_signals()
+        try:
+            news: list[Started | Ended] = []
+            while waiting or self._attempts:
+                if self._stopping is not None:
+                    yield from self._abandon(waiting)
+                news = []
+                while waiting and self._has_place():
+                    news.append(self._start(waiting.popleft()))
+                yield from news
+                self._wait(news=bool(news), wanting=bool(waiting))
+                yield from self._collect() or (None,)
+                self._give_back(keep=bool(waiting))
+        finally:
+            self._end_everything()
+            wake()
+
+    def _has_place(self) -> bool:
+        if not self._free and self._places.take():
+            self._free += 1
+        return self._free > 0
+
+    def _give_back(self, *, keep: bool) -> None:
+        while self._free and not keep:
+            self._places.release()
+            self._free -= 1
+
+    def _start(self, job: Job) -> Started | Ended:
+        started_at = clock.now()
+        try:
+            attempt = self._fork(job, started_at)
+        except OSError as error:  # no process, no descriptor: the machine is at its limits
+            reason = f"could not be started: {error.strerror}"
+            return Ended(job, Ending(FAILED, started_at, clock.now(), reason))
+        self._free -= 1
+        self._attempts[attempt.pid] = attempt
+        for descriptor in (attempt.output, attempt.watch):
+            if descriptor is not None:
+                self._descriptors[descriptor] = attempt
+                self._poll.register(descriptor, select.POLLIN)
+        return Started(job, started_at)
+
+    def _fork(self, job: Job, started_at: datetime) -> Attempt:
+        output, output_end = os.pipe()
+        report, report_end = os.pipe()
+        parent = os.getpid()
+        # Until the child has its own handlers, no signal may find those of the tick in it.
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            pid = os.fork()
+            if pid == 0:
+                child.live(job, self._workshop, parent, output_end, report_end)
+        except OSError:
+            os.close(output)
+            os.close(report)
+            raise
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, old)
+            os.close(output_end)
+            os.close(report_end)
+        os.set_blocking(output, False)
+        return Attempt(job, pid, processes.watch(pid), output, report, started_at, clock.monotonic())
+
+    def _wait(self, *, news: bool, wanting: bool) -> None:
+        """Wait until something happens or some time limit has come, and read what has been printed."""
+        limits = [attempt.due_in(clock.monotonic()) for attempt in self._attempts.values()]
+        timeout = min([3_600_000, *(int(limit * 1000) + 1 for limit in limits)])
+        if news:
+            timeout = min(timeout, _LULL)
+        if wanting and not self._free:
+            timeout = min(timeout, _WAIT_FOR_PLACE)
+        if any(attempt.watch is None for attempt in self._attempts.values()):
+            timeout = min(timeout, _ASK)  # no descriptor tells of its end, or of that of its orphans
+        for descriptor, _ in self._poll.poll(timeout):
+            attempt = self._descriptors.get(descriptor)
+            if attempt is None:
+                os.read(descriptor, _CHUNK)  # a signal has come; its handler has said what it had to say
+            elif descriptor == attempt.output:
+                self._read(attempt)
+
+    def _read(self, attempt: Attempt) -> bool:
+        """Take what has been printed, one piece; return whether there may be more."""
+        if attempt.output is None:
+            return False
+        try:
+            data = os.read(attempt.output, _CHUNK)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._forget(attempt.output)
+            os.close(attempt.output)
+            attempt.output = None
+            return False
+        attempt.capture.feed(data)
+        if self._show is not None:
+            self._show(data)
+        return True
+
+    def _collect(self) -> list[Ended]:
+        """End what has run out of time; return the attempts that are over."""
+        over = []
+        for attempt in list(self._attempts.values()):
+            attempt.enforce(clock.monotonic())
+            if attempt.has_exited():
+                self._unwatch(attempt)
+                # Its orphans are children of this process now; those of other runs are still with them.
+                attempt.orphans = processes.orphans(self._known() - attempt.orphans)
+                if not attempt.is_in_grace(clock.monotonic()):
+                    over.append(self._finish(attempt))
+        return over
+
+    def _known(self) -> set[int]:
+        """Return the children of this process that are accounted for."""
+        known = self._foreign | set(self._attempts)
+        return known.union(*(attempt.orphans for attempt in self._attempts.values()))
+
+    def _unwatch(self, attempt: Attempt) -> None:
+        if attempt.watch is not None:
+            self._forget(attempt.watch)
+            os.close(attempt.watch)
+            attempt.watch = None
+
+    def _finish(self, attempt: Attempt) -> Ended:
+        processes.end_group(attempt.pid)
+        processes.end_orphans(self._known() - attempt.orphans)
+        del self._attempts[attempt.pid]
+        self._free += 1
+        for _ in range(_MOST_CHUNKS):
+            if not self._read(attempt):
+                break
+        if attempt.output is not None:
+            self._forget(attempt.output)
+            os.close(attempt.output)
+        remove_folder(self._workshop.folder(attempt.job.run_id, attempt.job.attempt, attempt.pid))
+        return Ended(attempt.job, attempt.ending(clock.now()))
+
+    def _forget(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        del self._descriptors[descriptor]
+
+    def _abandon(self, waiting: deque[Job]) -> Iterator[Ended]:
+        """End what runs, and what never ran."""
+        for attempt in self._attempts.values():
+            attempt.end_early(CANCELLED, str(self._stopping), clock.monotonic())
+        while waiting:
+            now = clock.now()
+            yield Ended(waiting.popleft(), Ending(CANCELLED, now, now, f"{self._stopping} before it was started"))
+
+    def _end_everything(self) -> None:
+        """Leave nothing behind, whatever has happened to the tick."""
+        for attempt in self._attempts.values():
+            if not attempt.has_exited():
+                processes.kill_tree(attempt.pid)
+                os.waitpid(attempt.pid, 0)
+        processes.end_orphans(self._foreign)
+
+    def _catch_signals(self) -> Callable[[], None]:
+        """Let TERM, HUP and INT stop the pool; return what puts everything back."""
+        readable, writable = os.pipe()
+        os.set_blocking(writable, False)
+        self._poll.register(readable, select.POLLIN)
+        reasons = {signal.SIGTERM: "runner was asked to end", signal.SIGHUP: "the terminal is gone", signal.SIGINT: "Ctrl-C"}
+        old = {number: signal.signal(number, lambda got, _: self.stop(reasons[signal.Signals(got)])) for number in reasons}
+        old_wakeup = signal.set_wakeup_fd(writable)
+
+        def put_back() -> None:
+            signal.set_wakeup_fd(old_wakeup)
+            for number, handler in old.items():
+                signal.signal(number, handler)
+            os.close(readable)
+            os.close(writable)
+
+        return put_back

@@ -1,0 +1,62 @@
+"""Where children work: their private folders, their marks and their environment."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+#: All that a child inherits; the rest of the environment of cron or of a shell stays outside.
+INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
+_PATH = "/usr/local/bin:/usr/bin:/bin"
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """`root` holds tasks/, `state` the database; `store_id` tells this store's processes from another's."""
+
+    root: str
+    state: str
+    store_id: str
+
+    def environment(self, run_id: int, task_id: str) -> dict[str, str]:
+        """Return the whole environment of a child."""
+        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+        return {
+            "PATH": _PATH,
+            **inherited,
+            "RUNNER_ROOT": self.root,
+            "RUNNER_STATE": self.state,
+            "RUNNER_RUN_ID": str(run_id),
+            "RUNNER_TASK": task_id,
+            "RUNNER_MARK": self.mark(run_id),
+        }
+
+    def mark(self, run_id: int) -> str:
+        """Return the mark of a run's processes; as a process name it has at most 15 bytes (prctl(2), PR_SET_NAME)."""
+        return f"r{self.store_id}.{run_id % 10**8}"
+
+    def folder(self, run_id: int, attempt: int, pid: int) -> str:
+        """Return the private folder of a child; its name says whose it was should nobody be left to ask."""
+        return f"{self.state}/work/{run_id}-{attempt}-{pid}"
+
+    def leftovers(self, run_id: int) -> list[tuple[str, int]]:
+        """Return the private folders that a run has left behind, with the pid of the child that made each."""
+        try:
+            names = os.listdir(f"{self.state}/work")
+        except FileNotFoundError:
+            return []
+        mine = [name for name in names if name.startswith(f"{run_id}-")]
+        return [(f"{self.state}/work/{name}", int(name.rpartition("-")[2])) for name in mine]
+
+
+def remove_folder(path: str) -> None:
+    """Remove a private folder with all that the task has left in it, as far as it can be removed."""
+    try:
+        os.rmdir(path)  # noqa: PTH106 - pathlib stays off the tick's path
+    except FileNotFoundError:
+        return
+    except OSError:
+        # Imported when met: shutil brings every compression library along.
+        from shutil import rmtree  # noqa: PLC0415
+
+        rmtree(path, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""The vocabulary (docs/glossary.md): frozen values, no I/O."""

@@ -1,0 +1,26 @@
+"""One thing to mend in a file."""
+
+from dataclasses import dataclass
+
+ERROR = "error"
+WARNING = "warning"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Problem:
+    """What is wrong, where, and what to do. Lines and columns count from 1; problems sort by file, line, column, code."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    severity: str
+    message: str
+    hint: str = ""
+
+    def is_error(self) -> bool:
+        """Return whether the file cannot be used as it is."""
+        return self.severity == ERROR
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.message} [{self.code}]"

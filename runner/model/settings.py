@@ -1,0 +1,20 @@
+"""What `runner.yaml` settles for a repository."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+#: The file below the root of the tasks' repository.
+FILE = "runner.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings in force; the values here are those of a repository without a `runner.yaml`."""
+
+    timezone: str = "UTC"
+    ref: str = "HEAD"
+    max_parallel: int = 4
+    timeout: timedelta = timedelta(hours=1)
+    kill_grace: timedelta = timedelta(seconds=10)
+    owner: str = ""
+    tags: tuple[str, ...] = ()

@@ -1,0 +1,37 @@
+"""What is remembered of a task between ticks, and what is decided about a slot."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+START = "start"
+SKIP = "skip"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskState:
+    """Where a task stands in time.
+
+    `anchor` is the minute in which it was first seen active (or the slot at which a changed interval was anchored again);
+    `watermark` the last slot decided; `last_run_slot` the last slot for which a run was started; `next_due` the next slot
+    to decide, None where none is owed.
+    """
+
+    anchor: datetime | None = None
+    watermark: datetime | None = None
+    last_run_slot: datetime | None = None
+    next_due: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be done about a slot, and why. `missed` counts older slots that this one stands for."""
+
+    action: str
+    slot: datetime
+    trigger: str
+    reason: str
+    missed: int
+    blocked_by: int | None
+    state: TaskState

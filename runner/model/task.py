@@ -1,0 +1,85 @@
+"""What one task file declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta, tzinfo
+
+from runner.schedule import Schedule, parse_schedule
+from runner.schedule.localtime import load_zone
+
+#: Where task files stand below the root of the tasks' repository, and how they end.
+FOLDER = "tasks"
+SUFFIX = ".yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleSpec:
+    """The schedule as the file writes it: equal specs mean the same schedule. One of frequency, cron, rrule is set."""
+
+    timezone: str
+    frequency: int | None = None
+    unit: str | None = None
+    cron: str | None = None
+    rrule: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+    def schedule(self, anchor: datetime | None) -> Schedule:
+        """Return the schedule; `anchor` stands in for a missing `start`. Raises ScheduleError."""
+        return parse_schedule({
+            "timezone": self.timezone,
+            "frequency": self.frequency,
+            "unit": self.unit,
+            "cron": self.cron,
+            "rrule": self.rrule,
+            "start": self.start,
+            "end": self.end,
+            "anchor": anchor,
+        })
+
+    def zone(self) -> tzinfo:
+        """Return the zone whose wall clock the schedule follows."""
+        return load_zone(self.timezone)
+
+    def same_grid(self, other: ScheduleSpec) -> bool:
+        """Return whether both count from the same anchor in the same steps: only then an edit leaves the anchor alone."""
+        return replace(self, end=None, timezone="") == replace(other, end=None, timezone="")
+
+    def in_words(self) -> str:
+        """Return the schedule as a person says it, `every 15 minutes`, `cron 0 8 * * 1-5`."""
+        if self.frequency is not None:
+            unit = str(self.unit)
+            return f"every {unit[:-1]}" if self.frequency == 1 else f"every {self.frequency} {unit}"
+        return f"cron {self.cron}" if self.cron is not None else f"rrule {self.rrule}"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A valid task. `code_line` is the line of the file on which the first line of `code` stands."""
+
+    id: str
+    schedule: ScheduleSpec
+    active: bool
+    code: str
+    code_line: int
+    timeout: timedelta
+    kill_grace: timedelta
+    description: str = ""
+    owner: str = ""
+    tags: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> str:
+        """The task's file below the root, `tasks/billing/report.yaml`."""
+        return path_of(self.id)
+
+
+def path_of(task_id: str) -> str:
+    """Return the file of a task, relative to the root."""
+    return f"{FOLDER}/{task_id}{SUFFIX}"
+
+
+def id_of(path: str) -> str:
+    """Return the id of the task in a file `tasks/….yaml`."""
+    return path.removeprefix(f"{FOLDER}/").removesuffix(SUFFIX)

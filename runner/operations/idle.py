@@ -1,0 +1,37 @@
+"""Ask first, load later: whether a bare `runner tick` has anything to do.
+
+Every module that this one imports, and every import that those make, is paid for once a minute for ever: DESIGN §10 has the figures,
+and a test names what may not be loaded here.
+"""
+
+from runner import clock
+from runner.repo.head import commit_at
+from runner.store.idle import look
+
+_VERSION = 1  # of the database; a test holds it to that of `store.database`, which is too heavy to ask
+_SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+
+
+def idle_line(root: str, database: str) -> str | None:
+    """Return what a tick with nothing to do says, or None where there may be something."""
+    outlook = look(database)
+    if outlook is None or outlook.version != _VERSION or outlook.commit is None or outlook.is_running:
+        return None
+    now = clock.to_millis(clock.now())
+    if outlook.next_due is not None and outlook.next_due <= now:
+        return None
+    if outlook.head is None or commit_at(root, "HEAD") != outlook.head:
+        return None
+    if outlook.ref_path != "HEAD" and commit_at(root, outlook.ref_path) != outlook.commit:
+        return None
+    if outlook.next_due is None:
+        return "nothing due; no slot is planned"
+    return f"nothing due; next: {outlook.next_task} at {outlook.next_local} (in {rough((outlook.next_due - now) / 1000)})"
+
+
+def rough(seconds: float) -> str:
+    """Return a span of time in its largest unit, rounded up: `3 min`, `2 d`."""
+    for size, name in _SECONDS:
+        if seconds > size or size == 1:
+            return f"{-int(-seconds // size)} {name}"
+    return "0 s"

@@ -1,0 +1,146 @@
+"""What there is, when it runs, how it is: `list`, `next` and `status`. Looks at the commit in force; writes nothing."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from heapq import merge
+from itertools import islice
+
+from runner.model.problem import Problem
+from runner.model.run import Run
+from runner.model.task import Task
+from runner.operations.find import known_task
+from runner.operations.site import Site
+from runner.operations.tick import Refresh
+from runner.store import catalogs, history
+from runner.store.catalogs import Origin, StoredTask
+from runner.store.database import rehearsed
+from runner.store.history import Counts
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One task in the list. `task` is None while its file was never valid; `state` is active, inactive, degraded or invalid."""
+
+    id: str
+    state: str
+    task: Task | None
+    next_due: datetime | None
+    last_run: Run | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """One future slot."""
+
+    task: str
+    at: datetime
+    zone: tzinfo
+
+    @property
+    def local(self) -> datetime:
+        """The slot on the task's wall clock, aware."""
+        return self.at.astimezone(self.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class Degraded:
+    """A task whose file is invalid since a commit, and which goes on with the version of an older one."""
+
+    task: str
+    valid_commit: str
+    invalid_commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How everything is."""
+
+    origin: Origin
+    active: int
+    inactive: int
+    invalid: tuple[str, ...]
+    degraded: tuple[Degraded, ...]
+    counts: Counts
+    failing: tuple[Run, ...]
+    running: tuple[Run, ...]
+    problems: tuple[Problem, ...]
+    next_slot: tuple[str, datetime, str] | None
+
+
+def list_tasks(site: Site, refresh: Refresh, now: datetime) -> tuple[Entry, ...]:
+    """Return every task of the commit in force, by id. Raises RunnerError."""
+    with rehearsed(site.database) as connection:
+        refresh(connection, now)
+        last = history.last_runs(connection)
+        return tuple(_entry(connection, stored, last) for stored in list(catalogs.stored_tasks(connection)))
+
+
+def _entry(connection: sqlite3.Connection, stored: StoredTask, last: dict[str, Run]) -> Entry:
+    task = None if stored.version is None else catalogs.load_task(connection, stored.version, stored.id)
+    return Entry(stored.id, _state(stored), task, stored.state.next_due, last.get(stored.id))
+
+
+def _state(stored: StoredTask) -> str:
+    if stored.version is None:
+        return "invalid"
+    if stored.invalid_commit is not None:
+        return "degraded"
+    return "active" if stored.active else "inactive"
+
+
+def next_slots(
+    site: Site, refresh: Refresh, task_id: str | None, count: int, since: datetime | None, now: datetime
+) -> tuple[Fire, ...]:
+    """Return the next slots of one task or of all, the earliest first: from `since`, else those that are owed. Raises RunnerError."""
+    with rehearsed(site.database) as connection:
+        refresh(connection, now)
+        if task_id is not None:
+            chosen = [known_task(connection, task_id)]
+        else:
+            chosen = list(catalogs.stored_tasks(connection))
+        streams = [_fires(stored, since, now) for stored in chosen]
+        return tuple(islice(merge(*streams, key=lambda fire: fire.at), count))
+
+
+def _fires(stored: StoredTask, since: datetime | None, now: datetime) -> Iterator[Fire]:
+    if stored.spec is None or stored.blob is None or not stored.active:
+        return
+    schedule = stored.spec.schedule(stored.state.anchor or now)
+    slot = stored.state.next_due if since is None else schedule.after(since - timedelta(microseconds=1))
+    while slot is not None:
+        yield Fire(stored.id, slot, schedule.zone)
+        slot = schedule.after(slot)
+
+
+def status(site: Site, refresh: Refresh, now: datetime) -> Status:
+    """Return how everything is: the commit, the tasks, the last day's runs, what fails and what is wrong. Raises RunnerError."""
+    with rehearsed(site.database) as connection:
+        refresh(connection, now)
+        tasks = list(catalogs.stored_tasks(connection))
+        last = history.last_runs(connection)
+        present = {task.id for task in tasks}
+        return Status(
+            origin=catalogs.origin(connection),
+            active=sum(task.active for task in tasks),
+            inactive=sum(task.spec is not None and not task.active for task in tasks),
+            invalid=tuple(task.id for task in tasks if task.spec is None),
+            degraded=tuple(
+                Degraded(task.id, str(task.valid_commit), task.invalid_commit)
+                for task in tasks
+                if task.invalid_commit is not None
+            ),
+            counts=history.counts_since(connection, now - _DAY),
+            failing=tuple(run for run in last.values() if run.task in present and run.status in _FAILING),
+            running=tuple(history.find_runs(connection, status="running")),
+            problems=catalogs.problems(connection),
+            next_slot=catalogs.next_slot(connection),
+        )
+
+
+_FAILING = {"failed", "timed_out", "lost"}

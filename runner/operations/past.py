@@ -1,0 +1,29 @@
+"""What happened: `history` and `show`."""
+
+from __future__ import annotations
+
+from runner.errors import UsageError
+from runner.model.run import STATUSES, Run, RunDetails
+from runner.operations.find import known_task
+from runner.operations.site import Site
+from runner.store import history as runs
+from runner.store.database import reading
+
+
+def history(site: Site, task_id: str | None, status: str | None, limit: int) -> tuple[Run, ...]:
+    """Return runs, newest first. Raises UsageError for a task or status that there is not, StoreError."""
+    if status is not None and status not in STATUSES:
+        raise UsageError(f"there is no status {status}", f"use one of {', '.join(STATUSES)}")
+    with reading(site.database) as connection:
+        if task_id is not None:
+            known_task(connection, task_id)
+        return tuple(runs.find_runs(connection, task_id, status, limit))
+
+
+def show(site: Site, run_id: int) -> RunDetails:
+    """Return all that is known of a run. Raises UsageError where there is no such run, StoreError."""
+    with reading(site.database) as connection:
+        details = runs.run_details(connection, run_id)
+    if details is None:
+        raise UsageError(f"there is no run {run_id}", "`runner history` names the last ones")
+    return details

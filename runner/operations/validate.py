@@ -1,0 +1,62 @@
+"""Check the files of the work tree: every problem of every file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.errors import UsageError
+from runner.model.problem import Problem
+from runner.model.settings import FILE as SETTINGS_FILE
+from runner.model.settings import Settings
+from runner.model.task import FOLDER
+from runner.operations.refresh import Compiler
+from runner.repo import worktree
+from runner.repo.tree import File
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """How many task files were checked, and what is wrong with them, sorted."""
+
+    tasks: int
+    problems: tuple[Problem, ...]
+
+    def has_errors(self) -> bool:
+        """Return whether a file cannot be used as it is."""
+        return any(problem.is_error() for problem in self.problems)
+
+
+def validate(root: str, compiler: Compiler, paths: Sequence[str] = ()) -> Validation:
+    """Check the work tree below `root`, or those of its files and folders that `paths` name. Raises RunnerError, UsageError."""
+    wanted = [_below(root, path) for path in paths]
+    content = worktree.read_settings(root, compiler.largest_file)
+    settings, found = compiler.compile_settings(content) if content is not None else (Settings(), ())
+    files = [file for file in worktree.list_files(root) if compiler.is_task_file(file.path)]
+    problems = [*found, *compiler.check_case([file.path for file in files])]
+    chosen = [file for file in files if _is_wanted(file.path, wanted)]
+    for file in chosen:
+        problems += _problems(root, compiler, file, settings or Settings())
+    return Validation(len(chosen), tuple(sorted(problem for problem in problems if _is_wanted(problem.file, wanted))))
+
+
+def _problems(root: str, compiler: Compiler, file: File, settings: Settings) -> Sequence[Problem]:
+    if file.is_symlink:
+        return (compiler.symlink_problem(file.path),)
+    content = worktree.read_file(root, file.path, compiler.largest_file)
+    return compiler.compile_task(file.path, content, settings).problems
+
+
+def _below(root: str, path: str) -> str:
+    """Return a path that a person has typed as one below the root, with slashes."""
+    if not os.path.lexists(path):
+        raise UsageError(f"there is no {path}", "give files or folders below tasks/, or nothing for all of them")
+    below = os.path.relpath(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(root))
+    if below != "." and below != SETTINGS_FILE and below.split(os.sep)[0] != FOLDER:
+        raise UsageError(f"{path} is not below {FOLDER}/ of {root}", "give another root with --repo")
+    return below.replace(os.sep, "/")
+
+
+def _is_wanted(path: str, wanted: Sequence[str]) -> bool:
+    return not wanted or any(place == "." or path == place or path.startswith(place + "/") for place in wanted)

@@ -1,0 +1,1 @@
+"""Git: which commit is in force, and what stands in it."""

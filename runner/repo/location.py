@@ -1,0 +1,29 @@
+"""Where a root of tasks lies in its git repository."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from runner.errors import GitError
+from runner.repo.process import git
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """`root` holds tasks/; `prefix` is its path below the top of the repository, empty or ending in a slash."""
+
+    root: str
+    prefix: str
+    is_bare: bool
+
+
+def locate(root: str) -> Location:
+    """Return where a root lies. Raises GitError where it is in no repository, or git refuses it."""
+    if not os.path.isdir(root):  # noqa: PTH112 - pathlib stays off the tick's path
+        raise GitError(f"there is no folder {root}", "give the folder that holds tasks/ with --repo")
+    answer = git(root, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--show-prefix").decode("utf-8", "surrogateescape")
+    bare, inside_git_dir, *prefix = answer.split("\n")
+    if inside_git_dir == "true" and bare != "true":
+        raise GitError(f"{root} is a .git folder", "give the folder above it with --repo")
+    return Location(root, prefix[0] if prefix else "", bare == "true")

@@ -1,0 +1,48 @@
+"""The task files as they lie in the work tree, for people at work: what `validate` checks and `--worktree` runs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+
+from runner.errors import RunnerError
+from runner.model.settings import FILE as SETTINGS_FILE
+from runner.model.task import FOLDER
+from runner.repo.tree import File
+
+
+def read_file(root: str, path: str, largest: int) -> bytes:
+    """Return a file's content; of one larger than `largest` only so much, and a byte. Raises RunnerError."""
+    try:
+        with open(os.path.join(root, path), "rb") as file:
+            return file.read(largest + 1)
+    except OSError as error:
+        raise RunnerError(f"{path} cannot be read: {error.strerror}", "check its permissions") from error
+
+
+def read_settings(root: str, largest: int) -> bytes | None:
+    """Return the content of `runner.yaml`, or None where there is none."""
+    return read_file(root, SETTINGS_FILE, largest) if os.path.isfile(os.path.join(root, SETTINGS_FILE)) else None
+
+
+def list_files(root: str) -> Iterator[File]:
+    """Yield the files below `tasks/`, sorted, symbolic links unfollowed; `blob` is the id that git would give the content."""
+    top = os.path.join(root, FOLDER)
+    if not os.path.isdir(top) or os.path.islink(top):
+        raise RunnerError(f"there is no folder {FOLDER}/ in {root}", "make it, and put a task file into it")
+    for folder, folders, names in os.walk(top):
+        # os.walk lists a link to a folder among the folders and does not go there.
+        links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
+        folders[:] = sorted(set(folders) - set(links))
+        for name in sorted(names + links):
+            path = os.path.join(folder, name)
+            mode = os.lstat(path).st_mode
+            if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
+                yield File(os.path.relpath(path, root).replace(os.sep, "/"), "", is_symlink=stat.S_ISLNK(mode))
+
+
+def blob_id(content: bytes) -> str:
+    """Return the id that git (SHA-1) gives a content: unchanged files are known by it and not compiled again."""
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

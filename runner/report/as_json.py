@@ -1,0 +1,156 @@
+"""Values as JSON: names as in DESIGN §8, instants as ISO 8601 in UTC."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from runner.clock import iso
+from runner.model.problem import Problem
+from runner.model.run import Run, RunDetails
+from runner.operations.overview import Entry, Fire, Status
+from runner.operations.rehearse import Rehearsal
+from runner.operations.tick import TickReport
+from runner.operations.validate import Validation
+
+
+def dumps(value: Any) -> str:
+    """Return a value as JSON text."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def run(value: Run) -> dict[str, Any]:
+    """Return a run."""
+    error = value.error
+    return {
+        "run_id": value.run_id,
+        "task": value.task,
+        "trigger": value.trigger,
+        "status": value.status,
+        "reason": value.reason,
+        "scheduled_for": _iso(value.scheduled_for),
+        "started_at": _iso(value.started_at),
+        "finished_at": _iso(value.finished_at),
+        "duration_seconds": value.duration_seconds,
+        "commit": value.commit,
+        "attempts": value.attempts,
+        "missed": value.missed,
+        "exit_code": value.exit_code,
+        "signal": value.signal,
+        "error": None
+        if error is None
+        else {"type": error.type, "message": error.message, "file": error.file, "line": error.line},
+    }
+
+
+def run_details(value: RunDetails) -> dict[str, Any]:
+    """Return a run with its output."""
+    return {
+        **run(value.run),
+        "output": value.output.decode("utf-8", "replace"),
+        "output_dropped_bytes": value.output_dropped_bytes,
+        "traceback": value.traceback,
+    }
+
+
+def problem(value: Problem) -> dict[str, Any]:
+    """Return a problem."""
+    return {
+        "file": value.file,
+        "line": value.line,
+        "column": value.column,
+        "severity": value.severity,
+        "code": value.code,
+        "message": value.message,
+        "hint": value.hint,
+    }
+
+
+def validation(value: Validation) -> dict[str, Any]:
+    """Return what `validate` found."""
+    return {"tasks": value.tasks, "problems": _all(problem, value.problems)}
+
+
+def tick(value: TickReport) -> dict[str, Any]:
+    """Return what a tick did."""
+    return {
+        "commit": value.commit,
+        "started": _all(run, value.started),
+        "skipped": _all(run, value.skipped),
+        "lost": _all(run, value.lost),
+        "due": [],
+        "problems": _all(problem, value.problems),
+    }
+
+
+def rehearsal(value: Rehearsal) -> dict[str, Any]:
+    """Return what a tick would do; `tasks` says of every task whether it would run and why or why not."""
+    due = [
+        {"task": verdict.task, "scheduled_for": _iso(verdict.slot), "reason": verdict.reason, "missed": verdict.missed}
+        for verdict in value.verdicts
+        if verdict.would_run
+    ]
+    tasks = [
+        {"task": verdict.task, "would_run": verdict.would_run, "reason": verdict.reason} for verdict in value.verdicts
+    ]
+    return {
+        "commit": value.commit,
+        "started": [],
+        "skipped": [],
+        "lost": [],
+        "due": due,
+        "tasks": tasks,
+        "problems": _all(problem, value.problems),
+    }
+
+
+def entry(value: Entry) -> dict[str, Any]:
+    """Return one task of the list."""
+    task = value.task
+    return {
+        "task": value.id,
+        "state": value.state,
+        "description": task.description if task else None,
+        "owner": task.owner if task else None,
+        "tags": list(task.tags) if task else [],
+        "schedule": task.schedule.in_words() if task else None,
+        "timezone": task.schedule.timezone if task else None,
+        "next_due": _iso(value.next_due),
+        "last_run": None if value.last_run is None else run(value.last_run),
+    }
+
+
+def fire(value: Fire) -> dict[str, Any]:
+    """Return one future slot."""
+    return {"task": value.task, "at": iso(value.at), "local": value.local.isoformat(timespec="seconds")}
+
+
+def status(value: Status, uncommitted: Iterable[str]) -> dict[str, Any]:
+    """Return how everything is."""
+    slot = value.next_slot
+    return {
+        "commit": value.origin.commit,
+        "ref": value.origin.ref,
+        "tasks": {"active": value.active, "inactive": value.inactive, "invalid": len(value.invalid)},
+        "invalid": list(value.invalid),
+        "degraded": [
+            {"task": item.task, "valid_commit": item.valid_commit, "invalid_commit": item.invalid_commit}
+            for item in value.degraded
+        ],
+        "running": _all(run, value.running),
+        "failing": _all(run, value.failing),
+        "last_24_hours": value.counts.since,
+        "next": None if slot is None else {"task": slot[0], "at": iso(slot[1]), "local": slot[2]},
+        "uncommitted": list(uncommitted),
+        "problems": _all(problem, value.problems),
+    }
+
+
+def _all(convert: Any, values: Iterable[Any]) -> list[Any]:
+    return [convert(value) for value in values]
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else iso(moment)

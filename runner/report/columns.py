@@ -1,0 +1,23 @@
+"""Aligned columns of plain text: what a tick can afford; everything else has rich tables."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table; the last column is as long as it is."""
+    widths = [max(len(row[index]) for row in (header, *rows)) for index in range(len(header) - 1)]
+    return [_line(row, widths) for row in (header, *rows)]
+
+
+def _line(row: Sequence[str], widths: Sequence[int]) -> str:
+    cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+    return "  ".join((*cells, row[-1])).rstrip()
+
+
+def plain(text: str) -> str:
+    """Return text on one line, without what a terminal would obey."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

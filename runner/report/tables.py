@@ -1,0 +1,178 @@
+"""Values as rich tables and lines, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from runner.model.problem import Problem
+from runner.model.run import FAILED, LOST, RUNNING, SUCCEEDED, TIMED_OUT, Run, RunDetails
+from runner.operations.idle import rough
+from runner.operations.overview import Entry, Fire, Status
+from runner.operations.rehearse import Rehearsal
+from runner.report.columns import plain
+from runner.report.tick_text import local
+from runner.schedule.localtime import load_zone
+
+_COLOURS = {SUCCEEDED: "green", FAILED: "red", TIMED_OUT: "red", LOST: "red", RUNNING: "cyan"}
+_SHORT_COMMIT = 12
+
+
+def table(*headers: str) -> Table:
+    """Return an empty table without lines, which copies and pipes well."""
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for header in headers:
+        made.add_column(header, no_wrap=True)
+    return made
+
+
+def entries(values: Iterable[Entry]) -> RenderableType:
+    """Return the list of tasks."""
+    made = table("TASK", "STATE", "SCHEDULE", "ZONE", "NEXT", "LAST RUN", "DESCRIPTION")
+    for value in values:
+        spec = value.task.schedule if value.task else None
+        zone = spec.zone() if spec else None
+        last = value.last_run
+        made.add_row(
+            Text(value.id),
+            Text(value.state, "red" if value.state in {"invalid", "degraded"} else ""),
+            Text(spec.in_words() if spec else "-"),
+            Text(spec.timezone if spec else "-"),
+            Text(local(value.next_due, zone) if zone else "-"),
+            _status(last) if last else Text("-"),
+            Text(plain(value.task.description) if value.task else ""),
+        )
+    return made
+
+
+def fires(values: Iterable[Fire]) -> RenderableType:
+    """Return future slots."""
+    made = table("TASK", "AT", "ZONE", "UTC")
+    for value in values:
+        wall = value.local
+        made.add_row(value.task, f"{wall:%a %Y-%m-%d %H:%M:%S}", f"{wall:%Z}", f"{value.at:%Y-%m-%d %H:%M:%S}")
+    return made
+
+
+def runs(values: Iterable[Run]) -> RenderableType:
+    """Return runs as they are given."""
+    made = table("RUN", "TASK", "STATUS", "TRIGGER", "SLOT", "STARTED", "TOOK", "COMMIT", "REASON")
+    for value in values:
+        zone = load_zone(value.timezone)
+        took = value.duration_seconds
+        made.add_row(
+            str(value.run_id),
+            Text(value.task),
+            _status(value),
+            value.trigger,
+            local(value.scheduled_for, zone),
+            "-" if value.started_at is None else f"{value.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
+            "" if took is None else f"{took:.1f}s",
+            (value.commit or "-")[:_SHORT_COMMIT],
+            Text(plain(value.reason or "")),
+        )
+    return made
+
+
+def run_details(value: RunDetails) -> Iterator[RenderableType]:
+    """Yield all that is known of a run: facts, what it printed, where it failed."""
+    run = value.run
+    zone = load_zone(run.timezone)
+    facts = table("", "")
+    facts.show_header = False
+    for name, fact in _facts(run, zone):
+        facts.add_row(Text(name, "bold"), fact)
+    yield facts
+    if value.output:
+        yield Text("\noutput", "bold")
+        yield Text(value.output.decode("utf-8", "replace").rstrip("\n"))
+    if value.traceback and value.traceback.encode("utf-8", "replace") not in value.output:
+        yield Text("\ntraceback", "bold")
+        yield Text(value.traceback.rstrip("\n"))
+
+
+def _facts(run: Run, zone: object) -> Iterator[tuple[str, Text]]:
+    del zone
+    where = load_zone(run.timezone)
+    yield "run", Text(str(run.run_id))
+    yield "task", Text(run.task)
+    yield "status", _status(run)
+    if run.reason:
+        yield "reason", Text(plain(run.reason))
+    if run.error is not None and run.error.file:
+        yield "at", Text(f"{run.error.file}:{run.error.line}")
+    yield "trigger", Text(run.trigger)
+    yield "slot", Text(local(run.scheduled_for, where))
+    for name, moment in (("started", run.started_at), ("finished", run.finished_at)):
+        if moment is not None:
+            yield name, Text(f"{moment.astimezone(where):%Y-%m-%d %H:%M:%S %Z}")
+    if run.duration_seconds is not None:
+        yield "took", Text(f"{run.duration_seconds:.1f}s")
+    if run.missed:
+        yield "missed", Text(f"{run.missed} older slots")
+    if run.exit_code is not None:
+        yield "exit code", Text(str(run.exit_code))
+    yield "commit", Text(run.commit or "-")
+
+
+def rehearsal(value: Rehearsal) -> RenderableType:
+    """Return what a tick would do."""
+    made = table("TASK", "WOULD RUN", "SLOT", "WHY")
+    for verdict in value.verdicts:
+        slot = local(verdict.slot, load_zone(verdict.timezone))
+        made.add_row(
+            Text(verdict.task),
+            Text("yes", "green") if verdict.would_run else Text("no"),
+            slot,
+            Text(verdict.reason),
+        )
+    return made
+
+
+def problems(values: Sequence[Problem]) -> Iterator[RenderableType]:
+    """Yield the problems, each with its hint."""
+    for value in values:
+        yield Text(str(value), "red" if value.is_error() else "yellow")
+        if value.hint:
+            yield Text(f"    hint: {value.hint}")
+
+
+def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator[RenderableType]:
+    """Yield how everything is."""
+    facts = table("", "")
+    facts.show_header = False
+    commit = (value.origin.commit or "-")[:_SHORT_COMMIT]
+    facts.add_row("commit", f"{commit} ({value.origin.ref})")
+    facts.add_row("tasks", f"{value.active} active, {value.inactive} inactive, {len(value.invalid)} invalid")
+    if value.next_slot is not None:
+        task, slot, wall = value.next_slot
+        facts.add_row("next", f"{task} at {wall} (in {rough(max(0.0, (slot - now).total_seconds()))})")
+    ended = ", ".join(f"{count} {name}" for name, count in sorted(value.counts.since.items()))
+    facts.add_row("last 24 h", ended or "no runs")
+    yield facts
+    yield from _sections(value)
+    if uncommitted:
+        yield Text(f"\nuncommitted, not run: {', '.join(uncommitted)}", "yellow")
+
+
+def _sections(value: Status) -> Iterator[RenderableType]:
+    if value.running:
+        yield Text("\nrunning", "bold")
+        yield runs(value.running)
+    if value.failing:
+        yield Text("\nfailing", "bold")
+        yield runs(value.failing)
+    for item in value.degraded:
+        valid, invalid = item.valid_commit[:_SHORT_COMMIT], item.invalid_commit[:_SHORT_COMMIT]
+        yield Text(f"\ndegraded: {item.task} is invalid since {invalid}; the version of {valid} goes on", "red")
+    if value.problems:
+        yield Text("\nproblems", "bold")
+        yield from problems(value.problems)
+
+
+def _status(run: Run) -> Text:
+    return Text(run.state_in_words(), _COLOURS.get(run.status, ""))

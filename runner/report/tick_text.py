@@ -1,0 +1,53 @@
+"""What a tick did, for people. Without rich: it would take longer than most ticks."""
+
+from __future__ import annotations
+
+from datetime import datetime, tzinfo
+
+from runner.model.problem import Problem
+from runner.model.run import Run
+from runner.operations.idle import rough
+from runner.operations.tick import TickReport
+from runner.report.columns import columns, plain
+from runner.schedule.localtime import load_zone
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_HEADER = ("RUN", "TASK", "STATUS", "SLOT", "TOOK", "REASON")
+
+
+def tick_lines(report: TickReport, now: datetime) -> Iterator[str]:
+    """Yield the lines that say what a tick did, and when the next slot is."""
+    runs = (*report.lost, *report.started, *report.skipped)
+    if runs:
+        yield from columns(_HEADER, [_row(run) for run in runs])
+    errors = [problem for problem in report.problems if problem.is_error()]
+    if errors:
+        yield problem_line(errors)
+    prefix = "" if runs else "nothing due; "
+    if report.next_slot is None:
+        yield f"{prefix}no slot is planned"
+    else:
+        task, slot, local = report.next_slot
+        yield f"{prefix}next: {task} at {local} (in {rough(max(0.0, (slot - now).total_seconds()))})"
+
+
+def problem_line(errors: Sequence[Problem]) -> str:
+    """Return the line that points at files which cannot be used."""
+    files = sorted({problem.file for problem in errors})
+    shown = ", ".join(files[:3]) + (", …" if len(files) > 3 else "")  # noqa: PLR2004 - what fits on a line
+    count = "1 file has" if len(files) == 1 else f"{len(files)} files have"
+    return f"{count} problems: {shown} (see `runner status`)"
+
+
+def _row(run: Run) -> tuple[str, ...]:
+    zone = load_zone(run.timezone)
+    took = "" if run.duration_seconds is None else f"{run.duration_seconds:.1f}s"
+    return (str(run.run_id), run.task, run.state_in_words(), local(run.scheduled_for, zone), took, plain(run.reason or ""))
+
+
+def local(moment: datetime | None, zone: tzinfo) -> str:
+    """Return an instant on a zone's wall clock, or a dash."""
+    return "-" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")

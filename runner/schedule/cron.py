@@ -1,0 +1,216 @@
+"""Cron expressions, as Debian's cron reads them and as it behaves when the clock is changed.
+
+`cronsim` knows which wall-clock minutes an expression matches; it is only ever asked about naive times. What a matching
+minute means on a night when the clock moves is decided here, after cron(8) of Debian (3.0pl1, "Special considerations"):
+
+- a *wildcard* job (minute or hour starts with `*`) follows the clock that is on the wall: a skipped minute does not happen,
+  a repeated one happens again;
+- any other job has fixed times: those in a gap of less than three hours run in the first minute after it, and those in a
+  stretch of less than three hours that is repeated run the first time only;
+- a larger change is a correction of the clock: the new time counts at once, for every job.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from cronsim import CronSim, CronSimError
+
+from runner.errors import ScheduleError
+from runner.schedule.localtime import next_change, offset_at
+
+_MINUTE = timedelta(minutes=1)
+_SECOND = timedelta(seconds=1)
+_CORRECTION = timedelta(hours=3)
+_MAXIMUM = {"minute": 59, "hour": 23, "day": 31, "month": 12, "weekday": 7}
+_FIELDS = tuple(_MAXIMUM)
+
+MACROS = {
+    "@yearly": "0 0 1 1 *",
+    "@annually": "0 0 1 1 *",
+    "@monthly": "0 0 1 * *",
+    "@weekly": "0 0 * * 0",
+    "@daily": "0 0 * * *",
+    "@midnight": "0 0 * * *",
+    "@hourly": "0 * * * *",
+}
+_WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+
+
+@dataclass(frozen=True, slots=True)
+class CronRule:
+    """Five fields that `parse_cron` has accepted, in a zone."""
+
+    expression: str
+    zone: tzinfo
+
+    def after(self, instant: datetime) -> datetime | None:
+        """Return the first slot strictly later than the instant, in UTC, or None when there is none within 50 years."""
+        fixed = not self._is_wildcard()
+        instant = instant.astimezone(UTC)
+        offset = offset_at(instant, self.zone)
+        floor = _wall(instant, offset)
+        if fixed:
+            floor = max(floor, self._already_run(instant))
+        while True:
+            wall = self._next_match(floor)
+            if wall is None:
+                return None
+            slot = wall.replace(tzinfo=UTC) - offset
+            change = next_change(instant, slot, self.zone)
+            if change is None:
+                return slot
+            moved = offset_at(change, self.zone) - offset
+            if fixed and timedelta(0) < moved < _CORRECTION and wall < _wall(change, offset) + moved:
+                return _minute_from(change)
+            # Go on where the clock stands from the change on; fixed times wait until it has caught up with itself.
+            repeated = fixed and -_CORRECTION < moved < timedelta(0)
+            floor = _wall(change, offset if repeated else offset + moved) - _SECOND
+            instant, offset = change, offset + moved
+
+    def _is_wildcard(self) -> bool:
+        minute, hour, *_ = self.expression.split()
+        return minute.startswith("*") or hour.startswith("*")
+
+    def _next_match(self, wall: datetime) -> datetime | None:
+        return next(CronSim(self.expression, wall), None)
+
+    def _already_run(self, instant: datetime) -> datetime:
+        """Return up to which wall time fixed jobs have run: ahead of the clock while it repeats a stretch."""
+        earlier = instant - _CORRECTION
+        change = next_change(earlier, instant, self.zone)
+        if change is None:
+            return datetime.min  # noqa: DTZ901 - a wall time is naive
+        before = offset_at(earlier, self.zone)
+        moved = offset_at(change, self.zone) - before
+        if not -_CORRECTION < moved < timedelta(0):
+            return datetime.min  # noqa: DTZ901
+        return _wall(change, before) - _SECOND
+
+
+def _wall(instant: datetime, offset: timedelta) -> datetime:
+    return instant.replace(tzinfo=None) + offset
+
+
+def _minute_from(instant: datetime) -> datetime:
+    floor = instant.replace(second=0, microsecond=0)
+    return floor if floor == instant else floor + _MINUTE
+
+
+def parse_cron(text: str, zone: tzinfo) -> CronRule:
+    """Return the rule of five fields or an `@` macro.
+
+    Raises ScheduleError (field `cron`) for everything that Debian's cron refuses, would silently never run, or would read as
+    something else than it says.
+    """
+    expression = " ".join(text.split()).lower()
+    if expression.startswith("@"):
+        return CronRule(_expand(expression), zone)
+    fields = expression.split()
+    if len(fields) != len(_FIELDS):
+        raise _wrong_number(fields)
+    for name, field in zip(_FIELDS, fields, strict=True):
+        for term in field.split(","):
+            _check_term(name, term)
+    try:
+        CronSim(expression, datetime(2000, 1, 1))  # noqa: DTZ001 - a wall time is naive
+    except CronSimError as error:
+        raise _never(expression, error) from error
+    return CronRule(expression, zone)
+
+
+def _expand(macro: str) -> str:
+    if macro in MACROS:
+        return MACROS[macro]
+    known = ", ".join(MACROS)
+    if macro == "@reboot":
+        raise ScheduleError("cron", "@reboot is not a time", f"use one of {known}")
+    if macro.startswith("@every"):
+        raise ScheduleError("cron", "@every is not Debian's cron", "use `frequency` and `unit`")
+    raise ScheduleError("cron", f"unknown macro {macro}", f"use one of {known}")
+
+
+def _wrong_number(fields: list[str]) -> ScheduleError:
+    what = f"{len(fields)} field{'' if len(fields) == 1 else 's'} where cron has five"
+    hint = "write: minute hour day-of-month month day-of-week"
+    if len(fields) in {6, 7}:
+        hint = "seconds and years are not Debian's cron; " + hint
+    return ScheduleError("cron", what, hint)
+
+
+def _check_term(name: str, term: str) -> None:
+    """Raise ScheduleError for one element of a list: `*`, `*/5`, `3`, `1-5`, `1-5/2`, and names for months and weekdays."""
+    body, slash, step = term.partition("/")
+    if slash:
+        _check_step(name, body, step)
+    if body == "*":
+        return
+    low, dash, high = body.partition("-")
+    first = _number(name, low, term)
+    if not dash:
+        return
+    last = _number(name, high, term)
+    if last < first:
+        raise ScheduleError(
+            "cron",
+            f"{name} range {body} runs backwards: cron would never match it",
+            _unrolled(name, first, last),
+        )
+
+
+def _check_step(name: str, body: str, step: str) -> None:
+    size = _MAXIMUM[name] + (name in {"minute", "hour"})
+    if not step.isascii() or not step.isdigit() or not int(step[:9]):
+        raise ScheduleError("cron", f"{name} step /{step} is not a positive number", "write for example */5")
+    if int(step[:9]) > size:
+        raise ScheduleError(
+            "cron",
+            f"{name} step /{step} is larger than the field: it would match once only",
+            "use `frequency` and `unit` for longer intervals",
+        )
+    if body != "*" and "-" not in body:
+        raise ScheduleError(
+            "cron",
+            f"{name} {body}/{step}: Debian's cron ignores a step after a single number",
+            f"write {body}-{_MAXIMUM[name]}/{step}",
+        )
+
+
+def _number(name: str, text: str, term: str) -> int:
+    names = {"month": _MONTHS, "weekday": _WEEKDAYS}.get(name, ())
+    if text in names:
+        return names.index(text) + (name == "month")
+    if text.isascii() and text.isdigit():
+        number = int(text[:9])
+        if (name in {"minute", "hour", "weekday"} or number) and number <= _MAXIMUM[name]:
+            return number
+        lowest = 0 if name in {"minute", "hour", "weekday"} else 1
+        raise ScheduleError(
+            "cron", f"{name} {text} is out of range", f"the {name} goes from {lowest} to {_MAXIMUM[name]}"
+        )
+    raise ScheduleError("cron", f"{name} {term!r} is not understood", _dialect_hint(name, term, names))
+
+
+def _dialect_hint(name: str, term: str, names: tuple[str, ...]) -> str:
+    if any(mark in term for mark in "#lw") and name in {"day", "weekday"} and term[:3] not in names:
+        return "for the nth or last day of a month use rrule, such as FREQ=MONTHLY;BYDAY=2FR or BYMONTHDAY=-1"
+    if "?" in term:
+        return "write * instead of ?"
+    if names:
+        return f"use numbers or {', '.join(names)}"
+    return "use numbers, *, lists (1,2), ranges (1-5) and steps (*/5)"
+
+
+def _unrolled(name: str, first: int, last: int) -> str:
+    if name == "weekday":
+        days = [*range(first, 7), *range(last + 1)]
+        return f"write {','.join(_WEEKDAYS[day] for day in days)}"
+    lowest = 0 if name in {"minute", "hour"} else 1
+    return f"write {first}-{_MAXIMUM[name]},{lowest}-{last}"
+
+
+def _never(expression: str, error: CronSimError) -> ScheduleError:
+    day, month = expression.split()[2:4]
+    if "day-of-month" in str(error).lower():
+        return ScheduleError("cron", f"day {day} never comes in month {month}", "mend the day or the month")
+    return ScheduleError("cron", str(error), "write: minute hour day-of-month month day-of-week")

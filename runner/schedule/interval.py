@@ -1,0 +1,94 @@
+"""`frequency` + `unit`: a grid of slots, always computed from its anchor, so that nothing ever drifts."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from runner.schedule.localtime import resolve, wall_time
+
+_DAYS = {"days": 1, "weeks": 7}
+_FEBRUARY = 2
+_SHORT_MONTHS = {4, 6, 9, 11}
+
+
+@dataclass(frozen=True, slots=True)
+class ElapsedInterval:
+    """Minutes and hours: elapsed time, whatever the wall clock does in between."""
+
+    anchor: datetime
+    step: timedelta
+
+    def after(self, instant: datetime) -> datetime:
+        """Return the first point of the grid strictly later than the instant."""
+        if instant < self.anchor:
+            return self.anchor
+        return self.anchor + ((instant - self.anchor) // self.step + 1) * self.step
+
+
+@dataclass(frozen=True, slots=True)
+class CalendarInterval:
+    """Days, weeks and months: the wall time of the anchor, so many days or months on.
+
+    `first` is the instant of the anchor itself: the second half past two of an autumn night is a first slot too.
+    """
+
+    anchor: datetime
+    first: datetime
+    frequency: int
+    unit: str
+    zone: tzinfo
+
+    def after(self, instant: datetime) -> datetime:
+        """Return the first point of the grid strictly later than the instant."""
+        if instant < self.first:
+            return self.first
+        index = max(0, self._index_near(wall_time(instant, self.zone)) - 1)
+        while (slot := self.point(index)) <= instant:
+            index += 1
+        return slot
+
+    def point(self, index: int) -> datetime:
+        """Return the point of the grid with that number; number 0 is the anchor."""
+        if index == 0:
+            return self.first
+        return resolve(self._wall(index * self.frequency), self.zone)
+
+    def _wall(self, units: int) -> datetime:
+        if self.unit != "months":
+            return self.anchor + timedelta(days=_DAYS[self.unit] * units)
+        return add_months(self.anchor, units)
+
+    def _index_near(self, wall: datetime) -> int:
+        if self.unit != "months":
+            return (wall - self.anchor) // timedelta(days=_DAYS[self.unit] * self.frequency)
+        months = (wall.year - self.anchor.year) * 12 + wall.month - self.anchor.month
+        return months // self.frequency
+
+
+def add_months(wall: datetime, months: int) -> datetime:
+    """Return the wall time so many months on; a day that the month does not have becomes its last (RFC 5545 skips it)."""
+    year, month0 = divmod(wall.year * 12 + wall.month - 1 + months, 12)
+    if year > datetime.max.year:
+        raise OverflowError("past the year 9999")
+    return wall.replace(year=year, month=month0 + 1, day=min(wall.day, _days_in(year, month0 + 1)))
+
+
+def _days_in(year: int, month: int) -> int:
+    # `calendar.monthrange` says the same and costs the tick an import of `locale` and `re`.
+    if month == _FEBRUARY:
+        return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
+    return 30 if month in _SHORT_MONTHS else 31
+
+
+def parse_interval(
+    frequency: int, unit: str, anchor: datetime | None, start: datetime | None, zone: tzinfo
+) -> ElapsedInterval | CalendarInterval:
+    """Return the grid of a task: from the wall time `start` where there is one, else from the instant `anchor`."""
+    if start is not None:
+        wall, first = start, resolve(start, zone)
+    elif anchor is not None:
+        wall, first = wall_time(anchor, zone), anchor.astimezone(UTC)
+    else:
+        raise ValueError("an interval needs a start or an anchor")
+    if unit in {"minutes", "hours"}:
+        return ElapsedInterval(first, timedelta(minutes=frequency * (60 if unit == "hours" else 1)))
+    return CalendarInterval(wall, first, frequency, unit, zone)

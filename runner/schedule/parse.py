@@ -1,0 +1,126 @@
+"""From the keys of a task file to a schedule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+
+from runner.errors import ScheduleError
+from runner.schedule.interval import parse_interval
+from runner.schedule.localtime import load_zone, resolve
+from runner.schedule.schedule import Schedule
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runner.schedule.schedule import Rule
+
+UNITS = ("minutes", "hours", "days", "weeks", "months")
+_LAST_SECOND = timedelta(days=1) - timedelta(seconds=1)
+_DATE_ONLY = 10
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys that a rule may be built from, read and checked."""
+
+    fields: Mapping[str, object]
+    zone: tzinfo
+    start: datetime | None
+    anchor: datetime | None
+
+
+def parse_schedule(fields: Mapping[str, object]) -> Schedule:
+    """Return the schedule that the keys of a task file describe.
+
+    Reads `frequency` + `unit`, `cron` or `rrule`; `start` and `end` (wall times in `timezone`, as text, date or naive datetime);
+    `timezone` (IANA name, default UTC); and `anchor`, an aware datetime, which stands in for a missing `start`. Other keys are
+    ignored. Raises ScheduleError for anything that cannot be meant.
+    """
+    zone = load_zone(str(fields.get("timezone") or "UTC"))
+    start = _wall_time(fields, "start")
+    end = _wall_time(fields, "end")
+    if start is not None and end is not None and end < start:
+        raise ScheduleError("end", "end is before start", "swap them, or mend the year")
+    anchor = fields.get("anchor")
+    if anchor is not None and (not isinstance(anchor, datetime) or anchor.tzinfo is None):
+        raise ScheduleError("anchor", "the anchor must be an aware datetime")
+    return Schedule(
+        rule=_rule(_Keys(fields, zone, start, anchor)),
+        zone=zone,
+        start=None if start is None else resolve(start, zone),
+        end=None if end is None else resolve(end, zone),
+    )
+
+
+def _rule(keys: _Keys) -> Rule:
+    given = [kind for kind in ("frequency", "cron", "rrule") if keys.fields.get(kind) is not None]
+    if len(given) != 1:
+        what = "no schedule" if not given else f"more than one schedule: {' and '.join(given)}"
+        raise ScheduleError(given[-1] if given else "frequency", what, "give frequency + unit, or cron, or rrule")
+    return {"frequency": _interval, "cron": _cron, "rrule": _recurrence}[given[0]](keys)
+
+
+def _interval(keys: _Keys) -> Rule:
+    frequency, unit = keys.fields["frequency"], normal_unit(keys.fields.get("unit"))
+    if isinstance(frequency, bool) or not isinstance(frequency, int) or frequency < 1:
+        raise ScheduleError("frequency", "frequency must be a positive integer", "write for example: frequency: 15")
+    if keys.start is None and keys.anchor is None:
+        raise ScheduleError("anchor", "an interval needs a start or an anchor")
+    try:
+        return parse_interval(frequency, unit, keys.anchor, keys.start, keys.zone)
+    except OverflowError as error:
+        raise ScheduleError("frequency", f"every {frequency} {unit} never comes again") from error
+
+
+def normal_unit(unit: object) -> str:
+    """Return the plural form of a unit, which the singular is accepted for. Raises ScheduleError (field `unit`)."""
+    plural = unit + "s" if isinstance(unit, str) and not unit.endswith("s") else unit
+    if plural not in UNITS:
+        what = "unit is missing" if unit is None else f"unknown unit {unit!r}"
+        raise ScheduleError("unit", what, f"use one of {', '.join(UNITS)}")
+    return str(plural)
+
+
+def _cron(keys: _Keys) -> Rule:
+    # Imported when met: cronsim brings `typing`, `enum` and `calendar`, which other ticks need not pay for.
+    from runner.schedule.cron import parse_cron  # noqa: PLC0415
+
+    return parse_cron(str(keys.fields["cron"]), keys.zone)
+
+
+def _recurrence(keys: _Keys) -> Rule:
+    # Imported when met, as above: dateutil's rrule brings `re`, `calendar` and `heapq`.
+    from runner.schedule.recurrence import parse_recurrence  # noqa: PLC0415
+
+    return parse_recurrence(str(keys.fields["rrule"]), keys.start, keys.anchor, keys.zone)
+
+
+def _wall_time(fields: Mapping[str, object], key: str) -> datetime | None:
+    """Return a bound as a naive wall time; a date alone is the first second of its day, or the last one for `end`."""
+    value = fields.get(key)
+    if value is None:
+        return None
+    try:
+        wall, day_only = _read_wall_time(value)
+    except ValueError as error:
+        raise ScheduleError(key, f"{key} {value!r} is not a date", "write 2026-03-29 or 2026-03-29 08:00") from error
+    if wall.tzinfo is not None:
+        raise ScheduleError(key, f"{key} carries an offset", "write it as wall-clock time and set timezone")
+    return wall + _LAST_SECOND if day_only and key == "end" else wall
+
+
+def _read_wall_time(value: object) -> tuple[datetime, bool]:
+    if isinstance(value, datetime):
+        return value, False
+    if isinstance(value, date):
+        return datetime.combine(value, time()), True
+    text = str(value).strip()
+    wall = datetime.fromisoformat(text)
+    if wall.year < _EARLIEST.year:
+        raise ValueError(f"{text} lies before {_EARLIEST:%Y}")
+    return wall, len(text) <= _DATE_ONLY
+
+
+_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)

@@ -1,0 +1,208 @@
+"""`rrule` (RFC 5545, section 3.3.10): dates by dateutil, on naive times only.
+
+dateutil walks from DTSTART, one period after another, until the year 9999. Both ends are moved here, so that a question costs
+the same however long ago a rule began and so that a rule that never comes is found out:
+
+- the walk begins at a period of the rule's own grid shortly before the wall time that is asked about;
+- it takes place in the same year of a later 400-year cycle of the Gregorian calendar (which has the same weekdays), so that the
+  year 9999 is only a few centuries away.
+
+HOURLY and MINUTELY rules are days by dateutil with a grid of minutes within each day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import islice
+from math import gcd
+
+from dateutil import rrule
+
+from runner.errors import ScheduleError
+from runner.schedule.localtime import earliest_wall, resolve, wall_time
+from runner.schedule.rrule_text import Parts, parse_parts
+
+_DAY = timedelta(days=1)
+_MINUTE = timedelta(minutes=1)
+_WEEK = timedelta(weeks=1)
+_MINUTES_A_DAY = 1440
+_CYCLE = 400  # years after which the Gregorian calendar repeats, weekdays included
+_HORIZON = 200  # years of search at least
+_SUBDAILY_HORIZON = timedelta(days=40 * 366)
+_FREQUENCIES = {"YEARLY": rrule.YEARLY, "MONTHLY": rrule.MONTHLY, "WEEKLY": rrule.WEEKLY, "DAILY": rrule.DAILY}
+
+
+@dataclass(frozen=True, slots=True)
+class RecurrenceRule:
+    """An RFC 5545 rule whose implied parts are made explicit; `last` is its last wall time where it ends by itself."""
+
+    parts: Parts
+    dtstart: datetime
+    zone: tzinfo
+    last: datetime | None = None
+
+    def after(self, instant: datetime) -> datetime | None:
+        """Return the first slot strictly later than the instant, in UTC, or None where there is none.
+
+        Wall times in a gap resolve to later instants than some that follow them: the search goes on until the wall clock has
+        passed the best slot found.
+        """
+        best: datetime | None = None
+        for wall in self.walls(earliest_wall(instant, self.zone)):
+            if best is not None and wall >= wall_time(best, self.zone):
+                break
+            slot = resolve(wall, self.zone)
+            if slot > instant and (best is None or slot < best):
+                best = slot
+        return best
+
+    def walls(self, since: datetime) -> Iterator[datetime]:
+        """Yield the rule's wall times from `since` on, ascending."""
+        since = max(since, self.dtstart)
+        for wall in self._periods(since):
+            if self.last is not None and wall > self.last:
+                return
+            if wall >= since:
+                yield wall
+
+    def _periods(self, since: datetime) -> Iterator[datetime]:
+        if self.parts.freq in _FREQUENCIES:
+            return _walk(self.parts, _grid_start(self.parts, self.dtstart, since))
+        return self._within_days(since)
+
+    def _within_days(self, since: datetime) -> Iterator[datetime]:
+        days_of = replace(self.parts, freq="DAILY", interval=1, byhour=(0,), byminute=(0,), bysecond=(0,))
+        for day in _walk(days_of, datetime.combine(since.date(), time())):
+            if day - since > _SUBDAILY_HORIZON:
+                return
+            yield from self._times_of(day)
+
+    def _times_of(self, day: datetime) -> Iterator[datetime]:
+        step = self.parts.interval * (_MINUTE if self.parts.freq == "MINUTELY" else 60 * _MINUTE)
+        origin = self.dtstart.replace(second=0, minute=self.dtstart.minute if self.parts.freq == "MINUTELY" else 0)
+        moment = origin + -(-(day - origin) // step) * step
+        while moment < day + _DAY:
+            if not self.parts.byhour or moment.hour in self.parts.byhour:
+                yield from self._expanded(moment)
+            moment += step
+
+    def _expanded(self, moment: datetime) -> Iterator[datetime]:
+        if self.parts.freq == "MINUTELY":
+            minutes = (moment.minute,) if not self.parts.byminute or moment.minute in self.parts.byminute else ()
+        else:
+            minutes = self.parts.byminute
+        for minute in minutes:
+            for second in self.parts.bysecond:
+                yield moment.replace(minute=minute, second=second)
+
+
+def parse_recurrence(
+    text: str, start: datetime | None, anchor: datetime | None, zone: tzinfo
+) -> RecurrenceRule:
+    """Return the rule of an RFC 5545 text.
+
+    DTSTART is the wall time `start`; without it, the day of the anchor (or 1 January 2000) with the parts of the time of day
+    that the rule leaves open: finer ones than the finest it names are zero. Raises ScheduleError (field `rrule`).
+    """
+    parts = parse_parts(text)
+    dtstart = start if start is not None else _implied_start(parts, anchor, zone)
+    explicit = _explicit(parts, dtstart)
+    if not _meets_the_clock(explicit, dtstart):
+        raise ScheduleError("rrule", "this rule never comes", "INTERVAL steps over every time that it names")
+    rule = RecurrenceRule(explicit, dtstart.replace(microsecond=0), zone, _last(parts, zone))
+    if parts.count is None:
+        return rule
+    counted = list(islice(rule.walls(dtstart), parts.count))
+    return replace(rule, last=counted[-1] if counted else dtstart - _MINUTE)
+
+
+def _implied_start(parts: Parts, anchor: datetime | None, zone: tzinfo) -> datetime:
+    wall = wall_time(anchor, zone) if anchor is not None else datetime(2000, 1, 1)  # noqa: DTZ001 - a wall time is naive
+    wall = wall.replace(second=0, microsecond=0)
+    if parts.byminute:
+        return datetime.combine(wall.date(), time()) if not parts.is_subdaily() else wall
+    if parts.byhour:
+        return wall.replace(minute=0) if parts.is_subdaily() else datetime.combine(wall.date(), time())
+    return wall
+
+
+def _last(parts: Parts, zone: tzinfo) -> datetime | None:
+    if parts.until is None or parts.until.tzinfo is None:
+        return parts.until
+    return wall_time(parts.until.astimezone(UTC), zone)
+
+
+def _explicit(parts: Parts, dtstart: datetime) -> Parts:
+    """Return the parts with what RFC 5545 takes from DTSTART written out, so that DTSTART can move."""
+    day = date(dtstart.year, dtstart.month, dtstart.day)
+    if not parts.names_days():
+        if parts.freq == "YEARLY":
+            parts = replace(parts, bymonth=parts.bymonth or (day.month,), bymonthday=(day.day,))
+        elif parts.freq == "MONTHLY":
+            parts = replace(parts, bymonthday=(day.day,))
+        elif parts.freq == "WEEKLY":
+            parts = replace(parts, byday=((day.weekday(), 0),))
+    fixed_hour = parts.freq not in {"HOURLY", "MINUTELY"}
+    return replace(
+        parts,
+        byhour=parts.byhour or ((dtstart.hour,) if fixed_hour else ()),
+        byminute=parts.byminute or ((dtstart.minute,) if parts.freq != "MINUTELY" else ()),
+        bysecond=parts.bysecond or (dtstart.second,),
+    )
+
+
+def _meets_the_clock(parts: Parts, dtstart: datetime) -> bool:
+    """Return whether a sub-daily grid ever meets the hours and minutes named; days aside, it repeats as gcd(step, day)."""
+    if not parts.is_subdaily():
+        return True
+    minutely = parts.freq == "MINUTELY"
+    period = gcd(parts.interval * (1 if minutely else 60), _MINUTES_A_DAY)
+    origin = dtstart.hour * 60 + (dtstart.minute if minutely else 0)
+    minutes = (parts.byminute or range(60)) if minutely else (0,)
+    return any(
+        (hour * 60 + minute - origin) % period == 0 for hour in parts.byhour or range(24) for minute in minutes
+    )
+
+
+def _grid_start(parts: Parts, dtstart: datetime, since: datetime) -> datetime:
+    """Return the midnight at which a period of the rule's grid begins, at or before both `since` and its own period."""
+    every = parts.interval
+    if parts.freq == "YEARLY":
+        return datetime(since.year - (since.year - dtstart.year) % every, 1, 1)  # noqa: DTZ001 - a wall time is naive
+    if parts.freq == "MONTHLY":
+        months = (since.year - dtstart.year) * 12 + since.month - dtstart.month
+        year, month0 = divmod(since.year * 12 + since.month - 1 - months % every, 12)
+        return datetime(year, month0 + 1, 1)  # noqa: DTZ001
+    first = datetime.combine(dtstart.date(), time())
+    step = every * _DAY
+    if parts.freq == "WEEKLY":
+        first -= ((first.weekday() - parts.wkst) % 7) * _DAY
+        step = every * _WEEK
+    return first + (since - first) // step * step
+
+
+def _walk(parts: Parts, begin: datetime) -> Iterator[datetime]:
+    """Yield the rule's wall times from the grid point `begin` on, until the horizon."""
+    shift = (datetime.max.year - begin.year) // _CYCLE
+    if datetime.max.year - begin.year - shift * _CYCLE < _HORIZON:
+        shift -= 1
+    years = shift * _CYCLE
+    rule = rrule.rrule(
+        _FREQUENCIES[parts.freq],
+        dtstart=begin.replace(year=begin.year + years),
+        interval=parts.interval,
+        wkst=parts.wkst,
+        bysetpos=parts.bysetpos or None,
+        bymonth=parts.bymonth or None,
+        bymonthday=parts.bymonthday or None,
+        byyearday=parts.byyearday or None,
+        byweekno=parts.byweekno or None,
+        byweekday=[rrule.weekday(day, nth or None) for day, nth in parts.byday] or None,
+        byhour=parts.byhour or None,
+        byminute=parts.byminute or None,
+        bysecond=parts.bysecond or None,
+    )
+    for wall in rule:
+        yield wall.replace(year=wall.year - years)

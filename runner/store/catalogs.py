@@ -1,0 +1,215 @@
+"""Which commit the tasks are from, and the tasks that are compiled from it."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from runner.clock import from_millis
+from runner.model.problem import Problem
+from runner.model.state import TaskState
+from runner.model.task import ScheduleSpec, Task
+from runner.store.rows import STATE_COLUMNS, TASK_COLUMNS, spec_of, state_of, state_row, task_of, version_row
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """From where the tasks in force were read; the columns of `catalog`. `commit` is None before the first commit was."""
+
+    store_id: str
+    commit: str | None = None
+    head: str | None = None
+    ref: str = "HEAD"
+    ref_path: str = "HEAD"
+    tasks_tree: str | None = None
+    settings_blob: str = ""
+    settings_seen: str = ""
+    head_settings: str = ""
+    max_parallel: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTask:
+    """A task as the store keeps it. `version` is None while its file was never valid, `blob` once the file is gone."""
+
+    key: int
+    id: str
+    blob: str | None
+    version: int | None
+    spec: ScheduleSpec | None
+    active: bool
+    state: TaskState
+    valid_commit: str | None
+    invalid_commit: str | None
+
+
+_ORIGIN = "store_id, commit_id, head_id, ref, ref_path, tasks_tree, settings_blob, settings_seen, head_settings, max_parallel"
+
+
+def origin(connection: sqlite3.Connection) -> Origin:
+    """Return from where the tasks in force were read."""
+    return Origin(*connection.execute(f"SELECT {_ORIGIN} FROM catalog").fetchone())  # noqa: S608 - columns are constants of ours
+
+
+def set_origin(connection: sqlite3.Connection, new: Origin) -> None:
+    """Record from where the tasks in force were read."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        (
+            *(new.store_id, new.commit, new.head, new.ref, new.ref_path, new.tasks_tree),
+            *(new.settings_blob, new.settings_seen, new.head_settings, new.max_parallel),
+        ),
+    )
+
+
+def present_blobs(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the blob of every task whose file is in the commit, by id."""
+    return dict(connection.execute("SELECT id, blob FROM tasks WHERE blob IS NOT NULL"))
+
+
+def known_blobs(connection: sqlite3.Connection, settings_blob: str, blobs: Iterable[str]) -> set[str]:
+    """Return which of the blobs have been compiled under those settings before."""
+    sql = "SELECT 1 FROM versions WHERE blob = ? AND settings_blob = ?"
+    return {blob for blob in set(blobs) if connection.execute(sql, (blob, settings_blob)).fetchone()}
+
+
+def add_version(connection: sqlite3.Connection, blob: str, settings_blob: str, task: Task) -> None:
+    """Keep a compiled task for good."""
+    columns = TASK_COLUMNS.replace("v.", "")
+    row = (blob, settings_blob, *version_row(task))
+    marks = ", ".join("?" * len(row))
+    connection.execute(f"INSERT OR IGNORE INTO versions (blob, settings_blob, {columns}) VALUES ({marks})", row)  # noqa: S608
+
+
+def version_of(connection: sqlite3.Connection, blob: str, settings_blob: str) -> tuple[int, ScheduleSpec, bool] | None:
+    """Return the version compiled from a blob: its id, schedule and activity."""
+    row = connection.execute(
+        f"SELECT {TASK_COLUMNS}, v.id FROM versions v WHERE v.blob = ? AND v.settings_blob = ?",  # noqa: S608
+        (blob, settings_blob),
+    ).fetchone()
+    return None if row is None else (row[-1], spec_of(row), bool(row[7]))
+
+
+_STORED = f"""
+    SELECT t.key, t.id, t.blob, t.version, t.valid_commit, t.invalid_commit, {STATE_COLUMNS}, {TASK_COLUMNS}
+    FROM tasks t LEFT JOIN versions v ON v.id = t.version
+"""  # noqa: S608 - columns are constants of ours
+
+
+def find_task(connection: sqlite3.Connection, task_id: str) -> StoredTask | None:
+    """Return the task of an id, also where its file is gone."""
+    row = connection.execute(f"{_STORED} WHERE t.id = ?", (task_id,)).fetchone()
+    return None if row is None else _stored(row)
+
+
+def stored_tasks(connection: sqlite3.Connection) -> Iterator[StoredTask]:
+    """Yield every task whose file is in the commit, by id."""
+    return map(_stored, connection.execute(f"{_STORED} WHERE t.blob IS NOT NULL ORDER BY t.id"))
+
+
+def load_task(connection: sqlite3.Connection, version: int, task_id: str) -> Task:
+    """Return a version of a task, with its code."""
+    row = connection.execute(f"SELECT {TASK_COLUMNS} FROM versions v WHERE v.id = ?", (version,)).fetchone()  # noqa: S608
+    return task_of(task_id, row)
+
+
+def _stored(row: tuple[object, ...]) -> StoredTask:
+    key, task_id, blob, version, valid, invalid = row[:6]
+    spec = None if version is None else spec_of(row[10:])
+    return StoredTask(key, task_id, blob, version, spec, bool(row[17]), state_of(row[6:]), valid, invalid)  # type: ignore[arg-type] # columns of the schema
+
+
+def add_task(
+    connection: sqlite3.Connection, task_id: str, blob: str, version: int | None, spec: ScheduleSpec | None, state: TaskState
+) -> None:
+    """Add a task that was never seen before."""
+    times = (None,) * 5 if spec is None else state_row(state, spec)
+    connection.execute(
+        """
+        INSERT INTO tasks (id, blob, version, anchor, watermark, last_run_slot, next_due, next_local)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        (task_id, blob, version, *times),
+    )
+
+
+def put_in_force(
+    connection: sqlite3.Connection, key: int, blob: str, version: int, spec: ScheduleSpec, state: TaskState
+) -> None:
+    """Let a task go on with a valid version of its file."""
+    connection.execute(
+        """
+        UPDATE tasks SET blob = ?, version = ?, valid_commit = NULL, invalid_commit = NULL,
+               anchor = ?, watermark = ?, last_run_slot = ?, next_due = ?, next_local = ?
+        WHERE key = ?
+        """,
+        (blob, version, *state_row(state, spec), key),
+    )
+
+
+def degrade(connection: sqlite3.Connection, key: int, blob: str, valid: str | None, invalid: str | None) -> None:
+    """Note that a task's file is invalid: its last valid version, from commit `valid`, stays in force."""
+    connection.execute(
+        """
+        UPDATE tasks SET blob = ?, valid_commit = coalesce(valid_commit, ?), invalid_commit = coalesce(invalid_commit, ?)
+        WHERE key = ?
+        """,
+        (blob, valid, invalid, key),
+    )
+
+
+def set_blob(connection: sqlite3.Connection, key: int, blob: str) -> None:
+    """Note the file of a task that was never valid and still is not."""
+    connection.execute("UPDATE tasks SET blob = ? WHERE key = ?", (blob, key))
+
+
+def retire(connection: sqlite3.Connection, key: int) -> None:
+    """Note that a task's file is gone. Its history stays, and so does where it stood."""
+    connection.execute(
+        """
+        UPDATE tasks SET blob = NULL, valid_commit = NULL, invalid_commit = NULL, next_due = NULL, next_local = NULL
+        WHERE key = ?
+        """,
+        (key,),
+    )
+
+
+def rename_task(connection: sqlite3.Connection, old: str, new: str) -> bool:
+    """Give a task another id, with all its state and history; False where the new id already has a history of its own."""
+    if find_task(connection, old) is None or find_task(connection, new) is not None:
+        return False
+    connection.execute("UPDATE tasks SET id = ? WHERE id = ?", (new, old))
+    return True
+
+
+def set_problems(connection: sqlite3.Connection, files: Iterable[str], problems: Iterable[Problem]) -> None:
+    """Replace what is known to be wrong with some files."""
+    connection.executemany("DELETE FROM problems WHERE file = ?", [(file,) for file in files])
+    connection.executemany(
+        "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [(p.file, p.line, p.column, p.code, p.severity, p.message, p.hint) for p in problems],
+    )
+
+
+def clear_problems(connection: sqlite3.Connection) -> None:
+    """Forget all problems: every file is about to be looked at again."""
+    connection.execute("DELETE FROM problems")
+
+
+def problems(connection: sqlite3.Connection) -> tuple[Problem, ...]:
+    """Return the problems of the commit's files, sorted."""
+    rows = connection.execute('SELECT file, line, "column", code, severity, message, hint FROM problems')
+    return tuple(sorted(Problem(*row) for row in rows))
+
+
+def next_slot(connection: sqlite3.Connection) -> tuple[str, datetime, str] | None:
+    """Return the first slot planned: its task, its instant, and that on the task's wall clock."""
+    row = connection.execute(
+        "SELECT id, next_due, next_local FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1"
+    ).fetchone()
+    return None if row is None else (row[0], from_millis(row[1]), row[2])

@@ -1,0 +1,102 @@
+"""What happened: runs, newest first."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass
+
+from runner.clock import to_millis
+from runner.model.run import Run, RunDetails, RunError
+from runner.store.rows import instant
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from datetime import datetime
+    from typing import Any
+
+_RUN = """
+    SELECT r.id, t.id, r."trigger", r.status, v.timezone, r.reason, r.scheduled_for, r.started_at, r.finished_at,
+           r.commit_id, r.attempts, r.missed, a.exit_code, a.signal, a.error_type, a.error_message, a.error_file, a.error_line
+    FROM runs r JOIN tasks t ON t.key = r.task JOIN versions v ON v.id = r.version
+    LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many runs are waiting or running now, and how many ended each way since an instant."""
+
+    running: int
+    since: dict[str, int]
+
+
+def find_runs(
+    connection: sqlite3.Connection, task: str | None = None, status: str | None = None, limit: int | None = None
+) -> list[Run]:
+    """Return runs, newest first: of one task, of one status, at most `limit`."""
+    # The task is found first, so that its index serves: a filter on the joined name would read every run.
+    conditions, values = ["1"], []
+    if task is not None:
+        conditions.append("r.task = (SELECT key FROM tasks WHERE id = ?)")
+        values.append(task)
+    if status is not None:
+        conditions.append("r.status = ?")
+        values.append(status)
+    sql = f"{_RUN} WHERE {' AND '.join(conditions)} ORDER BY r.id DESC LIMIT ?"
+    return [_run(row) for row in connection.execute(sql, (*values, -1 if limit is None else limit))]
+
+
+def runs_by_id(connection: sqlite3.Connection, run_ids: list[int]) -> list[Run]:
+    """Return those runs, in the order of their ids."""
+    sql = f"{_RUN} WHERE r.id = ?"
+    return [_run(row) for run_id in sorted(run_ids) for row in connection.execute(sql, (run_id,))]
+
+
+def last_runs(connection: sqlite3.Connection) -> dict[str, Run]:
+    """Return the newest run of every task that is not a skipped slot, by the task's id."""
+    sql = f"""
+        {_RUN} WHERE r.id IN (
+            SELECT (SELECT max(l.id) FROM runs l WHERE l.task = k.key AND l.status <> 'skipped') FROM tasks k
+        )
+    """
+    return {run.task: run for run in map(_run, connection.execute(sql))}
+
+
+def run_details(connection: sqlite3.Connection, run_id: int) -> RunDetails | None:
+    """Return all that is known of a run, or None where there is no such run."""
+    row = connection.execute(f"{_RUN} WHERE r.id = ?", (run_id,)).fetchone()
+    if row is None:
+        return None
+    extra = connection.execute(
+        "SELECT output, output_dropped_bytes, traceback FROM attempts WHERE run = ? ORDER BY number DESC LIMIT 1", (run_id,)
+    ).fetchone()
+    return RunDetails(_run(row), *(extra or (b"", 0, None)))
+
+
+def counts_since(connection: sqlite3.Connection, since: datetime) -> Counts:
+    """Return how many runs are under way, and how many ended each way since an instant."""
+    running = connection.execute("SELECT count(*) FROM runs WHERE status = 'running'").fetchone()[0]
+    # Ids grow with time: the scan ends at the first older run instead of reading all of history.
+    rows = connection.execute("SELECT status, decided_at FROM runs WHERE status <> 'running' ORDER BY id DESC")
+    ended: dict[str, int] = {}
+    for status, decided_at in rows:
+        if decided_at < to_millis(since):
+            break
+        ended[status] = ended.get(status, 0) + 1
+    return Counts(running, ended)
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    error_type = row[14]
+    return Run(
+        *row[:6],
+        scheduled_for=instant(row[6]),
+        started_at=instant(row[7]),
+        finished_at=instant(row[8]),
+        commit=row[9],
+        attempts=row[10],
+        missed=row[11],
+        exit_code=row[12],
+        signal=row[13],
+        error=None if error_type is None else RunError(error_type, *row[15:18]),
+    )

@@ -1,0 +1,89 @@
+"""From the bytes of one file to a task or to every problem in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runner.model.catalog import CompiledFile
+from runner.model.problem import ERROR, Problem
+from runner.model.settings import FILE, Settings
+from runner.taskfile.build import build_settings, build_task
+from runner.taskfile.document import read_document
+from runner.taskfile.draft import Draft
+from runner.taskfile.findings import Finding
+from runner.taskfile.names import check_name
+from runner.taskfile.rules import RULES
+from runner.taskfile.rules.timezone import unknown_zone
+from runner.taskfile.structure import SETTINGS, TASK, check_structure
+from runner.taskfile.text import read_text
+
+#: More problems in one file help nobody; the count of the rest is told.
+_MOST_PROBLEMS = 100
+
+
+def compile_task(path: str, content: bytes, settings: Settings) -> CompiledFile:
+    """Return the task in a file `tasks/….yaml`, or all of the file's problems, sorted."""
+    name = check_name(path)
+    if name is not None:
+        return CompiledFile(path, None, (name,))
+    text = read_text(content)
+    if isinstance(text, Finding):
+        return CompiledFile(path, None, (text.in_file(path),))
+    document = read_document(text)
+    findings = list(document.findings)
+    draft = Draft(path, document, settings, frozenset())
+    if document.value is not None or not findings:
+        structural = list(check_structure(document, TASK))
+        findings += structural
+        if isinstance(document.value, dict):
+            draft = Draft(path, document, settings, _bad_keys(draft, structural))
+            findings += [finding for rule in RULES for finding in rule(draft)]
+    if findings:
+        return CompiledFile(path, None, _problems(path, findings))
+    return CompiledFile(path, build_task(draft))
+
+
+def compile_settings(content: bytes) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """Return the settings in a `runner.yaml`, or None and all of its problems, sorted."""
+    text = read_text(content)
+    if isinstance(text, Finding):
+        return None, (text.in_file(FILE),)
+    document = read_document(text)
+    findings = list(document.findings)
+    if document.value is None and not findings:
+        return Settings(), ()
+    if document.value is not None:
+        findings += check_structure(document, SETTINGS)
+        unknown = unknown_zone(document.value.get("timezone")) if isinstance(document.value, dict) else None
+        if unknown is not None:
+            findings.append(document.finding(("timezone",), "timezone", *unknown))
+    if findings:
+        return None, _problems(FILE, findings)
+    return build_settings(document), ()
+
+
+def symlink_problem(path: str) -> Problem:
+    """Return what is said of a symbolic link: a task is a file, whose history git shows."""
+    return Problem(path, 1, 1, "symlink", ERROR, "symbolic links are not read", "put the file itself there")
+
+
+def _bad_keys(draft: Draft, findings: list[Finding]) -> frozenset[str]:
+    """Return the top-level keys whose value a finding points into."""
+    spots = {(finding.line, finding.column) for finding in findings}
+    places = draft.document.places
+    return frozenset(
+        str(path[0]) for path, place in places.items() if path and (place.line, place.column) in spots
+    )
+
+
+def _problems(path: str, findings: list[Finding]) -> tuple[Problem, ...]:
+    found = sorted(set(_in_file(path, findings)))
+    if len(found) <= _MOST_PROBLEMS:
+        return tuple(found)
+    rest = f"and {len(found) - _MOST_PROBLEMS} more problems"
+    last = found[_MOST_PROBLEMS - 1]
+    return (*found[:_MOST_PROBLEMS], Problem(path, last.line, last.column, "zz-more", ERROR, rest))
+
+
+def _in_file(path: str, findings: list[Finding]) -> Iterator[Problem]:
+    return (finding.in_file(path) for finding in findings)

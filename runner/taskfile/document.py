@@ -1,0 +1,243 @@
+"""Strict YAML: the core rules of YAML 1.2, one document, no anchors, aliases, tags or duplicate keys; every value with its place.
+
+The document is built from libyaml's *events*, one after another and without recursion. PyYAML's composer and constructors are never
+called: libyaml's composer crashes the process on deep nesting, and merge keys can burn minutes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+from yaml import events
+from yaml.cyaml import CParser
+
+from runner.taskfile.findings import Finding
+
+#: A task file nests two or three levels deep; more is a mistake or an attack.
+DEEPEST = 20
+
+Path = tuple[str | int, ...]
+
+_NULLS = {"", "~", "null", "Null", "NULL"}
+_BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+_YAML_1_1_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
+_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+_LONGEST_NUMBER = 40
+_HINTS = {
+    "cannot start any token": "indent with spaces, not tabs; quote text that begins with a sign such as @ or `",
+    "mapping values are not allowed": "quote the text, or mind the space after a colon",
+    "could not find expected ':'": "a colon is missing, or the line is not indented as part of the value above",
+    "did not find expected key": "mind the indentation: keys of one mapping stand in one column",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a value stands: its key (or itself, where it has none), its value, and in which style it is written."""
+
+    key_line: int
+    key_column: int
+    line: int
+    column: int
+    style: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The value of a file, as plain data, and the place of everything in it. `text` is what was read."""
+
+    text: str
+    value: Any
+    places: dict[Path, Place]
+    findings: tuple[Finding, ...]
+
+    def place(self, path: Path) -> Place:
+        """Return where the value at a path stands, or what holds it where there is no such value."""
+        while path and path not in self.places:
+            path = path[:-1]
+        return self.places.get(path, Place(1, 1, 1, 1))
+
+    def finding(self, path: Path, code: str, message: str, hint: str = "", *, at_key: bool = False) -> Finding:
+        """Return a finding about the value at a path, or about its key."""
+        place = self.place(path)
+        if at_key:
+            return Finding(code, message, hint, place.key_line, place.key_column)
+        return Finding(code, message, hint, place.line, place.column)
+
+
+def read_document(text: str) -> Document:
+    """Return the document of a text. Where it cannot be read to its end, `value` is None and `findings` say why."""
+    builder = _Builder()
+    try:
+        _feed(builder, text)
+    except _StopReading as stop:
+        builder.findings.append(stop.finding)
+        builder.root = None
+    except yaml.MarkedYAMLError as error:
+        builder.findings.append(_syntax(error))
+        builder.root = None
+    except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError) as error:
+        # PyYAML is known to raise all of these on malformed input; none of them knows a place.
+        builder.findings.append(Finding("yaml", f"not YAML: {error}"))
+        builder.root = None
+    return Document(text, builder.root, builder.places, tuple(builder.findings))
+
+
+def _feed(builder: _Builder, text: str) -> None:
+    parser = CParser(text)
+    try:
+        while (event := parser.get_event()) is not None:
+            handle = _HANDLERS.get(type(event))
+            if handle is not None:
+                handle(builder, event)
+    finally:
+        parser.dispose()
+
+
+class _StopReading(Exception):  # noqa: N818 - not an error of ours: the rest of the file is not looked at
+    def __init__(self, finding: Finding) -> None:
+        super().__init__(finding.message)
+        self.finding = finding
+
+
+@dataclass(slots=True)
+class _Open:
+    """A mapping or sequence that has begun and not ended; `key` is the mapping's key that waits for its value."""
+
+    path: Path
+    content: dict[str, Any] | list[Any]
+    key: str | None = None
+    key_place: tuple[int, int] = (1, 1)
+    dropped: bool = False
+
+
+@dataclass(slots=True)
+class _Builder:
+    root: Any = None
+    documents: int = 0
+    places: dict[Path, Place] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+    stack: list[_Open] = field(default_factory=list)
+
+    def document(self, event: Any) -> None:
+        self.documents += 1
+        if self.documents > 1:
+            raise _StopReading(_at(event, "yaml-documents", "a second document begins here", "one file is one document"))
+
+    def alias(self, event: Any) -> None:
+        hint = "write the value out; anchors and aliases are not used in task files"
+        raise _StopReading(_at(event, "yaml-alias", f"alias *{event.anchor}", hint))
+
+    def scalar(self, event: Any) -> None:
+        self._check_node(event)
+        holder = self.stack[-1] if self.stack else None
+        if holder is not None and type(holder.content) is dict and holder.key is None:
+            self._take_key(holder, event)
+            return
+        value = event.value if event.style else self._plain(event)
+        self._put(holder, event, value)
+
+    def begin(self, event: Any) -> None:
+        self._check_node(event)
+        if len(self.stack) >= DEEPEST:
+            raise _StopReading(_at(event, "yaml-depth", f"nested deeper than {DEEPEST} levels"))
+        holder = self.stack[-1] if self.stack else None
+        if holder is not None and type(holder.content) is dict and holder.key is None:
+            raise _StopReading(_at(event, "yaml-key", "a key must be text", "write `key: value`"))
+        content: dict[str, Any] | list[Any] = {} if type(event) is events.MappingStartEvent else []
+        path = self._put(holder, event, content)
+        self.stack.append(_Open(path, content))
+
+    def end(self, _event: Any) -> None:
+        self.stack.pop()
+
+    def _check_node(self, event: Any) -> None:
+        if event.anchor is not None:
+            hint = "write the value out; anchors and aliases are not used in task files"
+            raise _StopReading(_at(event, "yaml-alias", f"anchor &{event.anchor}", hint))
+        if event.tag is not None:
+            raise _StopReading(_at(event, "yaml-tag", f"tag {event.tag}", "values are plain text, numbers, lists and mappings"))
+
+    def _take_key(self, holder: _Open, event: Any) -> None:
+        key = event.value
+        holder.key = key
+        holder.key_place = (event.start_mark.line + 1, event.start_mark.column + 1)
+        holder.dropped = key in holder.content
+        if holder.dropped:
+            first = self.places[(*holder.path, key)].key_line
+            self.findings.append(_at(event, "yaml-duplicate", f"`{key}` is given twice", f"first on line {first}"))
+        elif not event.style and type(resolve_plain(key)) is not str:
+            self.findings.append(_at(event, "yaml-key", f"the key {key!r} is not text", "quote it if it is meant"))
+
+    def _put(self, holder: _Open | None, event: Any, value: Any) -> Path:
+        line, column = event.start_mark.line + 1, event.start_mark.column + 1
+        style = getattr(event, "style", None)
+        if holder is None:
+            self.root = value
+            self.places[()] = Place(line, column, line, column, style)
+            return ()
+        if type(holder.content) is list:
+            path: Path = (*holder.path, len(holder.content))
+            holder.content.append(value)
+            self.places[path] = Place(line, column, line, column, style)
+            return path
+        path = (*holder.path, str(holder.key))
+        if not holder.dropped:
+            holder.content[str(holder.key)] = value
+            self.places[path] = Place(*holder.key_place, line, column, style)
+        holder.key = None
+        return path
+
+    def _plain(self, event: Any) -> Any:
+        text = event.value
+        if len(text) > _LONGEST_NUMBER or not text.isascii():
+            return text
+        return resolve_plain(text)
+
+
+def resolve_plain(text: str) -> Any:
+    """Return what an unquoted scalar means by the core schema of YAML 1.2 (section 10.3.2)."""
+    if text in _NULLS:
+        return None
+    if text in _BOOLEANS:
+        return _BOOLEANS[text]
+    if text[0] not in "-+.0123456789":
+        return text
+    if _INTEGER.fullmatch(text):
+        return int(text, 0) if text[:2] in {"0o", "0x"} else int(text)
+    if _FLOAT.fullmatch(text):
+        return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+    return text
+
+
+def is_old_boolean(value: Any) -> bool:
+    """Return whether a value is text that YAML 1.1 would have read as true or false."""
+    return isinstance(value, str) and value.lower() in _YAML_1_1_BOOLEANS
+
+
+def _at(event: Any, code: str, message: str, hint: str = "") -> Finding:
+    mark = event.start_mark
+    return Finding(code, message, hint, mark.line + 1, mark.column + 1)
+
+
+def _syntax(error: yaml.MarkedYAMLError) -> Finding:
+    message = str(error.problem or error.context or "not YAML")
+    hint = next((hint for part, hint in _HINTS.items() if part in message), "")
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+    return Finding("yaml", message, hint, line, column)
+
+
+_HANDLERS = {
+    events.DocumentStartEvent: _Builder.document,
+    events.AliasEvent: _Builder.alias,
+    events.ScalarEvent: _Builder.scalar,
+    events.MappingStartEvent: _Builder.begin,
+    events.SequenceStartEvent: _Builder.begin,
+    events.MappingEndEvent: _Builder.end,
+    events.SequenceEndEvent: _Builder.end,
+}

@@ -1,0 +1,38 @@
+"""A task file on its way to being a task: its document, and which of its keys the schema has accepted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from runner.errors import ScheduleError
+from runner.model.settings import Settings
+from runner.taskfile.document import Document
+from runner.taskfile.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What rules look at. `bad_keys` are top-level keys that the schema has complained about."""
+
+    path: str
+    document: Document
+    settings: Settings
+    bad_keys: frozenset[str]
+
+    def get(self, key: str) -> Any:
+        """Return the value of a key, or None where it is missing or not of the right shape."""
+        return None if key in self.bad_keys else self.document.value.get(key)
+
+    def has(self, key: str) -> bool:
+        """Return whether the key stands in the file, whatever its value."""
+        return key in self.document.value
+
+    def finding(self, key: str, code: str, message: str, hint: str = "", *, at_key: bool = False) -> Finding:
+        """Return a finding about a key's value, or about the key itself."""
+        return self.document.finding((key,), code, message, hint, at_key=at_key)
+
+    def schedule_finding(self, error: ScheduleError) -> Finding:
+        """Return what the arithmetic of schedules has against a key."""
+        code = error.field if error.field in {"cron", "rrule", "timezone", "start", "end"} else "schedule"
+        return self.finding(error.field, code, error.message, error.hint or "")

@@ -1,0 +1,53 @@
+"""Which files below `tasks/` are task files, and what their names have to be."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from runner.model.task import SUFFIX, id_of
+from runner.model.problem import ERROR, Problem
+
+_PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LONGEST_ID = 200
+
+
+def is_task_file(path: str) -> bool:
+    """Return whether a file of the folder is meant as a task: hidden files and data beside the tasks are not."""
+    parts = path.split("/")
+    return path.endswith((SUFFIX, ".yml")) and not any(part.startswith(".") for part in parts)
+
+
+def check_name(path: str) -> Problem | None:
+    """Return what keeps a path `tasks/….yaml` from being an id, or None."""
+    if not path.endswith(SUFFIX):
+        return _problem(path, f"{path.rpartition('.')[2]} files are not read", "rename it to end in .yaml")
+    task_id = id_of(path)
+    bad = next((part for part in task_id.split("/") if not _PART.fullmatch(part)), None)
+    if bad is not None:
+        hint = "use letters, digits, dot, dash and underscore, and begin with a letter or digit"
+        return _problem(path, f"the name {printable(bad)!r} cannot be part of a task's id", hint)
+    if len(task_id) > _LONGEST_ID:
+        return _problem(path, f"the id has {len(task_id)} characters; {_LONGEST_ID} is the limit", "shorten it")
+    return None
+
+
+def printable(path: str) -> str:
+    """Return the path with what git could not decode shown as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def check_case(paths: Iterable[str]) -> Iterator[Problem]:
+    """Yield a problem for every file whose id differs from another's only by case: some file systems keep only one."""
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for path in paths:
+        alike[path.lower()].append(path)
+    for group in alike.values():
+        for path in group if len(group) > 1 else ():
+            other = next(other for other in sorted(group) if other != path)
+            yield Problem(path, 1, 1, "id-case", ERROR, f"the id differs from that of {other} only by case", "rename one")
+
+
+def _problem(path: str, message: str, hint: str) -> Problem:
+    return Problem(printable(path), 1, 1, "file-name", ERROR, message, hint)

@@ -1,0 +1,32 @@
+"""What a schema cannot say, one rule a module. A rule takes a `Draft` and yields what it found.
+
+A rule asks a draft only for keys whose value has the right shape: what the schema complained about is not complained about twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from runner.taskfile.draft import Draft
+from runner.taskfile.findings import Finding
+from runner.taskfile.rules import (
+    bounds,
+    durations,
+    literal_code,
+    one_schedule,
+    python_syntax,
+    schedule_comes,
+    timezone,
+)
+
+Rule = Callable[[Draft], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (
+    one_schedule.check,
+    timezone.check,
+    bounds.check,
+    schedule_comes.check,
+    durations.check,
+    literal_code.check,
+    python_syntax.check,
+)

@@ -1,0 +1,168 @@
+"""What the JSON schemas say: which keys there are, and of what shape their values are."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from pathlib import Path as FilePath
+from typing import Any, cast
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from runner.taskfile.document import Document, is_old_boolean
+from runner.taskfile.findings import Finding, nearest
+
+#: In a checkout the schemas stand at its top, in an installed package inside it.
+_PACKAGE = FilePath(__file__).resolve().parents[1]
+_FOLDERS = (_PACKAGE / "schema", _PACKAGE.parent / "schema")
+
+TASK = "task.schema.json"
+SETTINGS = "runner.schema.json"
+
+#: Said better, and at a better place, by the rule about schedules; they stand in the schema for editors.
+_LEFT_TO_RULES = {"oneOf", "dependentRequired"}
+_TYPES = {
+    "string": "text",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "a mapping of keys",
+}
+
+
+@cache
+def validator(schema: str) -> Draft202012Validator:
+    """Return the validator of one of the two schemas, built once."""
+    folder = next(folder for folder in _FOLDERS if folder.is_dir())
+    return Draft202012Validator(json.loads((folder / schema).read_text(encoding="utf-8")))
+
+
+def check_structure(document: Document, schema: str) -> Iterator[Finding]:
+    """Yield what the schema has against a document."""
+    if not isinstance(document.value, dict):
+        what = "the file is empty" if document.value is None else "the file is not a mapping of keys"
+        yield Finding("structure", what, "write `key: value` lines, such as `active: true`")
+        return
+    skeleton = _skeleton(document.value, schema)
+    if skeleton is not None and _is_valid(skeleton, schema):
+        return
+    for error in validator(schema).iter_errors(document.value):
+        if error.validator not in _LEFT_TO_RULES:
+            yield from _finding(document, error)
+
+
+Skeleton = tuple[tuple[str, Any], ...]
+
+
+@cache
+def _free_text(schema: str) -> dict[str, tuple[int, int]]:
+    """Return the keys of which the schema says no more than that they are text, with the lengths that it allows."""
+    properties: dict[str, dict[str, Any]] = cast("dict[str, Any]", validator(schema).schema)["properties"]
+    return {
+        key: (rule.get("minLength", 0), rule.get("maxLength", sys.maxsize))
+        for key, rule in properties.items()
+        if rule.keys() <= {"type", "minLength", "maxLength", "description", "examples"} and rule["type"] == "string"
+    }
+
+
+def _skeleton(value: dict[str, Any], schema: str) -> Skeleton | None:
+    """Return what the schema's verdict on a flat document depends on, or None where that is not simply told.
+
+    jsonschema takes some 200 µs a document, and thousands of task files are alike but for their texts: the library judges each
+    skeleton once.
+    """
+    free = _free_text(schema)
+    parts = []
+    for key, item in value.items():
+        if type(item) is str and key in free:
+            shortest, longest = free[key]
+            if not shortest <= len(item) <= longest:
+                return None
+            parts.append((key, "text"))
+        elif isinstance(item, dict | list):
+            return None
+        else:
+            # 1 == 1.0 == True, but the schema tells them apart.
+            parts.append((key, (type(item), item)))
+    return tuple(parts)
+
+
+@lru_cache(maxsize=4096)
+def _is_valid(skeleton: Skeleton, schema: str) -> bool:
+    value = {key: "text" if item == "text" else item[1] for key, item in skeleton}
+    return all(error.validator in _LEFT_TO_RULES for error in validator(schema).iter_errors(value))
+
+
+def _finding(document: Document, error: ValidationError) -> Iterator[Finding]:
+    path = tuple(error.absolute_path)
+    if error.validator == "additionalProperties":
+        known: dict[str, Any] = error.schema["properties"] if isinstance(error.schema, dict) else {}
+        for key in error.instance:
+            if key not in known:
+                hint = nearest(key, list(known))
+                yield document.finding((*path, key), "unknown-key", f"unknown key `{key}`", hint, at_key=True)
+    elif error.validator == "required":
+        for key in error.validator_value:
+            if key not in error.instance and f"'{key}' is a required" in error.message:
+                yield document.finding(path, "missing-key", f"`{key}` is missing", _MISSING.get(key, ""))
+    else:
+        name = ".".join(str(step) for step in path)
+        message, hint = _said(error)
+        yield document.finding(path, _CODES.get(str(error.validator), "value"), f"`{name}` {message}", hint)
+
+
+_CODES = {"type": "type"}
+_MISSING = {"code": "add `code: |` and the Python below it, indented", "active": "add `active: true`"}
+
+
+def _said(error: ValidationError) -> tuple[str, str]:
+    value, rule = error.instance, error.validator_value
+    if error.validator == "type":
+        return _wrong_type(value, str(rule), error)
+    if error.validator == "enum":
+        known = [str(item) for item in rule]
+        return f"is {value!r}", nearest(str(value), known) if isinstance(value, str) else f"known are {', '.join(known)}"
+    if error.validator in {"minimum", "maximum"}:
+        side = "at least" if error.validator == "minimum" else "at most"
+        return f"is {value}; it must be {side} {rule}", _examples(error)
+    if error.validator in {"minLength", "minItems"}:
+        return "is empty", _examples(error)
+    if error.validator in {"maxLength", "maxItems"}:
+        return f"is too long: at most {rule}", ""
+    if error.validator == "uniqueItems":
+        return "names something twice", ""
+    return f"is {_shown(value)}, which does not fit", _examples(error)
+
+
+def _wrong_type(value: Any, wanted: str, error: ValidationError) -> tuple[str, str]:
+    message = f"must be {_TYPES.get(wanted, wanted)}, not {_shown(value)}"
+    if wanted == "boolean" and is_old_boolean(value):
+        meant = "true" if str(value).lower() in {"yes", "on", "y"} else "false"
+        return message, f"write `{meant}`: YAML 1.2 reads {value} as text"
+    if wanted == "string" and isinstance(value, int | float) and not isinstance(value, bool):
+        if "pattern" in (error.schema if isinstance(error.schema, dict) else {}):
+            return message, f"say the unit, such as {value}s or {value}m"
+        return message, f'quote it: "{value}"'
+    return message, _examples(error)
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…"
+
+
+_LONGEST_SHOWN = 60
+
+
+def _examples(error: ValidationError) -> str:
+    examples = error.schema.get("examples", []) if isinstance(error.schema, dict) else []
+    return f"for example {', '.join(json.dumps(example) for example in examples)}" if examples else ""

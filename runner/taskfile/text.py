@@ -1,0 +1,45 @@
+"""From bytes to text that the YAML parser and an editor count alike: UTF-8, Unix lines, no control characters."""
+
+import re
+
+from runner.taskfile.findings import Finding
+
+#: More is not a task, and hostile scalars are turned away before anything parses them.
+LARGEST_FILE = 1024 * 1024
+
+_BOM = b"\xef\xbb\xbf"
+# YAML 1.2, production c-printable, without the line breaks that YAML 1.1 parsers see in NEL, LS and PS: libyaml would count
+# lines there that no editor shows.
+_FORBIDDEN = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+
+
+def read_text(content: bytes) -> str | Finding:
+    """Return the file's text, or what keeps it from being read."""
+    if len(content) > LARGEST_FILE:
+        return Finding("file-size", f"the file has {len(content):,} bytes; 1 MiB is the limit", "move data out of the task")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return Finding("encoding", "the file is UTF-16", "save it as UTF-8")
+    if content.startswith(_BOM):
+        return Finding("encoding", "the file begins with a byte order mark", "save it as UTF-8 without BOM")
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line, column = _position(content[: error.start].decode("utf-8"))
+        hint = "save it as UTF-8"
+        return Finding("encoding", f"byte 0x{content[error.start]:02x} is not UTF-8", hint, line, column)
+    forbidden = _FORBIDDEN.search(text)
+    return text if forbidden is None else _character(text, forbidden.start())
+
+
+def _character(text: str, index: int) -> Finding:
+    line, column = _position(text[:index])
+    character = text[index]
+    if character == "\r":
+        hint = "save the file with Unix line ends (LF)"
+        return Finding("line-ends", "the line ends with a carriage return", hint, line, column)
+    hint = "write it as an escape, such as \\u2028, or take it out"
+    return Finding("character", f"the character U+{ord(character):04X} may not stand here", hint, line, column)
+
+
+def _position(before: str) -> tuple[int, int]:
+    return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1

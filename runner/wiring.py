@@ -1,0 +1,78 @@
+"""Puts the real parts together. The one place that imports heavy modules late: what a command does not need, it does not load."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime
+
+from runner.errors import UsageError
+from runner.operations.site import Site
+from runner.repo.head import commit_at
+from runner.store import catalogs
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from runner.operations.refresh import Compiler
+    from runner.operations.tick import Refresh
+    from runner.repo.location import Location
+
+
+def refresher(site: Site) -> Refresh:
+    """Return what brings a store to the commit in force; it asks git itself only where a ref has moved."""
+
+    def refresh(connection: sqlite3.Connection, now: datetime) -> None:
+        origin = catalogs.origin(connection)
+        if origin.head is not None and origin.head == commit_at(site.root, "HEAD"):
+            if origin.ref_path == "HEAD" or origin.commit == commit_at(site.root, origin.ref_path):
+                return
+        from runner.operations.refresh import refresh as bring  # noqa: PLC0415
+
+        bring(connection, location(site), compiler, now)
+
+    return refresh
+
+
+def worktree_refresher(site: Site) -> Refresh:
+    """Return what brings a store to the files of the work tree, committed or not."""
+
+    def refresh(connection: sqlite3.Connection, now: datetime) -> None:
+        from runner.operations.worktree import refresh_from_worktree  # noqa: PLC0415
+
+        refresh_from_worktree(connection, site.root, compiler(), now)
+
+    return refresh
+
+
+def location(site: Site) -> Location:
+    """Return where the root lies in its repository. Raises GitError, UsageError."""
+    from runner.repo.location import locate  # noqa: PLC0415
+
+    found = locate(site.root)
+    if found.is_bare and site.state.startswith(site.root):
+        raise UsageError(f"{site.root} is a bare repository, which has no place for state", "give one with --state DIR")
+    return found
+
+
+def uncommitted(site: Site) -> tuple[str, ...]:
+    """Return the files of ours that differ from the commit; none where there is no repository to ask."""
+    from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415
+
+    return ask(location(site))
+
+
+def compiler() -> Compiler:
+    """Return what turns bytes into tasks, with YAML and JSON schema behind it."""
+    from runner.operations.refresh import Compiler  # noqa: PLC0415
+    from runner.taskfile import names  # noqa: PLC0415
+    from runner.taskfile.compiler import compile_settings, compile_task, symlink_problem  # noqa: PLC0415
+    from runner.taskfile.text import LARGEST_FILE  # noqa: PLC0415
+
+    return Compiler(
+        compile_task=compile_task,
+        compile_settings=compile_settings,
+        check_name=names.check_name,
+        check_case=names.check_case,
+        symlink_problem=symlink_problem,
+        is_task_file=names.is_task_file,
+        largest_file=LARGEST_FILE,
+    )
