@@ -7,6 +7,7 @@ from runner.schedule.localtime import resolve, wall_time
 
 _DAYS = {"days": 1, "weeks": 7}
 _FEBRUARY = 2
+_LAST_YEAR = 9999  # of datetime
 _SHORT_MONTHS = {4, 6, 9, 11}
 
 
@@ -67,7 +68,7 @@ class CalendarInterval:
 def add_months(wall: datetime, months: int) -> datetime:
     """Return the wall time so many months on; a day that the month does not have becomes its last (RFC 5545 skips it)."""
     year, month0 = divmod(wall.year * 12 + wall.month - 1 + months, 12)
-    if year > datetime.max.year:
+    if year > _LAST_YEAR:
         raise OverflowError("past the year 9999")
     return wall.replace(year=year, month=month0 + 1, day=min(wall.day, _days_in(year, month0 + 1)))
 

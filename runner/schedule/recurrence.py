@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import islice
 from math import gcd
+from typing import Any
 
 from dateutil import rrule
 
@@ -28,10 +29,16 @@ _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
 _WEEK = timedelta(weeks=1)
 _MINUTES_A_DAY = 1440
+_LAST_YEAR = 9999  # of datetime
 _CYCLE = 400  # years after which the Gregorian calendar repeats, weekdays included
 _HORIZON = 200  # years of search at least
 _SUBDAILY_HORIZON = timedelta(days=40 * 366)
-_FREQUENCIES = {"YEARLY": rrule.YEARLY, "MONTHLY": rrule.MONTHLY, "WEEKLY": rrule.WEEKLY, "DAILY": rrule.DAILY}
+_FREQUENCIES: dict[str, Any] = {
+    "YEARLY": rrule.YEARLY,
+    "MONTHLY": rrule.MONTHLY,
+    "WEEKLY": rrule.WEEKLY,
+    "DAILY": rrule.DAILY,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,18 +96,15 @@ class RecurrenceRule:
             moment += step
 
     def _expanded(self, moment: datetime) -> Iterator[datetime]:
+        minutes = self.parts.byminute
         if self.parts.freq == "MINUTELY":
-            minutes = (moment.minute,) if not self.parts.byminute or moment.minute in self.parts.byminute else ()
-        else:
-            minutes = self.parts.byminute
+            minutes = (moment.minute,) if not minutes or moment.minute in minutes else ()
         for minute in minutes:
             for second in self.parts.bysecond:
                 yield moment.replace(minute=minute, second=second)
 
 
-def parse_recurrence(
-    text: str, start: datetime | None, anchor: datetime | None, zone: tzinfo
-) -> RecurrenceRule:
+def parse_recurrence(text: str, start: datetime | None, anchor: datetime | None, zone: tzinfo) -> RecurrenceRule:
     """Return the rule of an RFC 5545 text.
 
     DTSTART is the wall time `start`; without it, the day of the anchor (or 1 January 2000) with the parts of the time of day
@@ -161,9 +165,7 @@ def _meets_the_clock(parts: Parts, dtstart: datetime) -> bool:
     period = gcd(parts.interval * (1 if minutely else 60), _MINUTES_A_DAY)
     origin = dtstart.hour * 60 + (dtstart.minute if minutely else 0)
     minutes = (parts.byminute or range(60)) if minutely else (0,)
-    return any(
-        (hour * 60 + minute - origin) % period == 0 for hour in parts.byhour or range(24) for minute in minutes
-    )
+    return any((hour * 60 + minute - origin) % period == 0 for hour in parts.byhour or range(24) for minute in minutes)
 
 
 def _grid_start(parts: Parts, dtstart: datetime, since: datetime) -> datetime:
@@ -185,8 +187,8 @@ def _grid_start(parts: Parts, dtstart: datetime, since: datetime) -> datetime:
 
 def _walk(parts: Parts, begin: datetime) -> Iterator[datetime]:
     """Yield the rule's wall times from the grid point `begin` on, until the horizon."""
-    shift = (datetime.max.year - begin.year) // _CYCLE
-    if datetime.max.year - begin.year - shift * _CYCLE < _HORIZON:
+    shift = (_LAST_YEAR - begin.year) // _CYCLE
+    if _LAST_YEAR - begin.year - shift * _CYCLE < _HORIZON:
         shift -= 1
     years = shift * _CYCLE
     rule = rrule.rrule(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from typing import Any
 
 from runner.errors import ScheduleError
 
@@ -90,7 +91,7 @@ def _frequency(given: dict[str, str]) -> str:
     return freq
 
 
-def _value(name: str, raw: str) -> object:  # one line a part, in the order of the RFC
+def _value(name: str, raw: str) -> Any:  # one line a part, in the order of the RFC
     if name == "INTERVAL":
         return _integer(name, raw, 1, _LARGEST_INTERVAL)
     if name == "COUNT":
@@ -137,8 +138,6 @@ def _until(raw: str) -> datetime:
         wall = datetime.fromisoformat(raw.removesuffix("Z"))
     except ValueError as error:
         raise _error(f"UNTIL={raw} is not a date", "write UNTIL=20261231 or UNTIL=20261231T235959Z") from error
-    if wall.year > datetime.max.year - 1:
-        wall -= timedelta(days=366)
     return wall.replace(tzinfo=UTC) if raw.endswith("Z") else wall
 
 
