@@ -40,7 +40,13 @@ def activated(spec: ScheduleSpec, state: TaskState, now: datetime) -> TaskState:
 
 
 def changed(  # every argument is one of the facts that decide
-    before: ScheduleSpec, after: ScheduleSpec, *, was_active: bool, active: bool, state: TaskState, now: datetime
+    before: ScheduleSpec,
+    after: ScheduleSpec,
+    *,
+    was_active: bool,
+    active: bool,
+    state: TaskState,
+    now: datetime,
 ) -> TaskState:
     """Return the state after an edit. An edit that leaves schedule and activity as they are changes nothing."""
     if not active:

@@ -27,16 +27,18 @@ class ScheduleSpec:
 
     def schedule(self, anchor: datetime | None) -> Schedule:
         """Return the schedule; `anchor` stands in for a missing `start`. Raises ScheduleError."""
-        return parse_schedule({
-            "timezone": self.timezone,
-            "frequency": self.frequency,
-            "unit": self.unit,
-            "cron": self.cron,
-            "rrule": self.rrule,
-            "start": self.start,
-            "end": self.end,
-            "anchor": anchor,
-        })
+        return parse_schedule(
+            {
+                "timezone": self.timezone,
+                "frequency": self.frequency,
+                "unit": self.unit,
+                "cron": self.cron,
+                "rrule": self.rrule,
+                "start": self.start,
+                "end": self.end,
+                "anchor": anchor,
+            }
+        )
 
     def zone(self) -> tzinfo:
         """Return the zone whose wall clock the schedule follows."""
