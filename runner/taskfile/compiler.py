@@ -71,9 +71,7 @@ def _bad_keys(draft: Draft, findings: list[Finding]) -> frozenset[str]:
     """Return the top-level keys whose value a finding points into."""
     spots = {(finding.line, finding.column) for finding in findings}
     places = draft.document.places
-    return frozenset(
-        str(path[0]) for path, place in places.items() if path and (place.line, place.column) in spots
-    )
+    return frozenset(str(path[0]) for path, place in places.items() if path and (place.line, place.column) in spots)
 
 
 def _problems(path: str, findings: list[Finding]) -> tuple[Problem, ...]:

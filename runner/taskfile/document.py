@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from yaml import events
-from yaml.cyaml import CParser
+from yaml.cyaml import CParser  # type: ignore[attr-defined] # the stubs know the loaders only
 
 from runner.taskfile.findings import Finding
 
@@ -126,7 +126,9 @@ class _Builder:
     def document(self, event: Any) -> None:
         self.documents += 1
         if self.documents > 1:
-            raise _StopReading(_at(event, "yaml-documents", "a second document begins here", "one file is one document"))
+            raise _StopReading(
+                _at(event, "yaml-documents", "a second document begins here", "one file is one document")
+            )
 
     def alias(self, event: Any) -> None:
         hint = "write the value out; anchors and aliases are not used in task files"
@@ -160,7 +162,14 @@ class _Builder:
             hint = "write the value out; anchors and aliases are not used in task files"
             raise _StopReading(_at(event, "yaml-alias", f"anchor &{event.anchor}", hint))
         if event.tag is not None:
-            raise _StopReading(_at(event, "yaml-tag", f"tag {event.tag}", "values are plain text, numbers, lists and mappings"))
+            raise _StopReading(
+                _at(
+                    event,
+                    "yaml-tag",
+                    f"tag {event.tag}",
+                    "values are plain text, numbers, lists and mappings",
+                )
+            )
 
     def _take_key(self, holder: _Open, event: Any) -> None:
         key = event.value
@@ -187,7 +196,7 @@ class _Builder:
             return path
         path = (*holder.path, str(holder.key))
         if not holder.dropped:
-            holder.content[str(holder.key)] = value
+            cast("dict[str, Any]", holder.content)[str(holder.key)] = value
             self.places[path] = Place(*holder.key_place, line, column, style)
         holder.key = None
         return path

@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 
-from runner.model.task import SUFFIX, id_of
 from runner.model.problem import ERROR, Problem
+from runner.model.task import SUFFIX, id_of
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_ID = 200
@@ -46,7 +46,15 @@ def check_case(paths: Iterable[str]) -> Iterator[Problem]:
     for group in alike.values():
         for path in group if len(group) > 1 else ():
             other = next(other for other in sorted(group) if other != path)
-            yield Problem(path, 1, 1, "id-case", ERROR, f"the id differs from that of {other} only by case", "rename one")
+            yield Problem(
+                path,
+                1,
+                1,
+                "id-case",
+                ERROR,
+                f"the id differs from that of {other} only by case",
+                "rename one",
+            )
 
 
 def _problem(path: str, message: str, hint: str) -> Problem:

@@ -75,7 +75,7 @@ def _skeleton(value: dict[str, Any], schema: str) -> Skeleton | None:
     skeleton once.
     """
     free = _free_text(schema)
-    parts = []
+    parts: list[tuple[str, Any]] = []
     for key, item in value.items():
         if type(item) is str and key in free:
             shortest, longest = free[key]
@@ -98,15 +98,16 @@ def _is_valid(skeleton: Skeleton, schema: str) -> bool:
 
 def _finding(document: Document, error: ValidationError) -> Iterator[Finding]:
     path = tuple(error.absolute_path)
+    instance: Any = error.instance
     if error.validator == "additionalProperties":
         known: dict[str, Any] = error.schema["properties"] if isinstance(error.schema, dict) else {}
-        for key in error.instance:
+        for key in instance:
             if key not in known:
                 hint = nearest(key, list(known))
                 yield document.finding((*path, key), "unknown-key", f"unknown key `{key}`", hint, at_key=True)
     elif error.validator == "required":
-        for key in error.validator_value:
-            if key not in error.instance and f"'{key}' is a required" in error.message:
+        for key in cast("list[str]", error.validator_value):
+            if key not in instance and f"'{key}' is a required" in error.message:
                 yield document.finding(path, "missing-key", f"`{key}` is missing", _MISSING.get(key, ""))
     else:
         name = ".".join(str(step) for step in path)
@@ -119,22 +120,26 @@ _MISSING = {"code": "add `code: |` and the Python below it, indented", "active":
 
 
 def _said(error: ValidationError) -> tuple[str, str]:
-    value, rule = error.instance, error.validator_value
-    if error.validator == "type":
-        return _wrong_type(value, str(rule), error)
-    if error.validator == "enum":
-        known = [str(item) for item in rule]
-        return f"is {value!r}", nearest(str(value), known) if isinstance(value, str) else f"known are {', '.join(known)}"
-    if error.validator in {"minimum", "maximum"}:
-        side = "at least" if error.validator == "minimum" else "at most"
-        return f"is {value}; it must be {side} {rule}", _examples(error)
-    if error.validator in {"minLength", "minItems"}:
-        return "is empty", _examples(error)
-    if error.validator in {"maxLength", "maxItems"}:
-        return f"is too long: at most {rule}", ""
-    if error.validator == "uniqueItems":
-        return "names something twice", ""
-    return f"is {_shown(value)}, which does not fit", _examples(error)
+    value: Any = error.instance
+    rule: Any = error.validator_value
+    match error.validator:
+        case "type":
+            return _wrong_type(value, str(rule), error)
+        case "enum":
+            known = [str(item) for item in rule]
+            said = nearest(value, known) if isinstance(value, str) else f"known are {', '.join(known)}"
+        case "minimum" | "maximum":
+            side = "at least" if error.validator == "minimum" else "at most"
+            return f"is {value}; it must be {side} {rule}", _examples(error)
+        case "maxLength" | "maxItems":
+            return f"is too long: at most {rule}", ""
+        case "minLength" | "minItems":
+            return "is empty", _examples(error)
+        case "uniqueItems":
+            return "names something twice", ""
+        case _:
+            said = _examples(error)
+    return f"is {_shown(value)}, which does not fit", said
 
 
 def _wrong_type(value: Any, wanted: str, error: ValidationError) -> tuple[str, str]:

@@ -16,7 +16,11 @@ _FORBIDDEN = re.compile("[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uf
 def read_text(content: bytes) -> str | Finding:
     """Return the file's text, or what keeps it from being read."""
     if len(content) > LARGEST_FILE:
-        return Finding("file-size", f"the file has {len(content):,} bytes; 1 MiB is the limit", "move data out of the task")
+        return Finding(
+            "file-size",
+            f"the file has {len(content):,} bytes; 1 MiB is the limit",
+            "move data out of the task",
+        )
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
         return Finding("encoding", "the file is UTF-16", "save it as UTF-8")
     if content.startswith(_BOM):

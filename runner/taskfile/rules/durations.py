@@ -19,4 +19,6 @@ def check(draft: Draft) -> Iterator[Finding]:
             yield draft.finding(key, "duration", f"`{key}` {value} is longer than a hundred years")
             continue
         if key == "timeout" and not duration:
-            yield draft.finding(key, "duration", "a timeout of 0s would end every run at once", "leave it out, or write 1h")
+            yield draft.finding(
+                key, "duration", "a timeout of 0s would end every run at once", "leave it out, or write 1h"
+            )

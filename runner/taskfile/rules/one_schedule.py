@@ -12,7 +12,9 @@ def check(draft: Draft) -> Iterator[Finding]:
     """Yield a finding where there is no schedule, half a one, or more than one."""
     kinds = [kind for kind in ("frequency", "cron", "rrule") if draft.has(kind)]
     if draft.has("unit") and not draft.has("frequency"):
-        yield draft.finding("unit", "schedule", "`unit` without `frequency`", "add for example `frequency: 1`", at_key=True)
+        yield draft.finding(
+            "unit", "schedule", "`unit` without `frequency`", "add for example `frequency: 1`", at_key=True
+        )
     elif not kinds:
         yield draft.document.finding((), "schedule", "the task has no schedule", _HINT)
     if draft.has("frequency") and not draft.has("unit"):

@@ -29,7 +29,11 @@ def check(draft: Draft) -> Iterator[Finding]:
         zone = draft.get("timezone") or draft.settings.timezone
         error = _against(kind, value, unit, zone, draft.get("start"), draft.get("end"))
         if error is not None:
-            yield draft.schedule_finding(error) if error.field != _NEVER else draft.finding(kind, _NEVER, error.message, _MEND)
+            yield (
+                draft.schedule_finding(error)
+                if error.field != _NEVER
+                else draft.finding(kind, _NEVER, error.message, _MEND)
+            )
 
 
 # Pure, and thousands of tasks share a few hundred schedules.
