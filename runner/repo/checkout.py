@@ -11,7 +11,7 @@ from runner.repo.location import Location
 
 
 def uncommitted(location: Location) -> tuple[str, ...]:
-    """Return the files below `tasks/`, and `runner.yaml`, that differ from HEAD or are not committed at all; sorted, below the root."""
+    """Return the files of ours that differ from HEAD or are not committed at all: sorted paths below the root."""
     if location.is_bare:
         return ()
     ours = [location.prefix + FOLDER, location.prefix + SETTINGS_FILE]

@@ -1,7 +1,7 @@
 """Which commit a ref is at, without GitPython: two small files, or one `git rev-parse` where that is not plain.
 
-Read by every tick, so that it imports nothing. A ref is plain when `.git` is a folder and the ref a loose file in it; worktrees, packed
-refs and reftables are left to git (gitrepository-layout(5)).
+Read by every tick, so that it imports nothing. A ref is plain when `.git` is a folder and the ref a loose file in it;
+worktrees, packed refs and reftables are left to git (gitrepository-layout(5)).
 """
 
 import os

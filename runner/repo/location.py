@@ -20,9 +20,11 @@ class Location:
 
 def locate(root: str) -> Location:
     """Return where a root lies. Raises GitError where it is in no repository, or git refuses it."""
-    if not os.path.isdir(root):  # noqa: PTH112 - pathlib stays off the tick's path
+    if not os.path.isdir(root):
         raise GitError(f"there is no folder {root}", "give the folder that holds tasks/ with --repo")
-    answer = git(root, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--show-prefix").decode("utf-8", "surrogateescape")
+    answer = git(root, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--show-prefix").decode(
+        "utf-8", "surrogateescape"
+    )
     bare, inside_git_dir, *prefix = answer.split("\n")
     if inside_git_dir == "true" and bare != "true":
         raise GitError(f"{root} is a .git folder", "give the folder above it with --repo")

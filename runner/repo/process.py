@@ -31,7 +31,9 @@ def git(root: str, *words: str) -> bytes:
     except FileNotFoundError as error:
         raise GitError("git is not installed", "install git, and see that it is on PATH") from error
     except subprocess.TimeoutExpired as error:
-        raise GitError(f"git {words[0]} did not answer within {PATIENCE:.0f} s", "look at the disk of the repository") from error
+        raise GitError(
+            f"git {words[0]} did not answer within {PATIENCE:.0f} s", "look at the disk of the repository"
+        ) from error
     if done.returncode:
         raise explain(root, done.stderr.decode("utf-8", "replace"))
     return done.stdout

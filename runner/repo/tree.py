@@ -53,8 +53,12 @@ def resolve(location: Location, ref: str) -> str:
         if "is not installed" in error.message or "refuses" in error.message:
             raise
         if ref == "HEAD":
-            raise GitError("the repository has no commit yet", "commit your tasks: git add tasks && git commit") from error
-        raise GitError(f"there is no ref {ref!r} in the repository", "mend `ref` in runner.yaml, or fetch it") from error
+            raise GitError(
+                "the repository has no commit yet", "commit your tasks: git add tasks && git commit"
+            ) from error
+        raise GitError(
+            f"there is no ref {ref!r} in the repository", "mend `ref` in runner.yaml, or fetch it"
+        ) from error
     return answer.decode().strip()
 
 
@@ -107,7 +111,7 @@ def difference(location: Location, old: str, new: str) -> Difference | None:
 
 
 def read_blobs(location: Location, blobs: Sequence[str], largest: int) -> Iterator[tuple[str, bytes]]:
-    """Yield each blob's id and content, through one git process. Of a blob larger than `largest` only so much is kept, and a byte."""
+    """Yield each blob's id and content, through one git process; of one larger than `largest` only so much, and a byte."""
     command = ["git", "-C", location.root, "cat-file", "--batch"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as process:
         assert process.stdin is not None  # noqa: S101 - what PIPE means

@@ -48,7 +48,9 @@ class StoredTask:
     invalid_commit: str | None
 
 
-_ORIGIN = "store_id, commit_id, head_id, ref, ref_path, tasks_tree, settings_blob, settings_seen, head_settings, max_parallel"
+_ORIGIN = (
+    "store_id, commit_id, head_id, ref, ref_path, tasks_tree, settings_blob, settings_seen, head_settings, max_parallel"
+)
 
 
 def origin(connection: sqlite3.Connection) -> Origin:
@@ -83,7 +85,8 @@ def add_version(connection: sqlite3.Connection, blob: str, settings_blob: str, t
     columns = TASK_COLUMNS.replace("v.", "")
     row = (blob, settings_blob, *version_row(task))
     marks = ", ".join("?" * len(row))
-    connection.execute(f"INSERT OR IGNORE INTO versions (blob, settings_blob, {columns}) VALUES ({marks})", row)  # noqa: S608
+    sql = f"INSERT OR IGNORE INTO versions (blob, settings_blob, {columns}) VALUES ({marks})"  # noqa: S608 - columns are ours
+    connection.execute(sql, row)
 
 
 def version_of(connection: sqlite3.Connection, blob: str, settings_blob: str) -> tuple[int, ScheduleSpec, bool] | None:
@@ -125,7 +128,12 @@ def _stored(row: tuple[object, ...]) -> StoredTask:
 
 
 def add_task(
-    connection: sqlite3.Connection, task_id: str, blob: str, version: int | None, spec: ScheduleSpec | None, state: TaskState
+    connection: sqlite3.Connection,
+    task_id: str,
+    blob: str,
+    version: int | None,
+    spec: ScheduleSpec | None,
+    state: TaskState,
 ) -> None:
     """Add a task that was never seen before."""
     times = (None,) * 5 if spec is None else state_row(state, spec)

@@ -92,11 +92,13 @@ def _skip(connection: sqlite3.Connection, due: Due, decision: Decision, now: dat
     """Record a slot that is not run. A stretch of slots behind one run is one row: later ones are counted in `missed`."""
     slot = to_millis(decision.slot)
     stretch = connection.execute(
-        "SELECT id FROM runs WHERE task = ? AND status = 'skipped' AND blocked_by = ?", (due.key, decision.blocked_by)
+        "SELECT id FROM runs WHERE task = ? AND status = 'skipped' AND blocked_by = ?",
+        (due.key, decision.blocked_by),
     ).fetchone()
     if stretch is not None:
         connection.execute(
-            "UPDATE runs SET through = ?, missed = missed + ? WHERE id = ?", (slot, decision.missed + 1, stretch[0])
+            "UPDATE runs SET through = ?, missed = missed + ? WHERE id = ?",
+            (slot, decision.missed + 1, stretch[0]),
         )
         return int(stretch[0])
     return _inserted(

@@ -21,7 +21,7 @@ VERSION = 1
 #: How long a locked database is waited for, in seconds.
 PATIENCE = 10.0
 
-_MIGRATIONS = os.path.join(os.path.dirname(__file__), "migrations")  # noqa: PTH118, PTH120 - pathlib stays off the tick's path
+_MIGRATIONS = os.path.join(os.path.dirname(__file__), "migrations")
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
 def reading(path: str) -> Iterator[sqlite3.Connection]:
     """Open the database to look at it; without one, an empty one in memory. Raises StoreError."""
     with explained(path):
-        connection = _connect(path if os.path.exists(path) else ":memory:")  # noqa: PTH110 - as above
+        connection = _connect(path if os.path.exists(path) else ":memory:")
         try:
             if _version(connection) == 0:
                 connection.close()
@@ -65,7 +65,7 @@ def transaction(connection: sqlite3.Connection, *, durable: bool = True) -> Iter
     """Hold the write lock; commit at the end, roll back on any exception.
 
     A durable transaction is on the disk when this returns; another one is on it after the next checkpoint, and a power loss may
-    take it back as a whole (https://sqlite.org/pragma.html#pragma_synchronous). Inside of `rehearsed` this nests, and commits nothing.
+    take it back as a whole (https://sqlite.org/pragma.html#pragma_synchronous). Inside of `rehearsed` nothing is committed.
     """
     if connection.in_transaction:
         yield
@@ -122,9 +122,9 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def _statements(number: int) -> Iterator[str]:
-    name = next(name for name in os.listdir(_MIGRATIONS) if name.startswith(f"{number:04}_"))  # noqa: PTH208 - as above
+    name = next(name for name in os.listdir(_MIGRATIONS) if name.startswith(f"{number:04}_"))
     statement = ""
-    with open(os.path.join(_MIGRATIONS, name), encoding="utf-8") as lines:  # noqa: PTH118, PTH123 - as above
+    with open(os.path.join(_MIGRATIONS, name), encoding="utf-8") as lines:
         for line in lines:
             statement += line
             if sqlite3.complete_statement(statement):

@@ -13,11 +13,20 @@ if TYPE_CHECKING:
 
 #: SQLite's result code (https://sqlite.org/rescode.html) → what happened, what to do
 _MEANINGS = {
-    "SQLITE_BUSY": ("is locked by another process for more than 10 s", "look for a stuck runner, or an open sqlite3 shell"),
+    "SQLITE_BUSY": (
+        "is locked by another process for more than 10 s",
+        "look for a stuck runner, or an open sqlite3 shell",
+    ),
     "SQLITE_READONLY": ("cannot be written", "check the permissions of the file and its folder"),
     "SQLITE_CANTOPEN": ("cannot be opened", "check that its folder exists and may be written"),
-    "SQLITE_FULL": ("cannot grow: the disk is full", "free some space; nothing is lost, the next tick goes on"),
-    "SQLITE_IOERR": ("cannot be read or written: the disk answers with an error", "check the disk and its free space"),
+    "SQLITE_FULL": (
+        "cannot grow: the disk is full",
+        "free some space; nothing is lost, the next tick goes on",
+    ),
+    "SQLITE_IOERR": (
+        "cannot be read or written: the disk answers with an error",
+        "check the disk and its free space",
+    ),
     "SQLITE_CORRUPT": ("is damaged", "restore a backup, or move the file away to start afresh"),
     "SQLITE_NOTADB": ("is not an SQLite database", "move the file away, or give another state folder"),
     "SQLITE_PERM": ("may not be read", "check the permissions of the file and its folder"),
@@ -39,4 +48,6 @@ def explain(error: sqlite3.Error, path: str) -> StoreError:
     for code, (what, hint) in _MEANINGS.items():
         if name == code or name.startswith(code + "_"):
             return StoreError(f"the database {path} {what}", hint)
-    return StoreError(f"the database {path} cannot be used: {error}", "run `runner status` for more, or restore a backup")
+    return StoreError(
+        f"the database {path} cannot be used: {error}", "run `runner status` for more, or restore a backup"
+    )

@@ -31,7 +31,10 @@ class Counts:
 
 
 def find_runs(
-    connection: sqlite3.Connection, task: str | None = None, status: str | None = None, limit: int | None = None
+    connection: sqlite3.Connection,
+    task: str | None = None,
+    status: str | None = None,
+    limit: int | None = None,
 ) -> list[Run]:
     """Return runs, newest first: of one task, of one status, at most `limit`."""
     # The task is found first, so that its index serves: a filter on the joined name would read every run.
@@ -58,7 +61,7 @@ def last_runs(connection: sqlite3.Connection) -> dict[str, Run]:
         {_RUN} WHERE r.id IN (
             SELECT (SELECT max(l.id) FROM runs l WHERE l.task = k.key AND l.status <> 'skipped') FROM tasks k
         )
-    """
+    """  # noqa: S608 - a constant of ours
     return {run.task: run for run in map(_run, connection.execute(sql))}
 
 
@@ -68,7 +71,8 @@ def run_details(connection: sqlite3.Connection, run_id: int) -> RunDetails | Non
     if row is None:
         return None
     extra = connection.execute(
-        "SELECT output, output_dropped_bytes, traceback FROM attempts WHERE run = ? ORDER BY number DESC LIMIT 1", (run_id,)
+        "SELECT output, output_dropped_bytes, traceback FROM attempts WHERE run = ? ORDER BY number DESC LIMIT 1",
+        (run_id,),
     ).fetchone()
     return RunDetails(_run(row), *(extra or (b"", 0, None)))
 
@@ -88,8 +92,14 @@ def counts_since(connection: sqlite3.Connection, since: datetime) -> Counts:
 
 def _run(row: tuple[Any, ...]) -> Run:
     error_type = row[14]
+    run_id, task, trigger, status, timezone, reason = row[:6]
     return Run(
-        *row[:6],
+        run_id=run_id,
+        task=task,
+        trigger=trigger,
+        status=status,
+        timezone=timezone,
+        reason=reason,
         scheduled_for=instant(row[6]),
         started_at=instant(row[7]),
         finished_at=instant(row[8]),

@@ -17,7 +17,16 @@ class Outlook:
     __slots__ = ("commit", "head", "is_running", "next_due", "next_local", "next_task", "ref_path", "version")
 
     def __init__(self, row: tuple[int, str | None, str | None, str, int, str | None, int | None, str | None]) -> None:
-        self.version, self.commit, self.head, self.ref_path, running, self.next_task, self.next_due, self.next_local = row
+        (
+            self.version,
+            self.commit,
+            self.head,
+            self.ref_path,
+            running,
+            self.next_task,
+            self.next_due,
+            self.next_local,
+        ) = row
         self.is_running = bool(running)
 
 

@@ -62,7 +62,13 @@ def version_row(task: Task) -> Row:
     spec = task.schedule
     return (
         *(spec.timezone, spec.frequency, spec.unit, spec.cron, spec.rrule, spec.start, spec.end),
-        *(int(task.active), task.timeout // _MILLISECOND, task.kill_grace // _MILLISECOND, task.code, task.code_line),
+        *(
+            int(task.active),
+            task.timeout // _MILLISECOND,
+            task.kill_grace // _MILLISECOND,
+            task.code,
+            task.code_line,
+        ),
         *(task.description, task.owner, " ".join(task.tags)),
     )
 
@@ -75,7 +81,10 @@ def state_of(row: Row) -> TaskState:
 def state_row(state: TaskState, spec: ScheduleSpec) -> Row:
     """Return STATE_COLUMNS of a state, and `next_local` after them."""
     columns = (state.anchor, state.watermark, state.last_run_slot, state.next_due)
-    return (*(millis(moment) for moment in columns), None if state.next_due is None else local_text(state.next_due, spec))
+    return (
+        *(millis(moment) for moment in columns),
+        None if state.next_due is None else local_text(state.next_due, spec),
+    )
 
 
 def local_text(moment: datetime, spec: ScheduleSpec) -> str:
