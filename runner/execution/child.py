@@ -48,7 +48,7 @@ def _set_up(job: Job, workshop: Workshop, parent: int, output: int, report: int)
     signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _set_up_descriptors(output, report)
-    atexit._clear()  # the tick's own exit handlers are not the child's
+    atexit._clear()  # noqa: SLF001 - the tick's own exit handlers are not the child's
     os.environ.clear()
     os.environ.update(workshop.environment(job.run_id, job.task.id))
     folder = workshop.folder(job.run_id, job.attempt, os.getpid())
@@ -68,8 +68,8 @@ def _set_up_descriptors(output: int, report: int) -> None:
     _tick_streams.extend((sys.stdin, sys.stdout, sys.stderr))
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open for the child's whole life
     # Written through, as `python -u` does: output is in order, and what was printed before a crash is on record.
-    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)  # type: ignore[type-var] # as CPython itself does
-    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)  # type: ignore[type-var]
+    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)
+    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
 
 
@@ -102,8 +102,8 @@ def _exit_code(ending: SystemExit) -> int:
 def _finish(code: int) -> int:
     """Do what the interpreter does at its end: wait for threads, run exit handlers, flush."""
     if "threading" in sys.modules:
-        sys.modules["threading"]._shutdown()
-    atexit._run_exitfuncs()
+        sys.modules["threading"]._shutdown()  # noqa: SLF001 - what Py_FinalizeEx calls
+    atexit._run_exitfuncs()  # noqa: SLF001 - what multiprocessing calls in its children, too
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -126,7 +126,9 @@ def _report(error: BaseException, trace: TracebackType | None, path: str) -> Rep
     except Exception:  # noqa: BLE001 - an exception of the task's own making
         message = "<no message: str() of the exception failed>"
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__qualname__}"
+    name = (
+        kind.__qualname__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__qualname__}"
+    )
     return Report(RunError(name, message, path if line else None, line), _traceback_text(error, trace))
 
 

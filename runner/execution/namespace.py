@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime  # noqa: ICN001 - by this name tasks find it in scope
 import linecache
 import sys
 from dataclasses import dataclass

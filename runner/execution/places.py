@@ -19,10 +19,7 @@ class Places:
 
     def take(self) -> bool:
         """Take a place if one is free; return whether it was."""
-        for number in range(self._limit):
-            if number not in self._held and self._lock(number):
-                return True
-        return False
+        return any(number not in self._held and self._lock(number) for number in range(self._limit))
 
     def release(self) -> None:
         """Give one place back."""

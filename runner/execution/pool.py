@@ -232,8 +232,14 @@ class Pool:
         readable, writable = os.pipe()
         os.set_blocking(writable, False)
         self._poll.register(readable, select.POLLIN)
-        reasons = {signal.SIGTERM: "runner was asked to end", signal.SIGHUP: "the terminal is gone", signal.SIGINT: "Ctrl-C"}
-        old = {number: signal.signal(number, lambda got, _: self.stop(reasons[signal.Signals(got)])) for number in reasons}
+        reasons = {
+            signal.SIGTERM: "runner was asked to end",
+            signal.SIGHUP: "the terminal is gone",
+            signal.SIGINT: "Ctrl-C",
+        }
+        old = {
+            number: signal.signal(number, lambda got, _: self.stop(reasons[signal.Signals(got)])) for number in reasons
+        }
         old_wakeup = signal.set_wakeup_fd(writable)
 
         def put_back() -> None:

@@ -22,7 +22,12 @@ class Report:
     def encode(self) -> bytes:
         """Return the report as bytes that fit into a pipe."""
         error = self.error
-        short = [error.type[:200], _cut(error.message, _LONGEST_MESSAGE), error.file or "", str(error.line or "")]
+        short = [
+            error.type[:200],
+            _cut(error.message, _LONGEST_MESSAGE),
+            error.file or "",
+            str(error.line or ""),
+        ]
         fields = [*short, _cut(self.traceback, _LONGEST // 4)]
         return "\0".join(field.replace("\0", "\\0") for field in fields).encode("utf-8", "backslashreplace")[:_LONGEST]
 

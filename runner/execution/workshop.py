@@ -52,7 +52,7 @@ class Workshop:
 def remove_folder(path: str) -> None:
     """Remove a private folder with all that the task has left in it, as far as it can be removed."""
     try:
-        os.rmdir(path)  # noqa: PTH106 - pathlib stays off the tick's path
+        os.rmdir(path)
     except FileNotFoundError:
         return
     except OSError:
