@@ -22,14 +22,17 @@ def refresher(site: Site) -> Refresh:
 
     def refresh(connection: sqlite3.Connection, now: datetime) -> None:
         origin = catalogs.origin(connection)
-        if origin.head is not None and origin.head == commit_at(site.root, "HEAD"):
-            if origin.ref_path == "HEAD" or origin.commit == commit_at(site.root, origin.ref_path):
-                return
+        if origin.head is not None and origin.head == commit_at(site.root, "HEAD") and _is_at_ref(site, origin):
+            return
         from runner.operations.refresh import refresh as bring  # noqa: PLC0415
 
         bring(connection, location(site), compiler, now)
 
     return refresh
+
+
+def _is_at_ref(site: Site, origin: catalogs.Origin) -> bool:
+    return origin.ref_path == "HEAD" or origin.commit == commit_at(site.root, origin.ref_path)
 
 
 def worktree_refresher(site: Site) -> Refresh:

@@ -41,7 +41,13 @@ def _options(
     context: typer.Context,
     repo: str = typer.Option(None, metavar="DIR", help="The folder that holds tasks/. Default: here or above."),
     state: str = typer.Option(None, metavar="DIR", help="Where runner remembers. Default: $RUNNER_STATE, else state/."),
-    version: bool = typer.Option(False, "--version", callback=lambda value: _version(wanted=value), is_eager=True, help="Show the version."),
+    version: bool = typer.Option(  # noqa: FBT001 - typer makes options of boolean arguments
+        False,  # noqa: FBT003
+        "--version",
+        callback=lambda value: _version(wanted=value),
+        is_eager=True,
+        help="Show the version.",
+    ),
 ) -> None:
     del version
     root = find_root(repo)

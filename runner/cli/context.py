@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
 from runner import wiring
 from runner.operations.site import Site
-from runner.operations.tick import Refresh
+
+if TYPE_CHECKING:
+    from runner.operations.tick import Refresh
+
 
 #: Wide enough that no column is cut where nobody's terminal is the limit.
 _PIPED_WIDTH = 400

@@ -32,7 +32,10 @@ def _guarded(words: list[str]) -> int:
     except Exception as error:
         if os.environ.get(_DEBUG):
             raise
-        _complain(f"a bug in runner: {type(error).__name__}: {error} ({_where(error)})", f"please report it; {_DEBUG}=1 shows more")
+        _complain(
+            f"a bug in runner: {type(error).__name__}: {error} ({_where(error)})",
+            f"please report it; {_DEBUG}=1 shows more",
+        )
         return _BUG
     return code
 

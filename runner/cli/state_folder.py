@@ -17,4 +17,6 @@ def prepare_state(site: Site) -> None:
         with open(f"{site.state}/.gitignore", "w", encoding="utf-8") as file:
             file.write("# what runner remembers; not for git\n*\n")
     except OSError as error:
-        raise StoreError(f"the folder {site.state} cannot be made: {error.strerror}", "give another one with --state DIR") from error
+        raise StoreError(
+            f"the folder {site.state} cannot be made: {error.strerror}", "give another one with --state DIR"
+        ) from error

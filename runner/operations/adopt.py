@@ -67,7 +67,9 @@ def adopt(  # the facts of one transaction
     broken = [replace(problem, file=file.path) for file in named for problem in found.get(file.blob, ())]
     stale = [*changes.gone, *(file.path for file in (*files, *touched))]
     catalogs.set_problems(
-        connection, stale, [*filter(None, problems), *broken, *(problem for group in collisions.values() for problem in group)]
+        connection,
+        stale,
+        [*filter(None, problems), *broken, *(problem for group in collisions.values() for problem in group)],
     )
 
 

@@ -1,7 +1,7 @@
 """Ask first, load later: whether a bare `runner tick` has anything to do.
 
-Every module that this one imports, and every import that those make, is paid for once a minute for ever: DESIGN §10 has the figures,
-and a test names what may not be loaded here.
+Every module that this one imports, and every import that those make, is paid for once a minute for ever: DESIGN §10 has
+the figures, and a test names what may not be loaded here.
 """
 
 from runner import clock
@@ -26,7 +26,9 @@ def idle_line(root: str, database: str) -> str | None:
         return None
     if outlook.next_due is None:
         return "nothing due; no slot is planned"
-    return f"nothing due; next: {outlook.next_task} at {outlook.next_local} (in {rough((outlook.next_due - now) / 1000)})"
+    return (
+        f"nothing due; next: {outlook.next_task} at {outlook.next_local} (in {rough((outlook.next_due - now) / 1000)})"
+    )
 
 
 def rough(seconds: float) -> str:

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from heapq import merge
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.model.task import Task
 from runner.operations.find import known_task
 from runner.operations.site import Site
-from runner.operations.tick import Refresh
 from runner.store import catalogs, history
 from runner.store.catalogs import Origin, StoredTask
 from runner.store.database import rehearsed
 from runner.store.history import Counts
+
+if TYPE_CHECKING:
+    from runner.operations.tick import Refresh
+
 
 _DAY = timedelta(days=1)
 
@@ -97,13 +101,13 @@ def _state(stored: StoredTask) -> str:
 def next_slots(
     site: Site, refresh: Refresh, task_id: str | None, count: int, since: datetime | None, now: datetime
 ) -> tuple[Fire, ...]:
-    """Return the next slots of one task or of all, the earliest first: from `since`, else those that are owed. Raises RunnerError."""
+    """Return the next slots of one task or of all, the earliest first: from `since`, else those that are owed.
+
+    Raises RunnerError.
+    """
     with rehearsed(site.database) as connection:
         refresh(connection, now)
-        if task_id is not None:
-            chosen = [known_task(connection, task_id)]
-        else:
-            chosen = list(catalogs.stored_tasks(connection))
+        chosen = list(catalogs.stored_tasks(connection)) if task_id is None else [known_task(connection, task_id)]
         streams = [_fires(stored, since, now) for stored in chosen]
         return tuple(islice(merge(*streams, key=lambda fire: fire.at), count))
 

@@ -141,10 +141,16 @@ def _changes(connection: sqlite3.Connection, location: Location, known: Origin, 
 
 
 def _compile(
-    connection: sqlite3.Connection, location: Location, compiler: Compiler, changes: adopt.Changes, origin: Origin
+    connection: sqlite3.Connection,
+    location: Location,
+    compiler: Compiler,
+    changes: adopt.Changes,
+    origin: Origin,
 ) -> dict[str, tuple[Problem, ...]]:
     """Compile what was never compiled under these settings, and keep it; return the problems by blob."""
-    wanted = {file.blob: file.path for file in changes.files if not file.is_symlink and compiler.is_task_file(file.path)}
+    wanted = {
+        file.blob: file.path for file in changes.files if not file.is_symlink and compiler.is_task_file(file.path)
+    }
     for blob in catalogs.known_blobs(connection, origin.settings_blob, wanted):
         del wanted[blob]
     if not wanted:

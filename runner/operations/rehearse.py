@@ -1,21 +1,27 @@
-"""What a tick would do now: for every task whether it would run, and why or why not. Decided by the tick's own code; nothing is written."""
+"""What a tick would do now: for every task whether it would run, and why or why not.
+
+Decided by the tick's own code; nothing is written.
+"""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from runner import planning
 from runner.model.problem import Problem
 from runner.model.state import START
 from runner.operations.lost import find_lost
 from runner.operations.site import Site
-from runner.operations.tick import Refresh
 from runner.store import catalogs, claims
 from runner.store.catalogs import StoredTask
 from runner.store.database import rehearsed
 from runner.store.rows import local_text
+
+if TYPE_CHECKING:
+    from runner.operations.tick import Refresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +73,7 @@ def _verdict(connection: sqlite3.Connection, task: StoredTask, now: datetime) ->
     reason = decision.reason
     if decision.action == START and task.state.watermark is None and task.state.anchor == decision.slot:
         reason = "due: it is seen for the first time"
-    return Verdict(
-        task.id, task.spec.timezone, decision.action == START, reason, decision.slot, decision.missed
-    )
+    return Verdict(task.id, task.spec.timezone, decision.action == START, reason, decision.slot, decision.missed)
 
 
 def _why_not(task: StoredTask, now: datetime) -> str:

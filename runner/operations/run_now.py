@@ -15,13 +15,14 @@ from runner.operations.find import known_task
 from runner.operations.lost import end_leftovers, find_lost, mark_lost
 from runner.operations.site import Site
 from runner.operations.supervise import supervise
-from runner.operations.tick import Refresh
 from runner.store import catalogs, claims, history
 from runner.store.database import opened, transaction
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from runner.operations.tick import Refresh
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ def _claim(connection: sqlite3.Connection, task_id: str, now: datetime) -> _Clai
     running = claims.running_run(connection, stored.key)
     if running is not None:
         raise RunnerError(
-            f"the task {task_id} is running already (run {running})", f"wait for it, or look at `runner show {running}`"
+            f"the task {task_id} is running already (run {running})",
+            f"wait for it, or look at `runner show {running}`",
         )
     origin = catalogs.origin(connection)
     commit = stored.valid_commit or origin.commit

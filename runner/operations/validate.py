@@ -52,11 +52,13 @@ def _below(root: str, path: str) -> str:
     """Return a path that a person has typed as one below the root, with slashes."""
     if not os.path.lexists(path):
         raise UsageError(f"there is no {path}", "give files or folders below tasks/, or nothing for all of them")
-    below = os.path.relpath(os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(root))
-    if below != "." and below != SETTINGS_FILE and below.split(os.sep)[0] != FOLDER:
+    below = os.path.relpath(
+        os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path)), os.path.realpath(root)
+    )
+    if below not in {".", SETTINGS_FILE} and below.split(os.sep)[0] != FOLDER:
         raise UsageError(f"{path} is not below {FOLDER}/ of {root}", "give another root with --repo")
     return below.replace(os.sep, "/")
 
 
 def _is_wanted(path: str, wanted: Sequence[str]) -> bool:
-    return not wanted or any(place == "." or path == place or path.startswith(place + "/") for place in wanted)
+    return not wanted or any(place in {".", path} or path.startswith(place + "/") for place in wanted)

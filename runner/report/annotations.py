@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from runner.model.problem import Problem
 
 
-def annotations(problems: Iterable[Problem], prefix: str = "") -> Iterator[str]:
+def workflow_commands(problems: Iterable[Problem], prefix: str = "") -> Iterator[str]:
     """Yield one workflow command for each problem; `prefix` leads from the top of the repository to the root.
 
     Source: GitHub Actions, "Workflow commands", `::error file={name},line={line},col={col},title={title}::{message}`.

@@ -88,7 +88,12 @@ def tick(value: TickReport) -> dict[str, Any]:
 def rehearsal(value: Rehearsal) -> dict[str, Any]:
     """Return what a tick would do; `tasks` says of every task whether it would run and why or why not."""
     due = [
-        {"task": verdict.task, "scheduled_for": _iso(verdict.slot), "reason": verdict.reason, "missed": verdict.missed}
+        {
+            "task": verdict.task,
+            "scheduled_for": _iso(verdict.slot),
+            "reason": verdict.reason,
+            "missed": verdict.missed,
+        }
         for verdict in value.verdicts
         if verdict.would_run
     ]

@@ -45,7 +45,14 @@ def problem_line(errors: Sequence[Problem]) -> str:
 def _row(run: Run) -> tuple[str, ...]:
     zone = load_zone(run.timezone)
     took = "" if run.duration_seconds is None else f"{run.duration_seconds:.1f}s"
-    return (str(run.run_id), run.task, run.state_in_words(), local(run.scheduled_for, zone), took, plain(run.reason or ""))
+    return (
+        str(run.run_id),
+        run.task,
+        run.state_in_words(),
+        local(run.scheduled_for, zone),
+        took,
+        plain(run.reason or ""),
+    )
 
 
 def local(moment: datetime | None, zone: tzinfo) -> str:

@@ -11,7 +11,8 @@ from runner import wiring
 from runner.cli.context import State, show, show_lines
 from runner.errors import RunnerError
 from runner.operations.validate import Validation, validate
-from runner.report import annotations, as_json, tables
+from runner.report import as_json, tables
+from runner.report.annotations import workflow_commands
 
 _EPILOG = """\b
 Examples:
@@ -36,7 +37,9 @@ def register(app: typer.Typer) -> None:
 
 def _validate(
     context: typer.Context,
-    paths: Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; default all.")] = None,
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATH]...", help="Files or folders; default all.")
+    ] = None,
     style: Annotated[Format, typer.Option("--format", help="How problems are shown.")] = Format.TEXT,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> int:
@@ -46,7 +49,7 @@ def _validate(
     if json or style is Format.JSON:
         print(as_json.dumps(as_json.validation(found)))
     elif style is Format.GITHUB:
-        show_lines(annotations.annotations(found.problems, _prefix(state)))
+        show_lines(workflow_commands(found.problems, _prefix(state)))
     else:
         _show(state, found)
     return 1 if found.has_errors() else 0

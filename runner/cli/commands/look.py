@@ -56,7 +56,12 @@ def _next(
     task: _Task = None,
     count: _Count = 10,
     since: Annotated[
-        str | None, typer.Option("--from", metavar="T", help="From this time on (ISO 8601, UTC unless it says otherwise); default now.")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="T",
+            help="From this time on (ISO 8601, UTC unless it says otherwise); default now.",
+        ),
     ] = None,
     json: _Json = False,
 ) -> int:
@@ -97,7 +102,8 @@ def _history(
     task: _Task = None,
     count: _Count = 20,
     status: Annotated[
-        str | None, typer.Option("--status", metavar="S", help="Only runs of this status.", autocompletion=statuses)
+        str | None,
+        typer.Option("--status", metavar="S", help="Only runs of this status.", autocompletion=statuses),
     ] = None,
     json: _Json = False,
 ) -> int:

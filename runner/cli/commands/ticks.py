@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,12 +15,17 @@ from runner.model.run import SUCCEEDED
 from runner.operations.find import check_known
 from runner.operations.rehearse import rehearse
 from runner.operations.run_now import run_now
-from runner.operations.tick import Refresh, tick
+from runner.operations.tick import tick
 from runner.report import as_json, tables, tick_text
+
+if TYPE_CHECKING:
+    from runner.operations.tick import Refresh
+
 
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Worktree = Annotated[
-    bool, typer.Option("--worktree", help="Take the files of the work tree, committed or not; for people at work.")
+    bool,
+    typer.Option("--worktree", help="Take the files of the work tree, committed or not; for people at work."),
 ]
 _TICK_EPILOG = """\b
 Examples:
@@ -44,10 +49,16 @@ def register(app: typer.Typer) -> None:
 def _tick(
     context: typer.Context,
     task: Annotated[
-        list[str] | None, typer.Option("--task", metavar="ID", help="Only this task; repeatable.", autocompletion=task_ids)
+        list[str] | None,
+        typer.Option("--task", metavar="ID", help="Only this task; repeatable.", autocompletion=task_ids),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say for every task whether it would run; write nothing.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Also say what is not run: problems and uncommitted files.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say for every task whether it would run; write nothing.")
+    ] = False,
+    verbose: Annotated[
+        bool,
+        typer.Option("--verbose", "-v", help="Also say what is not run: problems and uncommitted files."),
+    ] = False,
     worktree: _Worktree = False,
     json: _Json = False,
 ) -> int:
@@ -103,9 +114,7 @@ def _run(
     """Run one task now, whether it is due or not; its schedule is not touched."""
     state: State = context.obj
     prepare_state(state.site)
-    details = run_now(
-        state.site, state.refresher(worktree=worktree), task, clock.now(), None if json else _pass_on
-    )
+    details = run_now(state.site, state.refresher(worktree=worktree), task, clock.now(), None if json else _pass_on)
     run = details.run
     if json:
         print(as_json.dumps(as_json.run_details(details)))
