@@ -1,0 +1,142 @@
+"""A real git repository of tasks, with the real command and the real operations on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from runner import wiring
+from runner.model.run import Run, RunDetails
+from runner.operations import past
+from runner.operations.site import Site
+from runner.operations.tick import TickReport, tick
+
+#: The installed command, beside the interpreter that runs the tests.
+RUNNER = str(Path(sys.executable).parent / "runner")
+
+#: A quiet moment on which tests agree: a Wednesday, far from any change of clocks.
+NOON = datetime(2026, 6, 10, 12, 0, 0, 20_000, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+_AUTHOR = {
+    "GIT_AUTHOR_NAME": "Ada",
+    "GIT_AUTHOR_EMAIL": "ada@example.org",
+    "GIT_COMMITTER_NAME": "Ada",
+    "GIT_COMMITTER_EMAIL": "ada@example.org",
+}
+
+
+def task_text(code: str = "print('done')", **keys: object) -> str:
+    """Return a task file: every minute, active, unless the keys say otherwise; a key that is None is left out."""
+    if not {"frequency", "cron", "rrule"} & keys.keys():
+        keys = {"frequency": 1, "unit": "minutes", **keys}
+    keys = {"active": True, **keys}
+    lines = [f"{key}: {json.dumps(value)}" for key, value in keys.items() if value is not None]
+    body = [f"  {line}".rstrip() for line in code.splitlines()]
+    return "\n".join((*lines, "code: |", *body)) + "\n"
+
+
+@dataclass(frozen=True)
+class Project:
+    """`root` is a work tree with `tasks/`; `state` lies beside it."""
+
+    root: Path
+    state: Path
+
+    @classmethod
+    def create(cls, root: Path) -> Project:
+        """Make an empty repository on the branch main."""
+        root.mkdir(parents=True)
+        made = cls(root, root.parent / f"{root.name}-state")
+        made.git("init", "--quiet", "--initial-branch=main")
+        return made
+
+    @property
+    def site(self) -> Site:
+        """What operations work on."""
+        return Site(str(self.root), str(self.state))
+
+    def git(self, *words: str) -> str:
+        """Run git in the work tree; return what it prints."""
+        done = subprocess.run(
+            ["git", *words], cwd=self.root, env={**os.environ, **_AUTHOR}, check=True, capture_output=True, text=True
+        )
+        return done.stdout.strip()
+
+    def write(self, path: str, text: str | bytes) -> Path:
+        """Write a file below the root."""
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return target
+
+    def task(self, task_id: str, code: str = "print('done')", **keys: object) -> Path:
+        """Write a task file, as `task_text` makes it."""
+        return self.write(f"tasks/{task_id}.yaml", task_text(code, **keys))
+
+    def commit(self, message: str = "change tasks") -> str:
+        """Commit everything; return the commit."""
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def runner(
+        self, *words: str, now: datetime | None = None, env: dict[str, str] | None = None, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the installed command in the work tree, at a time of ours if one is given."""
+        return subprocess.run(
+            [RUNNER, *words],
+            cwd=self.root,
+            env=self.environment(now) | (env or {}),
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def environment(self, now: datetime | None = None) -> dict[str, str]:
+        """Return the environment in which the command finds this project's state."""
+        own = {**os.environ, "RUNNER_STATE": str(self.state)}
+        return own if now is None else own | {"RUNNER_NOW": now.isoformat()}
+
+    def json(self, *words: str, now: datetime | None = None) -> Any:
+        """Run the command with --json; return what it prints. Fails where the command prints no JSON."""
+        done = self.runner(*words, "--json", now=now)
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
+
+    def tick(self, now: datetime = NOON, only: frozenset[str] | None = None) -> TickReport:
+        """Tick in this process, at `now`."""
+        self.state.mkdir(exist_ok=True)
+        return tick(self.site, wiring.refresher(self.site), now, only)
+
+    def runs(self, task: str | None = None) -> list[Run]:
+        """Return what is on record, the oldest first."""
+        return list(reversed(past.history(self.site, task, None, 100_000)))
+
+    def show(self, run_id: int) -> RunDetails:
+        """Return all that is on record of a run."""
+        return past.show(self.site, run_id)
+
+    def run_once(self, code: str, **keys: object) -> RunDetails:
+        """Commit a task with that code, tick, and return what became of it."""
+        self.task("once", code, **keys)
+        self.commit()
+        report = self.tick()
+        return self.show(report.started[0].run_id)
+
+    @contextmanager
+    def database(self) -> Iterator[sqlite3.Connection]:
+        """Open the store as it is."""
+        with closing(sqlite3.connect(self.state / "runner.db")) as connection:
+            yield connection
