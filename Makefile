@@ -3,7 +3,7 @@ SHELL := /bin/sh
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := constraints.txt
 
 .PHONY: help setup tick dry-run validate test check format bench cron-show clean
@@ -18,6 +18,7 @@ $(VENV)/.runtime: pyproject.toml constraints.txt
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --upgrade pip hatchling
 	@$(PIP) install --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q runner
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.runtime

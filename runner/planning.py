@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from runner.model.run import CATCHUP, SCHEDULE
 from runner.model.state import SKIP, START, Decision, TaskState
 from runner.model.task import ScheduleSpec
+from runner.model.words import CATCHUP, SCHEDULE
 from runner.schedule import Schedule
 
 #: Older slots are counted up to here: a tick after a year without any stays quick. More read as this number.
@@ -36,7 +37,13 @@ def activated(spec: ScheduleSpec, state: TaskState, now: datetime) -> TaskState:
     owed_after = minute - _MICROSECOND
     if state.watermark is not None:
         owed_after = max(owed_after, state.watermark)
-    return replace(state, anchor=anchor, next_due=spec.schedule(anchor).after(owed_after))
+    return replace(state, anchor=anchor, next_due=_first_after(spec, anchor, owed_after))
+
+
+# Pure, and where thousands of tasks are seen for the first time they share a few hundred schedules.
+@lru_cache(maxsize=4096)
+def _first_after(spec: ScheduleSpec, anchor: datetime, instant: datetime) -> datetime | None:
+    return spec.schedule(anchor).after(instant)
 
 
 def changed(  # every argument is one of the facts that decide
@@ -61,6 +68,18 @@ def changed(  # every argument is one of the facts that decide
 def removed(state: TaskState) -> TaskState:
     """Return the state of a task whose file is gone: nothing is owed; should the file return, it goes on from here."""
     return replace(state, next_due=None)
+
+
+def overtaken(spec: ScheduleSpec, state: TaskState, why: str, now: datetime) -> Decision | None:
+    """Return how to put on record what an edit has overtaken: slots of the old schedule that no tick has decided in time.
+
+    Those of the present minute and later are the new schedule's; None where no older one is due.
+    """
+    decision = decide(spec, state, None, minute_of(now) - _MICROSECOND)
+    if decision is None:
+        return None
+    state = replace(decision.state, last_run_slot=state.last_run_slot)
+    return replace(decision, action=SKIP, trigger=SCHEDULE, reason=why, state=state)
 
 
 def decide(spec: ScheduleSpec, state: TaskState, running: int | None, now: datetime) -> Decision | None:

@@ -9,10 +9,11 @@ from runner.errors import UsageError
 from runner.operations.site import Site
 from runner.repo.head import commit_at
 from runner.store import catalogs
+from runner.store.database import opened
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from runner.operations.refresh import Compiler
+    from runner.operations.compile import Compiler
     from runner.operations.tick import Refresh
     from runner.repo.location import Location
 
@@ -26,9 +27,17 @@ def refresher(site: Site) -> Refresh:
             return
         from runner.operations.refresh import refresh as bring  # noqa: PLC0415
 
-        bring(connection, location(site), compiler, now)
+        if origin.commit is None:
+            location(site)  # explains whatever git has against this folder
+        bring(connection, site.root, compiler, now)
 
     return refresh
+
+
+def bring_up_to_date(site: Site, now: datetime) -> None:
+    """Bring the store to the commit in force. Raises RunnerError."""
+    with opened(site.database) as connection:
+        refresher(site)(connection, now)
 
 
 def _is_at_ref(site: Site, origin: catalogs.Origin) -> bool:
@@ -65,7 +74,7 @@ def uncommitted(site: Site) -> tuple[str, ...]:
 
 def compiler() -> Compiler:
     """Return what turns bytes into tasks, with YAML and JSON schema behind it."""
-    from runner.operations.refresh import Compiler  # noqa: PLC0415
+    from runner.operations.compile import Compiler  # noqa: PLC0415
     from runner.taskfile import names  # noqa: PLC0415
     from runner.taskfile.compiler import compile_settings, compile_task, symlink_problem  # noqa: PLC0415
     from runner.taskfile.text import LARGEST_FILE  # noqa: PLC0415

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
-import click
 import typer
+from typer.exceptions import Abort, TyperException
 
 from runner.cli.commands import check, look, ticks
 from runner.cli.context import State
+from runner.cli.failure import complain
 from runner.cli.place import find_root, state_of
 from runner.operations.site import Site
 
@@ -19,7 +18,6 @@ app = typer.Typer(
     name="runner",
     help="Scheduled Python tasks, reviewed like code.",
     epilog="Tasks are YAML files below tasks/, read from the committed tree. Cron runs `runner tick` every minute.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -57,25 +55,21 @@ def _options(
 def run(words: list[str]) -> int:
     """Run a command; return its exit code. Raises RunnerError for everything but wrong usage."""
     try:
-        code = typer.main.get_command(app).main(args=words, prog_name="runner", standalone_mode=False)
-    except click.exceptions.Abort:
+        code = typer.main.get_command(app).main(args=words or ["--help"], prog_name="runner", standalone_mode=False)
+    except Abort:
         return _INTERRUPTED
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message())
-        return _USAGE
-    except click.ClickException as error:
-        print(f"error: {_sentence(error)}", file=sys.stderr)
-        print(f"hint: {_help_hint(error)}", file=sys.stderr)
+    except TyperException as error:
+        complain(_sentence(error), _help_hint(error))
         return _USAGE
     return code if isinstance(code, int) else 0
 
 
-def _sentence(error: click.ClickException) -> str:
+def _sentence(error: TyperException) -> str:
     text = error.format_message().rstrip(".")
     return text[:1].lower() + text[1:]
 
 
-def _help_hint(error: click.ClickException) -> str:
+def _help_hint(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "runner"
     return f"`{command} --help` shows how it is used"

@@ -1,43 +1,21 @@
-"""Where the command begins, and where every error ends."""
+"""Where the command begins, and where every error ends.
 
-import os
+Loaded by every tick: what only other commands need, or only errors, is imported when it is met (DESIGN §9, start-up).
+"""
+
 import sys
-
-from runner.cli.place import find_root, state_of
-from runner.errors import RunnerError
-
-_BUG = 3
-_INTERRUPTED = 130
-_DEBUG = "RUNNER_DEBUG"
 
 
 def main() -> None:
     """Run the command of sys.argv and exit with its code (DESIGN §8)."""
-    sys.exit(_guarded(sys.argv[1:]))
-
-
-def _guarded(words: list[str]) -> int:
     try:
-        code = _run(words)
+        code = _run(sys.argv[1:])
         sys.stdout.flush()
-    except RunnerError as error:
-        _complain(error.message, error.hint)
-        return error.exit_code
-    except KeyboardInterrupt:
-        return _INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; keep the interpreter from complaining at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        if os.environ.get(_DEBUG):
-            raise
-        _complain(
-            f"a bug in runner: {type(error).__name__}: {error} ({_where(error)})",
-            f"please report it; {_DEBUG}=1 shows more",
-        )
-        return _BUG
-    return code
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
+        from runner.cli.failure import explain  # noqa: PLC0415 - see above
+
+        code = explain(error)
+    sys.exit(code)
 
 
 def _run(words: list[str]) -> int:
@@ -49,8 +27,9 @@ def _run(words: list[str]) -> int:
 
 
 def _bare_tick() -> int:
-    """Run the command that cron runs, past typer, and past everything else where nothing is due (DESIGN §9, start-up)."""
-    from runner.operations.idle import idle_line  # noqa: PLC0415 - see above
+    """Run the command that cron runs, past typer, and past everything else where nothing is due."""
+    from runner.cli.place import find_root, state_of  # noqa: PLC0415 - see above
+    from runner.operations.idle import idle_line  # noqa: PLC0415
 
     root = find_root(None)
     state = state_of(root, None)
@@ -61,16 +40,3 @@ def _bare_tick() -> int:
         line = "\n".join(tick_lines(root, state))
     print(line)
     return 0
-
-
-def _complain(message: str, hint: str | None) -> None:
-    print(f"error: {message}", file=sys.stderr)
-    if hint:
-        print(f"hint: {hint}", file=sys.stderr)
-
-
-def _where(error: Exception) -> str:
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "nowhere" if trace is None else f"{os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"

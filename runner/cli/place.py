@@ -1,8 +1,6 @@
-"""Which folder is meant: the root that holds `tasks/`, and where its state is."""
+"""Which folder is meant: the root that holds `tasks/`, and where its state is. Loaded by every tick."""
 
 import os
-
-from runner.errors import UsageError
 
 #: Where the state is, if not in `state/` below the root.
 STATE = "RUNNER_STATE"
@@ -15,12 +13,12 @@ def find_root(repo: str | None) -> str:
     """
     if repo is not None:
         if not os.path.isdir(repo):
-            raise UsageError(f"there is no folder {repo}", "give the folder that holds tasks/ with --repo")
+            raise _usage_error(f"there is no folder {repo}", "give the folder that holds tasks/ with --repo")
         return os.path.abspath(repo)
     try:
         here = os.getcwd()
     except FileNotFoundError:
-        raise UsageError("this folder is gone", "change into the folder that holds tasks/") from None
+        raise _usage_error("this folder is gone", "change into the folder that holds tasks/") from None
     folder = here
     while True:
         if os.path.isdir(folder + "/tasks") or os.path.isfile(folder + "/runner.yaml"):
@@ -35,3 +33,9 @@ def state_of(root: str, state: str | None) -> str:
     """Return the absolute folder of the state: the one given, else that of RUNNER_STATE, else `state/` below the root."""
     chosen = state or os.environ.get(STATE)
     return os.path.abspath(chosen) if chosen else root + "/state"
+
+
+def _usage_error(message: str, hint: str) -> Exception:
+    from runner.errors import UsageError  # noqa: PLC0415 - an idle tick meets no error
+
+    return UsageError(message, hint)

@@ -12,7 +12,8 @@ from runner.execution.child import NOT_STARTED
 from runner.execution.job import Job
 from runner.execution.output import Capture
 from runner.execution.report import Report, decode
-from runner.model.run import FAILED, SUCCEEDED, TIMED_OUT, Ending
+from runner.model.run import Ending
+from runner.model.words import FAILED, SUCCEEDED, TIMED_OUT
 from runner.schedule.duration import format_duration
 
 _LARGEST_REPORT = 65_536

@@ -15,12 +15,20 @@ from runner.execution.attempt import Attempt
 from runner.execution.job import Job
 from runner.execution.places import Places
 from runner.execution.workshop import Workshop, remove_folder
-from runner.model.run import CANCELLED, FAILED, Ending
+from runner.model.run import Ending
+from runner.model.words import CANCELLED, FAILED
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from types import FrameType
 
+#: Signals that end everything that runs, and what is then said of the runs.
+_REASONS: dict[int, str] = {
+    signal.SIGTERM: "runner was asked to end",
+    signal.SIGHUP: "the terminal is gone",
+    signal.SIGINT: "Ctrl-C",
+}
 _CHUNK = 65_536
 #: Milliseconds: how often children are asked for where no descriptor tells, and places that other ticks hold.
 _ASK = 20
@@ -59,11 +67,8 @@ class Pool:
         self._poll = select.poll()
         self._free = 0
         self._foreign = processes.children()
-        self._stopping: str | None = None
-
-    def stop(self, reason: str) -> None:
-        """End all that runs, and start nothing more; for signal handlers."""
-        self._stopping = reason
+        #: The signal that has ended everything before its time, if one has.
+        self.stopped_by: int | None = None
 
     def run(self, jobs: Iterable[Job]) -> Iterator[Started | Ended | None]:
         """Run the jobs to their end; yield what happens, and None whenever nothing has for a moment."""
@@ -75,8 +80,8 @@ class Pool:
         try:
             news: list[Started | Ended] = []
             while waiting or self._attempts:
-                if self._stopping is not None:
-                    yield from self._abandon(waiting)
+                if self.stopped_by is not None:
+                    yield from self._abandon(waiting, _REASONS[self.stopped_by])
                 news = []
                 while waiting and self._has_place():
                     news.append(self._start(waiting.popleft()))
@@ -211,13 +216,16 @@ class Pool:
         self._poll.unregister(descriptor)
         del self._descriptors[descriptor]
 
-    def _abandon(self, waiting: deque[Job]) -> Iterator[Ended]:
+    def _abandon(self, waiting: deque[Job], reason: str) -> Iterator[Ended]:
         """End what runs, and what never ran."""
         for attempt in self._attempts.values():
-            attempt.end_early(CANCELLED, str(self._stopping), clock.monotonic())
+            attempt.end_early(CANCELLED, reason, clock.monotonic())
         while waiting:
             now = clock.now()
-            yield Ended(waiting.popleft(), Ending(CANCELLED, now, now, f"{self._stopping} before it was started"))
+            yield Ended(waiting.popleft(), Ending(CANCELLED, now, now, f"{reason} before it was started"))
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self.stopped_by = number
 
     def _end_everything(self) -> None:
         """Leave nothing behind, whatever has happened to the tick."""
@@ -232,14 +240,7 @@ class Pool:
         readable, writable = os.pipe()
         os.set_blocking(writable, False)
         self._poll.register(readable, select.POLLIN)
-        reasons = {
-            signal.SIGTERM: "runner was asked to end",
-            signal.SIGHUP: "the terminal is gone",
-            signal.SIGINT: "Ctrl-C",
-        }
-        old = {
-            number: signal.signal(number, lambda got, _: self.stop(reasons[signal.Signals(got)])) for number in reasons
-        }
+        old = {number: signal.signal(number, self._stop) for number in _REASONS}
         old_wakeup = signal.set_wakeup_fd(writable)
 
         def put_back() -> None:

@@ -6,7 +6,7 @@ ERROR = "error"
 WARNING = "warning"
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong, where, and what to do. Lines and columns count from 1; problems sort by file, line, column, code."""
 
@@ -17,6 +17,10 @@ class Problem:
     severity: str
     message: str
     hint: str = ""
+
+    def order(self) -> tuple[str, int, int, str, str]:
+        """Return what problems are sorted by."""
+        return (self.file, self.line, self.column, self.code, self.message)
 
     def is_error(self) -> bool:
         """Return whether the file cannot be used as it is."""

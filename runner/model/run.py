@@ -5,18 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-RUNNING = "running"
-SUCCEEDED = "succeeded"
-FAILED = "failed"
-TIMED_OUT = "timed_out"
-CANCELLED = "cancelled"
-LOST = "lost"
-SKIPPED = "skipped"
-STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, LOST, SKIPPED)
-
-SCHEDULE = "schedule"
-CATCHUP = "catchup"
-MANUAL = "manual"
+from runner.model.words import RUNNING
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -11,35 +11,20 @@ from runner import planning
 from runner.model.problem import Problem
 from runner.model.state import TaskState
 from runner.model.task import id_of, path_of
-from runner.repo.tree import File
+from runner.operations.compile import Compiler
+from runner.repo.tree import Changes, File
 from runner.store import catalogs
-from runner.store.catalogs import Origin
-
-TYPE_CHECKING = False  # the name is enough for type checkers; the two modules would import each other
-if TYPE_CHECKING:
-    from runner.operations.refresh import Compiler
+from runner.store.catalogs import Origin, StoredTask
+from runner.store.decided import record_skip
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
-    """Files to look at, paths that are gone, and (old, new) of those renamed."""
-
-    files: tuple[File, ...] = ()
-    gone: tuple[str, ...] = ()
-    renamed: tuple[tuple[str, str], ...] = ()
-
-    def is_empty(self) -> bool:
-        """Return whether nothing has changed."""
-        return not (self.files or self.gone or self.renamed)
-
-
-def all_changes(files: Iterable[File], present: Mapping[str, str]) -> Changes:
-    """Return the changes from the tasks that are present to a whole listing; a moved content is a rename."""
-    listed = {file.path: file for file in files}
+def against(everything: Changes, present: Mapping[str, str]) -> Changes:
+    """Return all files of a commit as changes from the tasks that are present; a moved content is a rename."""
+    listed = {file.path for file in everything.files}
     gone = {path_of(task_id): blob for task_id, blob in present.items() if path_of(task_id) not in listed}
-    new = {file.blob: path for path, file in listed.items() if id_of(path) not in present}
+    new = {file.blob: file.path for file in everything.files if id_of(file.path) not in present}
     renamed = tuple((path, new.pop(blob)) for path, blob in gone.items() if blob in new)
-    return Changes(tuple(listed.values()), tuple(gone), renamed)
+    return replace(everything, gone=tuple(gone), renamed=renamed)
 
 
 def adopt(  # the facts of one transaction
@@ -52,16 +37,15 @@ def adopt(  # the facts of one transaction
     now: datetime,
 ) -> None:
     """Bring tasks and problems to the new commit; call it inside of a transaction. `found` are the problems by blob."""
+    adoption = _Adoption(connection, new.settings_blob, known.commit, new.commit, now)
     renamed = {old for old, path in changes.renamed if catalogs.rename_task(connection, id_of(old), id_of(path))}
     for path in changes.gone:
-        task = None if path in renamed else catalogs.find_task(connection, id_of(path))
-        if task is not None:
-            catalogs.retire(connection, task.key)
+        if path not in renamed:
+            adoption.retire(id_of(path))
     files = [file for file in changes.files if compiler.is_task_file(file.path)]
     problems = [_named_problem(compiler, file) for file in files]
     named = [file for file, problem in zip(files, problems, strict=True) if problem is None]
     collisions, touched = _collisions(connection, compiler, named, changes)
-    adoption = _Adoption(connection, new.settings_blob, known.commit, new.commit, now)
     for file in (*named, *touched):
         adoption.adopt(file, blocked=file.path in collisions)
     broken = [replace(problem, file=file.path) for file in named for problem in found.get(file.blob, ())]
@@ -81,11 +65,11 @@ def _collisions(
     connection: sqlite3.Connection, compiler: Compiler, named: list[File], changes: Changes
 ) -> tuple[dict[str, list[Problem]], list[File]]:
     """Return the problems of ids that differ only by case, and the unchanged files that such problems come to or go from."""
+    changed = {file.path: file for file in named}
+    if not changes.gone and all(catalogs.is_present(connection, id_of(path)) for path in changed):
+        return {}, []
     present = catalogs.present_blobs(connection)
     files = {path_of(task_id): File(path_of(task_id), blob) for task_id, blob in present.items()}
-    changed = {file.path: file for file in named}
-    if changed.keys() <= files.keys() and not changes.gone:
-        return {}, []
     before = {problem.file for problem in catalogs.problems(connection) if problem.code == "id-case"}
     colliding: dict[str, list[Problem]] = {}
     for problem in compiler.check_case([*(files | changed)]):
@@ -122,12 +106,30 @@ class _Adoption:
         else:
             # A file that comes back after it was gone owes nothing of the time between.
             was_active = stored.active and stored.blob is not None
-            state = planning.changed(
-                stored.spec, spec, was_active=was_active, active=active, state=stored.state, now=self.now
-            )
+            state = stored.state
+            if not active or spec != stored.spec:
+                state = self._overtake(stored, "the task was edited before a tick came")
+            state = planning.changed(stored.spec, spec, was_active=was_active, active=active, state=state, now=self.now)
         catalogs.put_in_force(self.connection, stored.key, file.blob, number, spec, state)
 
-    def _keep_last_valid(self, task_id: str, blob: str, stored: catalogs.StoredTask | None) -> None:
+    def retire(self, task_id: str) -> None:
+        """Let go of a task whose file is gone; its history stays."""
+        stored = catalogs.find_task(self.connection, task_id)
+        if stored is not None:
+            self._overtake(stored, "the task's file was removed before a tick came")
+            catalogs.retire(self.connection, stored.key)
+
+    def _overtake(self, stored: StoredTask, why: str) -> TaskState:
+        """Put slots on record that fell due under the version that goes; return where the task stands after them."""
+        if stored.spec is None or stored.version is None:
+            return stored.state
+        decision = planning.overtaken(stored.spec, stored.state, why, self.now)
+        if decision is None:
+            return stored.state
+        record_skip(self.connection, stored.key, stored.version, stored.valid_commit or self.before, decision, self.now)
+        return decision.state
+
+    def _keep_last_valid(self, task_id: str, blob: str, stored: StoredTask | None) -> None:
         if stored is None:
             catalogs.add_task(self.connection, task_id, blob, None, None, TaskState())
         elif stored.version is None:

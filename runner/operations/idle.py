@@ -5,9 +5,10 @@ the figures, and a test names what may not be loaded here.
 """
 
 from runner import clock
-from runner.repo.head import commit_at
-from runner.store.idle import look
+from runner.repo.head import commit_at, is_same
+from runner.store.idle import Outlook, look, move
 
+_OURS = ("tasks", "runner.yaml")
 _VERSION = 1  # of the database; a test holds it to that of `store.database`, which is too heavy to ask
 _SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
@@ -20,15 +21,30 @@ def idle_line(root: str, database: str) -> str | None:
     now = clock.to_millis(clock.now())
     if outlook.next_due is not None and outlook.next_due <= now:
         return None
-    if outlook.head is None or commit_at(root, "HEAD") != outlook.head:
-        return None
-    if outlook.ref_path != "HEAD" and commit_at(root, outlook.ref_path) != outlook.commit:
-        return None
-    if outlook.next_due is None:
-        return "nothing due; no slot is planned"
-    return (
-        f"nothing due; next: {outlook.next_task} at {outlook.next_local} (in {rough((outlook.next_due - now) / 1000)})"
-    )
+    return _line(outlook, now) if _is_current(root, database, outlook) else None
+
+
+def _is_current(root: str, database: str, outlook: Outlook) -> bool:
+    """Return whether the tasks in the store are those of the commit in force; a commit that touched none is noted at once."""
+    head = commit_at(root, "HEAD")
+    if head is None or outlook.head is None:
+        return False
+    if outlook.ref_path != "HEAD":
+        return head == outlook.head and commit_at(root, outlook.ref_path) == outlook.commit
+    if head == outlook.head:
+        return True
+    return is_same(root, outlook.head, head, *_OURS) and move(database, outlook.head, head)
+
+
+def _line(outlook: Outlook, now: int) -> str:
+    line = "nothing due; no slot is planned"
+    if outlook.next_due is not None:
+        wait = rough((outlook.next_due - now) / 1000)
+        line = f"nothing due; next: {outlook.next_task} at {outlook.next_local} (in {wait})"
+    if not outlook.broken:
+        return line
+    files = "1 file has" if outlook.broken == 1 else f"{outlook.broken} files have"
+    return f"{line}\n{files} problems (see `runner status`)"
 
 
 def rough(seconds: float) -> str:

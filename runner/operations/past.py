@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from runner.errors import UsageError
-from runner.model.run import STATUSES, Run, RunDetails
+from runner.model.run import Run, RunDetails
+from runner.model.words import STATUSES
 from runner.operations.find import known_task
 from runner.operations.site import Site
 from runner.store import history as runs

@@ -3,101 +3,104 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import islice
 
 from runner.errors import RunnerError
-from runner.model.catalog import CompiledFile
 from runner.model.problem import Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.operations import adopt
+from runner.operations.compile import Compiler, compile_files
 from runner.repo import tree
 from runner.repo.head import commit_at
-from runner.repo.location import Location
+from runner.repo.tree import Changes
 from runner.store import catalogs
 from runner.store.catalogs import Origin
 from runner.store.database import transaction
 
-#: So many compiled files are written at once: the write lock is held for moments only.
-_BATCH = 250
-
 
 @dataclass(frozen=True, slots=True)
-class Compiler:
-    """What turns bytes into tasks; loaded only when something has to be compiled."""
-
-    compile_task: Callable[[str, bytes, Settings], CompiledFile]
-    compile_settings: Callable[[bytes], tuple[Settings | None, tuple[Problem, ...]]]
-    check_name: Callable[[str], Problem | None]
-    check_case: Callable[[Sequence[str]], Iterator[Problem]]
-    symlink_problem: Callable[[str], Problem]
-    is_task_file: Callable[[str], bool]
-    largest_file: int
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is to be in force: a commit, and what it has of ours. `settings_problems` are those of its runner.yaml."""
+class _Target:
+    """What is to be in force. `settings_problems` are those of the commit's runner.yaml, None where it is not a new one."""
 
     origin: Origin
+    changes: Changes
     settings_problems: tuple[Problem, ...] | None
 
 
 Load = Callable[[], Compiler]
 
 
-def refresh(connection: sqlite3.Connection, location: Location, load: Load, now: datetime) -> None:
+def refresh(connection: sqlite3.Connection, root: str, load: Load, now: datetime) -> None:
     """Bring the store to the commit in force. Raises GitError, RunnerError."""
     while True:
         known = catalogs.origin(connection)
-        target = _target(location, known, load)
-        changes = _changes(connection, location, known, target.origin)
-        if changes.is_empty() and target.settings_problems is None:
-            with transaction(connection, durable=False):
-                if catalogs.origin(connection) == known:
-                    catalogs.set_origin(connection, target.origin)
-                    return
-            continue
-        compiler = load()
-        found = _compile(connection, location, compiler, changes, target.origin)
-        with transaction(connection):
-            # Another tick may have been here meanwhile; then what was compared is no longer what is known.
-            if catalogs.origin(connection) == known:
-                adopt.adopt(connection, compiler, changes, found, known, target.origin, now)
-                if target.settings_problems is not None:
-                    catalogs.set_problems(connection, [SETTINGS_FILE], target.settings_problems)
-                catalogs.set_origin(connection, target.origin)
-                return
+        target = _target(connection, root, known, load)
+        if _put_in_force(connection, root, known, target, load, now):
+            return
+        # Another tick was here meanwhile: what was compared is no longer what is known.
 
 
-def _target(location: Location, known: Origin, load: Load) -> Target:
-    head = commit_at(location.root, "HEAD") or tree.resolve(location, "HEAD")
-    head_roots = tree.roots(location, head)
-    ref, head_settings = known.ref, head_roots.settings_blob or ""
-    if head_settings != known.head_settings:
-        ref = _ref(location, head_settings, known, load)
-    commit, ref_path, roots = head, "HEAD", head_roots
-    if ref != "HEAD":
-        commit = tree.resolve(location, ref)
-        ref_path = tree.full_name(location, ref)
-        roots = tree.roots(location, commit)
-    if roots.tasks_tree is None and known.tasks_tree is None:
-        where = f"{location.prefix}tasks/" if location.prefix else "tasks/"
+def _put_in_force(
+    connection: sqlite3.Connection, root: str, known: Origin, target: _Target, load: Load, now: datetime
+) -> bool:
+    if not target.changes.touch_tasks() and target.settings_problems is None:
+        with transaction(connection, durable=False):
+            if catalogs.origin(connection) != known:
+                return False
+            catalogs.set_origin(connection, target.origin)
+        return True
+    compiler = load()
+    blob = target.origin.settings_blob
+    settings = (blob, lambda: _settings(root, compiler, blob))
+    found = compile_files(connection, root, compiler, target.changes.files, settings)
+    with transaction(connection):
+        if catalogs.origin(connection) != known:
+            return False
+        adopt.adopt(connection, compiler, target.changes, found, known, target.origin, now)
+        if target.settings_problems is not None:
+            catalogs.set_problems(connection, [SETTINGS_FILE], target.settings_problems)
+        catalogs.set_origin(connection, target.origin)
+    return True
+
+
+def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load) -> _Target:
+    head = commit_at(root, "HEAD") or tree.resolve(root, "HEAD")
+    moved = tree.difference(root, known.head, head) if known.head else None
+    head_settings = known.head_settings
+    if moved is None or moved.settings is not None:
+        head_settings = tree.settings_at(root, head)
+    ref = known.ref if head_settings == known.head_settings else _ref(root, head_settings, known, load)
+    commit, ref_path = (head, "HEAD") if ref == "HEAD" else (tree.resolve(root, ref), tree.full_name(root, ref))
+    origin = replace(known, commit=commit, head=head, ref=ref, ref_path=ref_path, head_settings=head_settings)
+    changes = moved
+    if known.commit != known.head or commit != head:
+        changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
+    if changes is None:
+        changes = _everything(connection, root, origin, known)
+    origin, problems = _with_settings(root, origin, changes.settings, load)
+    if origin.settings_blob != known.settings_blob and known.commit:
+        # Defaults have changed: every file is compiled again.
+        changes = _everything(connection, root, origin, known)
+    return _Target(origin, changes, problems)
+
+
+def _everything(connection: sqlite3.Connection, root: str, origin: Origin, known: Origin) -> Changes:
+    everything = tree.everything(root, str(origin.commit))
+    if not everything.files and known.commit is None:
         raise RunnerError(
-            f"commit {commit[:12]} ({ref}) has no folder {where}",
+            f"commit {str(origin.commit)[:12]} ({origin.ref}) has no folder tasks/ in {root}",
             "add a task such as tasks/hello.yaml and commit it: git add tasks && git commit",
         )
-    origin = replace(known, commit=commit, head=head, ref=ref, ref_path=ref_path, tasks_tree=roots.tasks_tree)
-    return _with_settings(location, replace(origin, head_settings=head_settings), roots.settings_blob or "", load)
+    return adopt.against(everything, catalogs.present_blobs(connection))
 
 
-def _ref(location: Location, blob: str, known: Origin, load: Load) -> str:
+def _ref(root: str, blob: str, known: Origin, load: Load) -> str:
     if not blob:
         return "HEAD"
-    settings, problems = _read_settings(location, blob, load)
+    settings, problems = _read_settings(root, blob, load)
     if settings is not None:
         return settings.ref
     if known.commit is not None:
@@ -105,22 +108,24 @@ def _ref(location: Location, blob: str, known: Origin, load: Load) -> str:
     raise _broken_settings(problems)
 
 
-def _with_settings(location: Location, origin: Origin, blob: str, load: Load) -> Target:
-    """Return the target with the settings in force: those of the commit, or the last valid ones where they are broken."""
-    if blob == origin.settings_seen:
-        return Target(origin, None)
-    settings, problems = _read_settings(location, blob, load) if blob else (Settings(), ())
-    origin = replace(origin, settings_seen=blob)
+def _with_settings(
+    root: str, origin: Origin, blob: str | None, load: Load
+) -> tuple[Origin, tuple[Problem, ...] | None]:
+    """Return the origin with the settings in force: those of the commit, or the last valid ones where they are broken."""
+    if blob is None or blob == origin.settings_seen:
+        return origin, None
+    settings, problems = _read_settings(root, blob, load) if blob else (Settings(), ())
+    seen = replace(origin, settings_seen=blob)
     if settings is not None:
-        return Target(replace(origin, settings_blob=blob, max_parallel=settings.max_parallel), problems)
-    if origin.settings_blob or origin.tasks_tree is not None:
-        return Target(origin, problems)
+        return replace(seen, settings_blob=blob, max_parallel=settings.max_parallel), problems
+    if origin.settings_blob:
+        return seen, problems
     raise _broken_settings(problems)
 
 
-def _read_settings(location: Location, blob: str, load: Load) -> tuple[Settings | None, tuple[Problem, ...]]:
+def _read_settings(root: str, blob: str, load: Load) -> tuple[Settings | None, tuple[Problem, ...]]:
     compiler = load()
-    [(_, content)] = tree.read_blobs(location, [blob], compiler.largest_file)
+    [(_, content)] = tree.read_blobs(root, [blob], compiler.largest_file)
     return compiler.compile_settings(content)
 
 
@@ -128,51 +133,10 @@ def _broken_settings(problems: tuple[Problem, ...]) -> RunnerError:
     return RunnerError(str(problems[0]), problems[0].hint or "run `runner validate`")
 
 
-def _changes(connection: sqlite3.Connection, location: Location, known: Origin, new: Origin) -> adopt.Changes:
-    """Return which files are to be looked at: the difference of two trees, or all files where there is none to compare with."""
-    if known.tasks_tree == new.tasks_tree and known.settings_blob == new.settings_blob:
-        return adopt.Changes()
-    if known.tasks_tree and new.tasks_tree and known.settings_blob == new.settings_blob:
-        found = tree.difference(location, known.tasks_tree, new.tasks_tree)
-        if found is not None:
-            return adopt.Changes(found.changed, found.gone, found.renamed)
-    files = tree.listing(location, new.tasks_tree) if new.tasks_tree else ()
-    return adopt.all_changes(files, catalogs.present_blobs(connection))
-
-
-def _compile(
-    connection: sqlite3.Connection,
-    location: Location,
-    compiler: Compiler,
-    changes: adopt.Changes,
-    origin: Origin,
-) -> dict[str, tuple[Problem, ...]]:
-    """Compile what was never compiled under these settings, and keep it; return the problems by blob."""
-    wanted = {
-        file.blob: file.path for file in changes.files if not file.is_symlink and compiler.is_task_file(file.path)
-    }
-    for blob in catalogs.known_blobs(connection, origin.settings_blob, wanted):
-        del wanted[blob]
-    if not wanted:
-        return {}
-    settings = _settings(location, compiler, origin.settings_blob)
-    found: dict[str, tuple[Problem, ...]] = {}
-    blobs = tree.read_blobs(location, list(wanted), compiler.largest_file)
-    compiled = ((blob, compiler.compile_task(wanted[blob], content, settings)) for blob, content in blobs)
-    while batch := list(islice(compiled, _BATCH)):
-        with transaction(connection, durable=False):
-            for blob, file in batch:
-                if file.task is None:
-                    found[blob] = file.problems
-                else:
-                    catalogs.add_version(connection, blob, origin.settings_blob, file.task)
-    return found
-
-
-def _settings(location: Location, compiler: Compiler, blob: str) -> Settings:
+def _settings(root: str, compiler: Compiler, blob: str) -> Settings:
     if not blob:
         return Settings()
-    [(_, content)] = tree.read_blobs(location, [blob], compiler.largest_file)
+    [(_, content)] = tree.read_blobs(root, [blob], compiler.largest_file)
     settings, problems = compiler.compile_settings(content)
     if settings is None:
         raise _broken_settings(problems)

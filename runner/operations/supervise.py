@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+
 from runner import clock
-from runner.errors import StoreError
+from runner.errors import RunnerError, StoreError
 from runner.execution.job import Job
 from runner.execution.places import Places
 from runner.execution.pool import Pool
@@ -23,9 +25,10 @@ _PAUSE = 1.0
 def supervise(
     site: Site, store_id: str, max_parallel: int, jobs: list[Job], show: Callable[[bytes], None] | None = None
 ) -> None:
-    """Run the jobs and record what happens to them; `show` is given their output as it comes. Raises StoreError.
+    """Run the jobs and record what happens to them; `show` is given their output as it comes.
 
     Trouble with the database does not touch what runs: what could not be recorded is tried again, at the end for a minute.
+    Raises StoreError; KeyboardInterrupt on Ctrl-C and RunnerError on TERM, once everything has ended and is on record.
     """
     journal = Journal(site.database)
     pool = Pool(Workshop(site.root, site.state, store_id), Places(f"{site.state}/places", max_parallel), show)
@@ -34,6 +37,14 @@ def supervise(
             journal.note(event)
         except StoreError:
             continue  # noted all the same
+    _flush(journal)
+    if pool.stopped_by == signal.SIGINT:
+        raise KeyboardInterrupt
+    if pool.stopped_by is not None:
+        raise RunnerError("runner was asked to end: its runs are cancelled", "see `runner history`")
+
+
+def _flush(journal: Journal) -> None:
     give_up = clock.monotonic() + _PATIENCE
     while True:
         try:

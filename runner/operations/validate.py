@@ -11,7 +11,7 @@ from runner.model.problem import Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.model.task import FOLDER
-from runner.operations.refresh import Compiler
+from runner.operations.compile import Compiler
 from runner.repo import worktree
 from runner.repo.tree import File
 
@@ -38,7 +38,8 @@ def validate(root: str, compiler: Compiler, paths: Sequence[str] = ()) -> Valida
     chosen = [file for file in files if _is_wanted(file.path, wanted)]
     for file in chosen:
         problems += _problems(root, compiler, file, settings or Settings())
-    return Validation(len(chosen), tuple(sorted(problem for problem in problems if _is_wanted(problem.file, wanted))))
+    chosen_problems = [problem for problem in problems if _is_wanted(problem.file, wanted)]
+    return Validation(len(chosen), tuple(sorted(chosen_problems, key=Problem.order)))
 
 
 def _problems(root: str, compiler: Compiler, file: File, settings: Settings) -> Sequence[Problem]:

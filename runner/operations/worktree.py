@@ -10,9 +10,9 @@ from runner.errors import RunnerError
 from runner.model.problem import Problem
 from runner.model.settings import Settings
 from runner.operations import adopt
-from runner.operations.refresh import Compiler
+from runner.operations.compile import Compiler
 from runner.repo import worktree
-from runner.repo.tree import File
+from runner.repo.tree import Changes, File
 from runner.store import catalogs
 from runner.store.database import transaction
 
@@ -34,12 +34,11 @@ def refresh_from_worktree(connection: sqlite3.Connection, root: str, compiler: C
             known,
             commit=COMMIT,
             head=None,
-            tasks_tree=None,
             settings_blob=settings_blob,
             settings_seen=settings_blob,
             max_parallel=settings.max_parallel,
         )
-        changes = adopt.all_changes(files, catalogs.present_blobs(connection))
+        changes = adopt.against(Changes(tuple(files)), catalogs.present_blobs(connection))
         adopt.adopt(connection, compiler, changes, found, known, new, now)
         catalogs.set_origin(connection, new)
 

@@ -8,6 +8,7 @@ import os
 
 _HEX = frozenset("0123456789abcdef")
 _LENGTHS = (40, 64)  # SHA-1 and SHA-256
+_LONGEST = 300  # bytes of HEAD or a ref; more is neither
 _LOOSE = ("refs/heads/", "refs/remotes/")  # a tag's file may name a tag object, not a commit
 
 
@@ -33,11 +34,13 @@ def _plain(root: str, ref: str) -> str | None:
 
 def _git_dir(root: str) -> str | None:
     """Return the nearest `.git` folder at or above the root; a `.git` file (a worktree, a submodule) is not plain."""
-    folder = os.path.realpath(root)
+    folder = root
     while True:
         try:
             os.lstat(folder + "/.git")
         except OSError:
+            # What a link at the root leads to has another folder above it; from there on names are real.
+            folder = os.path.realpath(root) if folder == root else folder
             parent = os.path.dirname(folder)
             if parent == folder:
                 return None
@@ -48,10 +51,16 @@ def _git_dir(root: str) -> str | None:
 
 def _read(path: str) -> str:
     try:
-        with open(path, encoding="ascii") as file:
-            return file.read(300)
-    except (OSError, UnicodeDecodeError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return ""
+    try:
+        # Decoding by "ascii" would import a module; what is not ASCII is no id either way.
+        return os.read(descriptor, _LONGEST).decode("utf-8", "replace")
+    except OSError:
+        return ""
+    finally:
+        os.close(descriptor)
 
 
 def _commit_id(text: str) -> str | None:
@@ -59,12 +68,22 @@ def _commit_id(text: str) -> str | None:
     return text if len(text) in _LENGTHS and _HEX.issuperset(text) else None
 
 
+def is_same(root: str, old: str, new: str, *paths: str) -> bool:
+    """Return whether two commits have the same content at some paths below the root; False also where git cannot say."""
+    return _ask(root, "diff-tree", "--quiet", old, new, "--", *paths) == (0, "")
+
+
 def _asked(root: str, ref: str) -> str | None:
+    return _commit_id(_ask(root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}")[1])
+
+
+def _ask(root: str, *words: str) -> tuple[int, str]:
+    """Return git's exit code and what it prints; `repo.process` does this for all who can afford `subprocess`."""
     readable, writable = os.pipe()
     try:
         pid = os.posix_spawnp(
             "git",
-            ["git", "-C", root, "rev-parse", "--verify", "--quiet", "--end-of-options", ref + "^{commit}"],
+            ["git", "-C", root, *words],
             {key: value for key, value in os.environ.items() if not key.startswith("GIT_")},
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
@@ -74,10 +93,9 @@ def _asked(root: str, ref: str) -> str | None:
         )
     except OSError:
         os.close(readable)
-        return None
+        return 127, ""
     finally:
         os.close(writable)
-    with open(readable, encoding="ascii", errors="replace") as answer:
+    with open(readable, encoding="utf-8", errors="replace") as answer:
         text = answer.read()
-    os.waitpid(pid, 0)
-    return _commit_id(text)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text

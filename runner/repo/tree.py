@@ -1,4 +1,7 @@
-"""What stands in a commit: the tree of `tasks/`, its files, the difference of two such trees, and many blobs in one go."""
+"""What stands in a commit: our files, the difference of two commits, and many blobs in one go.
+
+Paths are below the root, wherever in its repository that lies: git reads and writes them relative to the folder it is run in.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,10 @@ from dataclasses import dataclass
 from runner.errors import GitError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
-from runner.repo.location import Location
 from runner.repo.process import environment, git
 
 _SYMLINK = "120000"
+_OURS = (FOLDER, SETTINGS_FILE)
 _FILES = {"100644", "100755", _SYMLINK}
 #: So many ids fit into a pipe (64 KiB) before git has to be read from: neither side ever waits for the other.
 _BATCH = 500
@@ -28,29 +31,28 @@ class File:
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """From one tree to another: files that are new or changed, paths that are gone, and (old, new) of those renamed."""
+class Changes:
+    """From one commit to another: files that are new or changed, paths that are gone, and (old, new) of those renamed.
 
-    changed: tuple[File, ...]
-    gone: tuple[str, ...]
-    renamed: tuple[tuple[str, str], ...]
+    `settings` is the blob of `runner.yaml`: empty where there is none, None where it has not changed.
+    """
+
+    files: tuple[File, ...] = ()
+    gone: tuple[str, ...] = ()
+    renamed: tuple[tuple[str, str], ...] = ()
+    settings: str | None = None
+
+    def touch_tasks(self) -> bool:
+        """Return whether any file below `tasks/` is concerned."""
+        return bool(self.files or self.gone)
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
-    """What a commit has of ours: the tree of `tasks/` and the blob of `runner.yaml`, each None where it is missing."""
-
-    commit: str
-    tasks_tree: str | None
-    settings_blob: str | None
-
-
-def resolve(location: Location, ref: str) -> str:
+def resolve(root: str, ref: str) -> str:
     """Return the commit that a ref names. Raises GitError."""
     try:
-        answer = git(location.root, "rev-parse", "--verify", "--end-of-options", ref + "^{commit}")
+        answer = git(root, "rev-parse", "--verify", "--end-of-options", ref + "^{commit}")
     except GitError as error:
-        if "is not installed" in error.message or "refuses" in error.message:
+        if "is not installed" in error.message or "refuses" in error.message or "not in a git" in error.message:
             raise
         if ref == "HEAD":
             raise GitError(
@@ -62,57 +64,59 @@ def resolve(location: Location, ref: str) -> str:
     return answer.decode().strip()
 
 
-def full_name(location: Location, ref: str) -> str:
+def full_name(root: str, ref: str) -> str:
     """Return the full name of a ref (`refs/remotes/origin/main`), or the ref itself where it has none."""
-    answer = git(location.root, "rev-parse", "--symbolic-full-name", "--end-of-options", ref).decode().split()
-    return "HEAD" if ref == "HEAD" or not answer else answer[-1]
+    answer = git(root, "rev-parse", "--symbolic-full-name", "--end-of-options", ref).decode().split()
+    return answer[-1] if answer else ref
 
 
-def roots(location: Location, commit: str) -> Roots:
-    """Return what a commit has of ours. Raises GitError."""
-    paths = [location.prefix + FOLDER, location.prefix + SETTINGS_FILE]
-    found = {}
-    for mode, kind, blob, path in _entries(git(location.root, "ls-tree", "-z", "--full-tree", commit, "--", *paths)):
-        found[path] = blob if (kind == "tree" or mode in _FILES - {_SYMLINK}) else None
-    return Roots(commit, found.get(paths[0]), found.get(paths[1]))
+def settings_at(root: str, commit: str) -> str:
+    """Return the blob of `runner.yaml` in a commit, empty where there is none. Raises GitError."""
+    entries = _entries(git(root, "ls-tree", "-z", commit, "--", SETTINGS_FILE))
+    return next((blob for mode, blob, _ in entries if mode in _FILES - {_SYMLINK}), "")
 
 
-def listing(location: Location, tree: str) -> tuple[File, ...]:
-    """Return every file of a tree of tasks."""
-    entries = _entries(git(location.root, "ls-tree", "-r", "-z", "--full-tree", tree))
-    return tuple(_file(path, mode, blob) for mode, _, blob, path in entries if mode in _FILES)
+def everything(root: str, commit: str) -> Changes:
+    """Return all files of ours in a commit. Raises GitError."""
+    entries = list(_entries(git(root, "ls-tree", "-r", "-z", commit, "--", *_OURS)))
+    files = tuple(_file(path, mode, blob) for mode, blob, path in entries if _is_below_tasks(path) and mode in _FILES)
+    settings = [blob for mode, blob, path in entries if path == SETTINGS_FILE and mode in _FILES - {_SYMLINK}]
+    return Changes(files, settings=settings[0] if settings else "")
 
 
-def difference(location: Location, old: str, new: str) -> Difference | None:
-    """Return what changed between two trees of tasks, or None where git no longer has the old one.
+def difference(root: str, old: str, new: str) -> Changes | None:
+    """Return what changed of ours between two commits, or None where git no longer has the old one.
 
     A file counts as renamed where git says so by its own measure (half of its lines, gitdiffcore(7)).
     """
     try:
-        answer = git(location.root, "diff-tree", "-r", "-z", "-M", "--raw", old, new)
+        answer = git(root, "diff-tree", "-r", "-z", "-M", "--raw", "--relative", old, new, "--", *_OURS)
     except GitError:
         return None
-    changed: list[File] = []
+    files: list[File] = []
     gone: list[str] = []
     renamed: list[tuple[str, str]] = []
+    settings = None
     fields = iter(answer.decode("utf-8", "surrogateescape").split("\0")[:-1])
     for header in fields:
         _, mode, _, blob, status = header.split(" ")
         path = next(fields)
         if status.startswith("R"):
             old_path, path = path, next(fields)
-            renamed.append((_below_root(old_path), _below_root(path)))
-            gone.append(_below_root(old_path))
-        if mode in _FILES:
-            changed.append(_file(path, mode, blob))
+            renamed.append((old_path, path))
+            gone.append(old_path)
+        if path == SETTINGS_FILE:
+            settings = blob if mode in _FILES - {_SYMLINK} else ""
+        elif _is_below_tasks(path) and mode in _FILES:
+            files.append(_file(path, mode, blob))
         elif not status.startswith("R"):
-            gone.append(_below_root(path))
-    return Difference(tuple(changed), tuple(gone), tuple(renamed))
+            gone.append(path)
+    return Changes(tuple(files), tuple(gone), tuple(renamed), settings)
 
 
-def read_blobs(location: Location, blobs: Sequence[str], largest: int) -> Iterator[tuple[str, bytes]]:
+def read_blobs(root: str, blobs: Sequence[str], largest: int) -> Iterator[tuple[str, bytes]]:
     """Yield each blob's id and content, through one git process; of one larger than `largest` only so much, and a byte."""
-    command = ["git", "-C", location.root, "cat-file", "--batch"]
+    command = ["git", "-C", root, "cat-file", "--batch"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as process:
         assert process.stdin is not None  # noqa: S101 - what PIPE means
         assert process.stdout is not None  # noqa: S101
@@ -138,16 +142,16 @@ def _read_one(stream: object, blob: str, largest: int) -> bytes:
     return content
 
 
-def _entries(answer: bytes) -> Iterator[tuple[str, str, str, str]]:
+def _entries(answer: bytes) -> Iterator[tuple[str, str, str]]:
     for entry in answer.decode("utf-8", "surrogateescape").split("\0")[:-1]:
         meta, _, path = entry.partition("\t")
-        mode, kind, blob = meta.split(" ")
-        yield mode, kind, blob, path
+        mode, _, blob = meta.split(" ")
+        yield mode, blob, path
+
+
+def _is_below_tasks(path: str) -> bool:
+    return path.startswith(FOLDER + "/")
 
 
 def _file(path: str, mode: str, blob: str) -> File:
-    return File(_below_root(path), blob, is_symlink=mode == _SYMLINK)
-
-
-def _below_root(path: str) -> str:
-    return f"{FOLDER}/{path}"
+    return File(path, blob, is_symlink=mode == _SYMLINK)

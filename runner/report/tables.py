@@ -10,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.model.problem import Problem
-from runner.model.run import FAILED, LOST, RUNNING, SUCCEEDED, TIMED_OUT, Run, RunDetails
+from runner.model.run import Run, RunDetails
+from runner.model.words import FAILED, LOST, RUNNING, SUCCEEDED, TIMED_OUT
 from runner.operations.idle import rough
 from runner.operations.overview import Entry, Fire, Status
 from runner.operations.rehearse import Rehearsal

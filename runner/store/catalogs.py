@@ -26,7 +26,6 @@ class Origin:
     head: str | None = None
     ref: str = "HEAD"
     ref_path: str = "HEAD"
-    tasks_tree: str | None = None
     settings_blob: str = ""
     settings_seen: str = ""
     head_settings: str = ""
@@ -48,9 +47,7 @@ class StoredTask:
     invalid_commit: str | None
 
 
-_ORIGIN = (
-    "store_id, commit_id, head_id, ref, ref_path, tasks_tree, settings_blob, settings_seen, head_settings, max_parallel"
-)
+_ORIGIN = "store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings, max_parallel"
 
 
 def origin(connection: sqlite3.Connection) -> Origin:
@@ -61,9 +58,9 @@ def origin(connection: sqlite3.Connection) -> Origin:
 def set_origin(connection: sqlite3.Connection, new: Origin) -> None:
     """Record from where the tasks in force were read."""
     connection.execute(
-        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
-            *(new.store_id, new.commit, new.head, new.ref, new.ref_path, new.tasks_tree),
+            *(new.store_id, new.commit, new.head, new.ref, new.ref_path),
             *(new.settings_blob, new.settings_seen, new.head_settings, new.max_parallel),
         ),
     )
@@ -74,10 +71,20 @@ def present_blobs(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT id, blob FROM tasks WHERE blob IS NOT NULL"))
 
 
+def is_present(connection: sqlite3.Connection, task_id: str) -> bool:
+    """Return whether a task's file is in the commit."""
+    sql = "SELECT 1 FROM tasks WHERE id = ? AND blob IS NOT NULL"
+    return connection.execute(sql, (task_id,)).fetchone() is not None
+
+
 def known_blobs(connection: sqlite3.Connection, settings_blob: str, blobs: Iterable[str]) -> set[str]:
     """Return which of the blobs have been compiled under those settings before."""
+    wanted = set(blobs)
+    if len(wanted) > _FEW:
+        rows = connection.execute("SELECT blob FROM versions WHERE settings_blob = ?", (settings_blob,))
+        return {blob for (blob,) in rows if blob in wanted}
     sql = "SELECT 1 FROM versions WHERE blob = ? AND settings_blob = ?"
-    return {blob for blob in set(blobs) if connection.execute(sql, (blob, settings_blob)).fetchone()}
+    return {blob for blob in wanted if connection.execute(sql, (blob, settings_blob)).fetchone()}
 
 
 def add_version(connection: sqlite3.Connection, blob: str, settings_blob: str, task: Task) -> None:
@@ -97,6 +104,9 @@ def version_of(connection: sqlite3.Connection, blob: str, settings_blob: str) ->
     ).fetchone()
     return None if row is None else (row[-1], spec_of(row), bool(row[7]))
 
+
+#: More than this are looked up faster by reading all.
+_FEW = 200
 
 _STORED = f"""
     SELECT t.key, t.id, t.blob, t.version, t.valid_commit, t.invalid_commit, {STATE_COLUMNS}, {TASK_COLUMNS}
@@ -212,7 +222,7 @@ def clear_problems(connection: sqlite3.Connection) -> None:
 def problems(connection: sqlite3.Connection) -> tuple[Problem, ...]:
     """Return the problems of the commit's files, sorted."""
     rows = connection.execute('SELECT file, line, "column", code, severity, message, hint FROM problems')
-    return tuple(sorted(Problem(*row) for row in rows))
+    return tuple(sorted((Problem(*row) for row in rows), key=Problem.order))
 
 
 def next_slot(connection: sqlite3.Connection) -> tuple[str, datetime, str] | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from runner.clock import to_millis
-from runner.model.run import LOST, MANUAL, RUNNING, SKIPPED
 from runner.model.state import START, Decision, TaskState
 from runner.model.task import Task
+from runner.model.words import LOST, MANUAL, RUNNING
+from runner.store.decided import insert_run, record_skip
 from runner.store.rows import STATE_COLUMNS, TASK_COLUMNS, millis, state_of, state_row, task_of
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -62,7 +63,7 @@ def record(connection: sqlite3.Connection, due: Due, decision: Decision, supervi
     if decision.action == START:
         run_id = _claim(connection, due, decision, supervisor, now)
     else:
-        run_id = _skip(connection, due, decision, now)
+        run_id = record_skip(connection, due.key, due.version, due.commit, decision, now)
     connection.execute(
         "UPDATE tasks SET anchor = ?, watermark = ?, last_run_slot = ?, next_due = ?, next_local = ? WHERE key = ?",
         (*state_row(decision.state, due.task.schedule), due.key),
@@ -71,7 +72,7 @@ def record(connection: sqlite3.Connection, due: Due, decision: Decision, supervi
 
 
 def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, supervisor: str, now: datetime) -> int:
-    return _inserted(
+    return insert_run(
         connection,
         {
             "task": due.key,
@@ -88,50 +89,11 @@ def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, supervi
     )
 
 
-def _skip(connection: sqlite3.Connection, due: Due, decision: Decision, now: datetime) -> int:
-    """Record a slot that is not run. A stretch of slots behind one run is one row: later ones are counted in `missed`."""
-    slot = to_millis(decision.slot)
-    stretch = connection.execute(
-        "SELECT id FROM runs WHERE task = ? AND status = 'skipped' AND blocked_by = ?",
-        (due.key, decision.blocked_by),
-    ).fetchone()
-    if stretch is not None:
-        connection.execute(
-            "UPDATE runs SET through = ?, missed = missed + ? WHERE id = ?",
-            (slot, decision.missed + 1, stretch[0]),
-        )
-        return int(stretch[0])
-    return _inserted(
-        connection,
-        {
-            "task": due.key,
-            "version": due.version,
-            "commit_id": due.commit,
-            "trigger": decision.trigger,
-            "status": SKIPPED,
-            "reason": decision.reason,
-            "scheduled_for": slot,
-            "through": slot,
-            "missed": decision.missed,
-            "blocked_by": decision.blocked_by,
-            "decided_at": to_millis(now),
-        },
-    )
-
-
-def _inserted(connection: sqlite3.Connection, columns: dict[str, object]) -> int:
-    names = ", ".join(f'"{name}"' for name in columns)
-    marks = ", ".join("?" * len(columns))
-    # The names are ours; the values are bound.
-    cursor = connection.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(columns.values()))  # noqa: S608
-    return int(cursor.lastrowid or 0)
-
-
 def claim_by_hand(
     connection: sqlite3.Connection, key: int, version: int, commit: str | None, supervisor: str, now: datetime
 ) -> int:
     """Record a run that a person asked for; it has no slot. Return its id."""
-    return _inserted(
+    return insert_run(
         connection,
         {
             "task": key,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from runner.errors import StoreError
 from runner.store.errors import explained
+from runner.store.idle import as_uri
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def opened(path: str) -> Iterator[sqlite3.Connection]:
 def reading(path: str) -> Iterator[sqlite3.Connection]:
     """Open the database to look at it; without one, an empty one in memory. Raises StoreError."""
     with explained(path):
-        connection = _connect(path if os.path.exists(path) else ":memory:")
+        connection = _connect_to_read(path) if os.path.exists(path) else _connect(":memory:")
         try:
             if _version(connection) == 0:
                 connection.close()
@@ -84,6 +85,16 @@ def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
     return connection
+
+
+def _connect_to_read(path: str) -> sqlite3.Connection:
+    """Open a database; one in a folder that cannot be written is read as it lies there.
+
+    A WAL database needs a writable folder even to be read, unless nobody can change it: https://sqlite.org/wal.html#readonly.
+    """
+    if os.access(os.path.dirname(path), os.W_OK) or os.path.exists(path + "-wal"):
+        return _connect(path)
+    return sqlite3.connect(f"{as_uri(path)}?immutable=1", uri=True, isolation_level=None)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -5,7 +5,8 @@ import sqlite3
 _QUESTION = """
 SELECT
     (SELECT user_version FROM pragma_user_version), c.commit_id, c.head_id, c.ref_path,
-    (SELECT count(*) FROM (SELECT 1 FROM runs WHERE status = 'running' LIMIT 1)), t.id, t.next_due, t.next_local
+    EXISTS (SELECT 1 FROM runs WHERE status = 'running'),
+    (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local
 FROM catalog c
 LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1)
 """
@@ -14,27 +15,19 @@ LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL O
 class Outlook:
     """What the store expects next. A plain class: dataclasses would cost an idle tick half as much again."""
 
-    __slots__ = ("commit", "head", "is_running", "next_due", "next_local", "next_task", "ref_path", "version")
+    __slots__ = ("broken", "commit", "head", "is_running", "next_due", "next_local", "next_task", "ref_path", "version")
 
-    def __init__(self, row: tuple[int, str | None, str | None, str, int, str | None, int | None, str | None]) -> None:
-        (
-            self.version,
-            self.commit,
-            self.head,
-            self.ref_path,
-            running,
-            self.next_task,
-            self.next_due,
-            self.next_local,
-        ) = row
-        self.is_running = bool(running)
+    def __init__(
+        self, row: tuple[int, str | None, str | None, str, int, int, str | None, int | None, str | None]
+    ) -> None:
+        self.version, self.commit, self.head, self.ref_path, self.is_running, self.broken = row[:6]
+        self.next_task, self.next_due, self.next_local = row[6:]
 
 
 def look(path: str) -> Outlook | None:
     """Return what the store expects next, or None where it cannot say: the whole tick will find out why."""
     try:
-        # mode=rw: a missing file is not made.
-        connection = sqlite3.connect(f"file:{_quoted(path)}?mode=rw", timeout=10, isolation_level=None, uri=True)
+        connection = _connect(path)
         try:
             row = connection.execute(_QUESTION).fetchone()
         finally:
@@ -44,5 +37,25 @@ def look(path: str) -> Outlook | None:
     return None if row is None else Outlook(row)
 
 
-def _quoted(path: str) -> str:
-    return path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+def move(path: str, old: str, new: str) -> bool:
+    """Note that HEAD has moved from one commit to another of the same tasks; False where that is not what is known."""
+    try:
+        connection = _connect(path)
+        try:
+            connection.execute("PRAGMA synchronous = NORMAL")
+            sql = "UPDATE catalog SET commit_id = ?, head_id = ? WHERE commit_id = ? AND head_id = ?"
+            return connection.execute(sql, (new, new, old, old)).rowcount == 1
+        finally:
+            connection.close()
+    except sqlite3.Error:
+        return False
+
+
+def as_uri(path: str) -> str:
+    """Return a path as SQLite's URI, to which parameters can be added (https://sqlite.org/uri.html)."""
+    return "file:" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+
+
+def _connect(path: str) -> sqlite3.Connection:
+    # mode=rw: a missing file is not made.
+    return sqlite3.connect(f"{as_uri(path)}?mode=rw", timeout=10, isolation_level=None, uri=True)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from runner.clock import from_millis, to_millis
 from runner.model.state import TaskState
 from runner.model.task import ScheduleSpec, Task
+from runner.schedule.localtime import load_zone
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -89,4 +91,9 @@ def state_row(state: TaskState, spec: ScheduleSpec) -> Row:
 
 def local_text(moment: datetime, spec: ScheduleSpec) -> str:
     """Return an instant on the wall clock of a schedule, `2026-03-29 03:30 CEST`."""
-    return moment.astimezone(spec.zone()).strftime("%Y-%m-%d %H:%M %Z")
+    return _local_text(moment, spec.timezone)
+
+
+@lru_cache(maxsize=4096)
+def _local_text(moment: datetime, zone: str) -> str:
+    return moment.astimezone(load_zone(zone)).strftime("%Y-%m-%d %H:%M %Z")

@@ -70,12 +70,11 @@ def symlink_problem(path: str) -> Problem:
 def _bad_keys(draft: Draft, findings: list[Finding]) -> frozenset[str]:
     """Return the top-level keys whose value a finding points into."""
     spots = {(finding.line, finding.column) for finding in findings}
-    places = draft.document.places
-    return frozenset(str(path[0]) for path, place in places.items() if path and (place.line, place.column) in spots)
+    return frozenset(str(path[0]) for path, spot in draft.document.spots.items() if path and spot[2:4] in spots)
 
 
 def _problems(path: str, findings: list[Finding]) -> tuple[Problem, ...]:
-    found = sorted(set(_in_file(path, findings)))
+    found = sorted(set(_in_file(path, findings)), key=Problem.order)
     if len(found) <= _MOST_PROBLEMS:
         return tuple(found)
     rest = f"and {len(found) - _MOST_PROBLEMS} more problems"

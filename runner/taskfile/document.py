@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import yaml
 from yaml import events
@@ -46,20 +46,24 @@ class Place:
     style: str | None = None
 
 
+#: A `Place` as the builder writes it down: thousands of files have some twenty each, and few are ever asked for.
+_Spot = tuple[int, int, int, int, str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """The value of a file, as plain data, and the place of everything in it. `text` is what was read."""
 
     text: str
     value: Any
-    places: dict[Path, Place]
+    spots: dict[Path, _Spot]
     findings: tuple[Finding, ...]
 
     def place(self, path: Path) -> Place:
         """Return where the value at a path stands, or what holds it where there is no such value."""
-        while path and path not in self.places:
+        while path and path not in self.spots:
             path = path[:-1]
-        return self.places.get(path, Place(1, 1, 1, 1))
+        return Place(*self.spots.get(path, (1, 1, 1, 1, None)))
 
     def finding(self, path: Path, code: str, message: str, hint: str = "", *, at_key: bool = False) -> Finding:
         """Return a finding about the value at a path, or about its key."""
@@ -84,7 +88,7 @@ def read_document(text: str) -> Document:
         # PyYAML is known to raise all of these on malformed input; none of them knows a place.
         builder.findings.append(Finding("yaml", f"not YAML: {error}"))
         builder.root = None
-    return Document(text, builder.root, builder.places, tuple(builder.findings))
+    return Document(text, builder.root, builder.spots, tuple(builder.findings))
 
 
 def _feed(builder: _Builder, text: str) -> None:
@@ -111,7 +115,8 @@ class _Open:
     path: Path
     content: dict[str, Any] | list[Any]
     key: str | None = None
-    key_place: tuple[int, int] = (1, 1)
+    key_line: int = 1
+    key_column: int = 1
     dropped: bool = False
 
 
@@ -119,7 +124,7 @@ class _Open:
 class _Builder:
     root: Any = None
     documents: int = 0
-    places: dict[Path, Place] = field(default_factory=dict)
+    spots: dict[Path, _Spot] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     stack: list[_Open] = field(default_factory=list)
 
@@ -135,13 +140,13 @@ class _Builder:
         raise _StopReading(_at(event, "yaml-alias", f"alias *{event.anchor}", hint))
 
     def scalar(self, event: Any) -> None:
-        self._check_node(event)
+        if event.anchor is not None or event.tag is not None:
+            self._check_node(event)
         holder = self.stack[-1] if self.stack else None
-        if holder is not None and type(holder.content) is dict and holder.key is None:
+        if holder is not None and holder.key is None and type(holder.content) is dict:
             self._take_key(holder, event)
-            return
-        value = event.value if event.style else self._plain(event)
-        self._put(holder, event, value)
+        else:
+            self._put(holder, event, event.value if event.style else _plain(event.value), event.style)
 
     def begin(self, event: Any) -> None:
         self._check_node(event)
@@ -151,7 +156,7 @@ class _Builder:
         if holder is not None and type(holder.content) is dict and holder.key is None:
             raise _StopReading(_at(event, "yaml-key", "a key must be text", "write `key: value`"))
         content: dict[str, Any] | list[Any] = {} if type(event) is events.MappingStartEvent else []
-        path = self._put(holder, event, content)
+        path = self._put(holder, event, content, None)
         self.stack.append(_Open(path, content))
 
     def end(self, _event: Any) -> None:
@@ -172,40 +177,40 @@ class _Builder:
             )
 
     def _take_key(self, holder: _Open, event: Any) -> None:
-        key = event.value
-        holder.key = key
-        holder.key_place = (event.start_mark.line + 1, event.start_mark.column + 1)
+        key = holder.key = event.value
+        mark = event.start_mark
+        holder.key_line, holder.key_column = mark.line + 1, mark.column + 1
         holder.dropped = key in holder.content
         if holder.dropped:
-            first = self.places[(*holder.path, key)].key_line
+            first = self.spots[(*holder.path, key)][0]
             self.findings.append(_at(event, "yaml-duplicate", f"`{key}` is given twice", f"first on line {first}"))
         elif not event.style and type(resolve_plain(key)) is not str:
             self.findings.append(_at(event, "yaml-key", f"the key {key!r} is not text", "quote it if it is meant"))
 
-    def _put(self, holder: _Open | None, event: Any, value: Any) -> Path:
-        line, column = event.start_mark.line + 1, event.start_mark.column + 1
-        style = getattr(event, "style", None)
+    def _put(self, holder: _Open | None, event: Any, value: Any, style: str | None) -> Path:
+        mark = event.start_mark
+        line, column = mark.line + 1, mark.column + 1
         if holder is None:
             self.root = value
-            self.places[()] = Place(line, column, line, column, style)
+            self.spots[()] = (line, column, line, column, style)
             return ()
-        if type(holder.content) is list:
-            path: Path = (*holder.path, len(holder.content))
-            holder.content.append(value)
-            self.places[path] = Place(line, column, line, column, style)
+        content = holder.content
+        if isinstance(content, list):
+            path: Path = (*holder.path, len(content))
+            content.append(value)
+            self.spots[path] = (line, column, line, column, style)
             return path
-        path = (*holder.path, str(holder.key))
+        key = str(holder.key)
+        path = (*holder.path, key)
         if not holder.dropped:
-            cast("dict[str, Any]", holder.content)[str(holder.key)] = value
-            self.places[path] = Place(*holder.key_place, line, column, style)
+            content[key] = value
+            self.spots[path] = (holder.key_line, holder.key_column, line, column, style)
         holder.key = None
         return path
 
-    def _plain(self, event: Any) -> Any:
-        text = event.value
-        if len(text) > _LONGEST_NUMBER or not text.isascii():
-            return text
-        return resolve_plain(text)
+
+def _plain(text: str) -> Any:
+    return text if len(text) > _LONGEST_NUMBER or not text.isascii() else resolve_plain(text)
 
 
 def resolve_plain(text: str) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 
 from runner.cli.place import find_root
-from runner.model.run import STATUSES
 from runner.model.task import FOLDER, SUFFIX, id_of
+from runner.model.words import STATUSES
 
 
 def task_ids(incomplete: str) -> list[str]:

@@ -11,7 +11,7 @@ from runner import clock, wiring
 from runner.cli.commands.completion import task_ids
 from runner.cli.context import State, show, show_lines
 from runner.cli.state_folder import prepare_state
-from runner.model.run import SUCCEEDED
+from runner.model.words import SUCCEEDED
 from runner.operations.find import check_known
 from runner.operations.rehearse import rehearse
 from runner.operations.run_now import run_now

@@ -8,7 +8,6 @@ CREATE TABLE catalog (
     head_id        TEXT,               -- the commit of HEAD, whose runner.yaml says which ref is followed
     ref            TEXT NOT NULL DEFAULT 'HEAD',
     ref_path       TEXT NOT NULL DEFAULT 'HEAD',  -- the full name of ref, where it has one
-    tasks_tree     TEXT,               -- the tree of tasks/ in that commit
     settings_blob  TEXT NOT NULL DEFAULT '',      -- the runner.yaml in force; '' where there is none
     settings_seen  TEXT NOT NULL DEFAULT '',      -- the runner.yaml of the commit; another one where that is invalid
     head_settings  TEXT NOT NULL DEFAULT '',      -- the runner.yaml of HEAD, from which ref was read

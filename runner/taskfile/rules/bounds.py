@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from runner.errors import ScheduleError
 from runner.schedule import parse_schedule
@@ -16,17 +17,17 @@ def check(draft: Draft) -> Iterator[Finding]:
     start, end = draft.get("start"), draft.get("end")
     if start is None and end is None:
         return
-    broken = False
-    for key, value in (("start", start), ("end", end)):
-        for finding in _against(draft, {key: value}):
-            broken = True
-            yield finding
-    if not broken and start is not None and end is not None:
-        yield from _against(draft, {"start": start, "end": end})
-
-
-def _against(draft: Draft, bounds: dict[str, object]) -> Iterator[Finding]:
-    try:
-        parse_schedule({"frequency": 1, "unit": "days", "anchor": _ANCHOR, **bounds})
-    except ScheduleError as error:
+    each = [error for error in (_against(start, None), _against(None, end)) if error is not None]
+    both = None if each else _against(start, end)
+    for error in each if both is None else [both]:
         yield draft.schedule_finding(error)
+
+
+# Pure, and thousands of tasks share a few bounds.
+@lru_cache(maxsize=1024)
+def _against(start: str | None, end: str | None) -> ScheduleError | None:
+    try:
+        parse_schedule({"frequency": 1, "unit": "days", "anchor": _ANCHOR, "start": start, "end": end})
+    except ScheduleError as error:
+        return error
+    return None

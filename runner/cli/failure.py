@@ -1,0 +1,44 @@
+"""Errors in words: one line of what happened, one of what to do, and the exit code. Never a traceback of ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from runner.errors import RunnerError
+
+_BUG = 3
+_INTERRUPTED = 130
+#: Set to anything, this shows the traceback of a bug.
+_DEBUG = "RUNNER_DEBUG"
+
+
+def explain(error: BaseException) -> int:
+    """Say on standard error what has happened; return the exit code (DESIGN §8)."""
+    if isinstance(error, RunnerError):
+        complain(error.message, error.hint)
+        return error.exit_code
+    if isinstance(error, KeyboardInterrupt):
+        return _INTERRUPTED
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has seen enough; keep the interpreter from complaining at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    if os.environ.get(_DEBUG):
+        traceback.print_exception(error)
+    what = f"a bug in runner: {type(error).__name__}: {error} ({_where(error)})"
+    complain(what, f"please report it; {_DEBUG}=1 shows more")
+    return _BUG
+
+
+def complain(message: str, hint: str | None) -> None:
+    """Print an error as every command shows it."""
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint: {hint}", file=sys.stderr)
+
+
+def _where(error: BaseException) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "nowhere"

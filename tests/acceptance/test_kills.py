@@ -1,0 +1,59 @@
+"""A tick that is killed at any moment: no slot twice, none without a record."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import time
+from collections import Counter
+from datetime import datetime
+
+from tests.support.project import MINUTE, NOON, RUNNER, Project
+
+_ROUNDS = 200
+_TASKS = ("a", "b/c", "d")
+
+
+def _kill_a_tick(project: Project, now: datetime, after: float) -> None:
+    with subprocess.Popen(
+        [RUNNER, "tick"],
+        cwd=project.root,
+        env=project.environment(now),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as tick:
+        time.sleep(after)  # the moment is what the test is about, not something to wait for
+        tick.send_signal(signal.SIGKILL)
+
+
+def test_two_hundred_ticks_killed_at_random_run_no_slot_twice_and_leave_none_without_a_record(project: Project) -> None:
+    ran = project.root.parent / "ran"
+    code = (
+        f"with open({str(ran)!r}, 'a') as file:\n    file.write(f'{{task.id}} {{task.scheduled_for.isoformat()}}\\n')"
+    )
+    for task in _TASKS:
+        project.task(task, code)
+    project.commit()
+    project.tick(NOON)
+    dice = random.Random(20261123)
+
+    for number in range(1, _ROUNDS + 1):
+        _kill_a_tick(project, NOON + number * MINUTE, dice.uniform(0.0, 0.25))
+    project.tick(NOON + (_ROUNDS + 1) * MINUTE)
+
+    with project.database() as database:
+        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    assert max(Counter(ran.read_text().splitlines()).values()) == 1
+    runs = project.runs()
+    assert {run.status for run in runs} <= {"succeeded", "lost", "skipped"}
+    assert max(Counter((run.task, run.scheduled_for) for run in runs).values()) == 1
+    for task in _TASKS:
+        # Every minute from the first tick to the last is on record: run, lost, skipped, or counted by a later one.
+        decided = sum(1 + run.missed for run in runs if run.task == task)
+        assert decided == _ROUNDS + 2
+    # What ran is what is on record as run.
+    succeeded = {f"{run.task} {run.scheduled_for:%Y-%m-%dT%H:%M:%S+00:00}" for run in runs if run.status == "succeeded"}
+    assert succeeded <= set(ran.read_text().splitlines())
+    # The kills came at every stage: before the claim, between, and after the end.
+    assert {"succeeded", "lost"} <= {run.status for run in runs}

@@ -1,0 +1,74 @@
+"""An idle tick loads nothing that it does not need (DESIGN §9, start-up)."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from runner.operations import idle
+from runner.store import database
+from tests.support.project import MINUTE, NOON, Project
+
+_HEAVY = {"git", "yaml", "jsonschema", "typer", "click", "rich", "pydantic", "asyncio", "logging", "json", "re"}
+_ALSO_NOT = {"dataclasses", "enum", "typing", "subprocess", "argparse", "pathlib", "zoneinfo", "contextlib", "inspect"}
+_PROBE = """
+import sys
+sys.argv = ["runner", "tick"]
+from runner.cli.main import main
+try:
+    main()
+except SystemExit as ending:
+    print(ending.code, *sorted(sys.modules))
+"""
+
+
+def _modules(project: Project, minutes: int) -> tuple[str, set[str]]:
+    done = subprocess.run(
+        [sys.executable, "-c", _PROBE],
+        cwd=project.root,
+        env=project.environment(NOON + minutes * MINUTE),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    said, _, loaded = done.stdout.rpartition("\n0 ")
+    assert loaded, done.stdout
+    return said, {name.partition(".")[0] for name in loaded.split()} | set(loaded.split())
+
+
+def test_an_idle_tick_loads_no_heavy_module(project: Project) -> None:
+    project.task("daily", frequency=1, unit="days")
+    project.commit()
+    project.tick()
+
+    said, loaded = _modules(project, 5)
+
+    assert said.startswith("nothing due; next: daily at 2026-06-11 12:00 UTC")
+    assert loaded & (_HEAVY | _ALSO_NOT) == set()
+
+
+def test_a_tick_with_something_to_run_loads_neither_yaml_nor_git_nor_typer(project: Project) -> None:
+    project.task("often")
+    project.commit()
+    project.tick()
+
+    _, loaded = _modules(project, 1)
+
+    assert loaded & (_HEAVY - {"re"}) == set()  # `re` comes with dataclasses
+    assert [run.status for run in project.runs()] == ["succeeded", "succeeded"]
+
+
+def test_an_idle_tick_writes_nothing(project: Project) -> None:
+    project.task("daily", frequency=1, unit="days")
+    project.commit()
+    project.tick()
+    before = (project.state / "runner.db").stat()
+
+    project.runner("tick", now=NOON + MINUTE)
+
+    after = (project.state / "runner.db").stat()
+    assert (before.st_mtime_ns, before.st_size) == (after.st_mtime_ns, after.st_size)
+
+
+def test_the_version_that_an_idle_tick_expects_is_the_one_that_is_written() -> None:
+    assert idle._VERSION == database.VERSION  # noqa: SLF001 - the two may not import each other

@@ -1,0 +1,19 @@
+"""Commands in a mount namespace of their own: full disks, read-only folders, a private /etc. Needs root and unshare(1)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+#: In CI these tests must run; elsewhere they are skipped with a reason.
+needs_namespace = pytest.mark.skipif(
+    not os.environ.get("CI") and (os.geteuid() != 0 or shutil.which("unshare") is None),
+    reason="needs root and unshare(1) for a mount namespace",
+)
+
+
+def with_mounts(mounts: str, *command: str) -> list[str]:
+    """Return a command that runs after the shell commands `mounts`, seen by nobody else."""
+    return ["unshare", "--mount", "sh", "-e", "-c", f'{mounts}\nexec "$@"', "sh", *command]
