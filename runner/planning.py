@@ -56,13 +56,11 @@ def changed(  # every argument is one of the facts that decide
     now: datetime,
 ) -> TaskState:
     """Return the state after an edit. An edit that leaves schedule and activity as they are changes nothing."""
-    if not active:
-        return replace(state, next_due=None)
     if not after.same_grid(before):
         state = replace(state, anchor=state.last_run_slot or state.anchor)
-    elif was_active and before == after:
+    elif active and was_active and before == after:
         return state
-    return activated(after, state, now)
+    return activated(after, state, now) if active else replace(state, next_due=None)
 
 
 def removed(state: TaskState) -> TaskState:

@@ -26,11 +26,15 @@ _tick_streams: list[object] = []
 _DEFAULT_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
 
 
-def live(job: Job, workshop: Workshop, parent: int, output: int, report: int) -> NoReturn:
-    """Run a job's code and exit with its exit code. `output` and `report` are the writing ends of two pipes."""
+def live(job: Job, workshop: Workshop, parent: int, spare: str | None, output: int, report: int) -> NoReturn:
+    """Run a job's code and exit with its exit code.
+
+    `spare` is an empty folder to be had, `output` and `report` are the writing ends of two pipes.
+    """
     code = NOT_STARTED
     try:
         _set_up(job, workshop, parent, output, report)
+        _enter(workshop.folder(job.run_id, job.attempt, os.getpid()), spare)
         code = _run(job, report)
     except BaseException as error:  # noqa: BLE001 - a child must never return into the tick's code
         _tell(report, _report(error, None, job.task.path))
@@ -51,8 +55,14 @@ def _set_up(job: Job, workshop: Workshop, parent: int, output: int, report: int)
     atexit._clear()  # noqa: SLF001 - the tick's own exit handlers are not the child's
     os.environ.clear()
     os.environ.update(workshop.environment(job.run_id, job.task.id))
-    folder = workshop.folder(job.run_id, job.attempt, os.getpid())
-    os.makedirs(folder, mode=0o700)
+
+
+def _enter(folder: str, spare: str | None) -> None:
+    """Make a private folder, or take the spare one, and work there."""
+    if spare is not None:
+        os.rename(spare, folder)
+    else:
+        os.makedirs(folder, mode=0o700)
     os.chdir(folder)
 
 

@@ -20,7 +20,7 @@ from runner.model.words import CANCELLED, FAILED
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
 #: Signals that end everything that runs, and what is then said of the runs.
@@ -66,13 +66,13 @@ class Pool:
         self._descriptors: dict[int, Attempt] = {}
         self._poll = select.poll()
         self._free = 0
+        self._spare: list[str] = []
         self._foreign = processes.children()
         #: The signal that has ended everything before its time, if one has.
         self.stopped_by: int | None = None
 
-    def run(self, jobs: Iterable[Job]) -> Iterator[Started | Ended | None]:
-        """Run the jobs to their end; yield what happens, and None whenever nothing has for a moment."""
-        waiting = deque(jobs)
+    def run(self, waiting: deque[Job]) -> Iterator[Started | Ended | None]:
+        """Run the jobs to their end; yield what happens, and None whenever nothing has for a moment. Empties the queue."""
         processes.adopt_orphans()
         # Everything that the first compile loads is then there in every child.
         compile("0", "<warm>", "exec")
@@ -122,12 +122,13 @@ class Pool:
         output, output_end = os.pipe()
         report, report_end = os.pipe()
         parent = os.getpid()
-        # Until the child has its own handlers, no signal may find those of the tick in it.
-        old = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        folder = self._spare.pop() if self._spare else None
+        # Until the child has its own handlers, none of these may find those of the tick in it.
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, _REASONS)
         try:
             pid = os.fork()
             if pid == 0:
-                child.live(job, self._workshop, parent, output_end, report_end)
+                child.live(job, self._workshop, parent, folder, output_end, report_end)
         except OSError:
             os.close(output)
             os.close(report)
@@ -209,8 +210,23 @@ class Pool:
         if attempt.output is not None:
             self._forget(attempt.output)
             os.close(attempt.output)
-        remove_folder(self._workshop.folder(attempt.job.run_id, attempt.job.attempt, attempt.pid))
+        self._put_away(attempt)
         return Ended(attempt.job, attempt.ending(clock.now()))
+
+    def _put_away(self, attempt: Attempt) -> None:
+        """Keep the private folder of a child for another one if nothing is in it; making folders costs more than running."""
+        folder = self._workshop.folder(attempt.job.run_id, attempt.job.attempt, attempt.pid)
+        spare = self._workshop.spare_folder(attempt.pid)
+        try:
+            os.rename(folder, spare)
+            is_empty = not os.listdir(spare)
+        except OSError:
+            is_empty = False
+        if is_empty:
+            self._spare.append(spare)
+        else:
+            remove_folder(spare)
+            remove_folder(folder)
 
     def _forget(self, descriptor: int) -> None:
         self._poll.unregister(descriptor)
@@ -234,6 +250,8 @@ class Pool:
                 processes.kill_tree(attempt.pid)
                 os.waitpid(attempt.pid, 0)
         processes.end_orphans(self._foreign)
+        for folder in self._spare:
+            remove_folder(folder)
 
     def _catch_signals(self) -> Callable[[], None]:
         """Let TERM, HUP and INT stop the pool; return what puts everything back."""

@@ -39,6 +39,10 @@ class Workshop:
         """Return the private folder of a child; its name says whose it was should nobody be left to ask."""
         return f"{self.state}/work/{run_id}-{attempt}-{pid}"
 
+    def spare_folder(self, pid: int) -> str:
+        """Return the name under which the folder of a child that has ended waits for another one."""
+        return f"{self.state}/work/spare-{os.getpid()}-{pid}"
+
     def leftovers(self, run_id: int) -> list[tuple[str, int]]:
         """Return the private folders that a run has left behind, with the pid of the child that made each."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -43,7 +44,7 @@ def run_now(
         with transaction(connection):
             mark_lost(connection, lost, now)
             claimed = _claim(connection, task_id, now)
-    supervise(site, claimed.store_id, claimed.max_parallel, [claimed.job], show)
+    supervise(site, claimed.store_id, claimed.max_parallel, deque([claimed.job]), show)
     with opened(site.database) as connection:
         details = history.run_details(connection, claimed.job.run_id)
     if details is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import deque
 
 from runner import clock
 from runner.errors import RunnerError, StoreError
@@ -23,7 +24,7 @@ _PAUSE = 1.0
 
 
 def supervise(
-    site: Site, store_id: str, max_parallel: int, jobs: list[Job], show: Callable[[bytes], None] | None = None
+    site: Site, store_id: str, max_parallel: int, jobs: deque[Job], show: Callable[[bytes], None] | None = None
 ) -> None:
     """Run the jobs and record what happens to them; `show` is given their output as it comes.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -40,7 +41,8 @@ class TickReport:
 
 @dataclass(frozen=True, slots=True)
 class _Taken:
-    jobs: list[Job]
+    jobs: deque[Job]
+    started: list[int]
     skipped: list[int]
     lost: list[int]
 
@@ -67,7 +69,7 @@ def tick(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | Non
 def _take(connection: sqlite3.Connection, lost: list[int], now: datetime, only: frozenset[str] | None) -> _Taken:
     """Decide every slot that has come, and claim those to be run."""
     supervisor = processes.supervisor()
-    taken = _Taken([], [], lost)
+    taken = _Taken(deque(), [], [], lost)
     for due in claims.due_tasks(connection, now, only):
         decision = planning.decide(due.task.schedule, due.state, due.running, now)
         if decision is None:
@@ -75,6 +77,7 @@ def _take(connection: sqlite3.Connection, lost: list[int], now: datetime, only: 
         run_id = claims.record(connection, due, decision, supervisor, now)
         if decision.action == START:
             taken.jobs.append(Job(run_id, due.task, decision.slot))
+            taken.started.append(run_id)
         else:
             taken.skipped.append(run_id)
     return taken
@@ -83,7 +86,7 @@ def _take(connection: sqlite3.Connection, lost: list[int], now: datetime, only: 
 def _report(connection: sqlite3.Connection, taken: _Taken) -> TickReport:
     return TickReport(
         commit=catalogs.origin(connection).commit,
-        started=tuple(history.runs_by_id(connection, [job.run_id for job in taken.jobs])),
+        started=tuple(history.runs_by_id(connection, taken.started)),
         skipped=tuple(history.runs_by_id(connection, taken.skipped)),
         lost=tuple(history.runs_by_id(connection, taken.lost)),
         problems=catalogs.problems(connection),

@@ -6,8 +6,10 @@ minute means on a night when the clock moves is decided here, after cron(8) of D
 - a *wildcard* job (minute or hour starts with `*`) follows the clock that is on the wall: a skipped minute does not happen,
   a repeated one happens again;
 - any other job has fixed times: those in a gap of less than three hours run in the first minute after it, and those in a
-  stretch of less than three hours that is repeated run the first time only;
+  stretch of up to three hours that is repeated run the first time only;
 - a larger change is a correction of the clock: the new time counts at once, for every job.
+
+The manual says "less than three hours" for both; the daemon's own comparison takes in three hours backwards (Casey, 2010).
 """
 
 from dataclasses import dataclass
@@ -64,7 +66,7 @@ class CronRule:
             if fixed and timedelta(0) < moved < _CORRECTION and wall < _wall(change, offset) + moved:
                 return _minute_from(change)
             # Go on where the clock stands from the change on; fixed times wait until it has caught up with itself.
-            repeated = fixed and -_CORRECTION < moved < timedelta(0)
+            repeated = fixed and -_CORRECTION <= moved < timedelta(0)
             floor = _wall(change, offset if repeated else offset + moved) - _SECOND
             instant, offset = change, offset + moved
 
@@ -83,7 +85,7 @@ class CronRule:
             return datetime.min  # noqa: DTZ901 - a wall time is naive
         before = offset_at(earlier, self.zone)
         moved = offset_at(change, self.zone) - before
-        if not -_CORRECTION < moved < timedelta(0):
+        if not -_CORRECTION <= moved < timedelta(0):
             return datetime.min  # noqa: DTZ901
         return _wall(change, before) - _SECOND
 
@@ -109,9 +111,9 @@ def parse_cron(text: str, zone: tzinfo) -> CronRule:
     fields = expression.split()
     if len(fields) != len(_FIELDS):
         raise _wrong_number(fields)
-    for name, field in zip(_FIELDS, fields, strict=True):
-        for term in field.split(","):
-            _check_term(name, term)
+    expression = " ".join(
+        ",".join(_checked(name, term) for term in field.split(",")) for name, field in zip(_FIELDS, fields, strict=True)
+    )
     try:
         CronSim(expression, datetime(2000, 1, 1))  # noqa: DTZ001 - a wall time is naive
     except CronSimError as error:
@@ -138,24 +140,25 @@ def _wrong_number(fields: list[str]) -> ScheduleError:
     return ScheduleError("cron", what, hint)
 
 
-def _check_term(name: str, term: str) -> None:
-    """Raise ScheduleError for one element of a list: `*`, `*/5`, `3`, `1-5`, `1-5/2`, and names for months and weekdays."""
+def _checked(name: str, term: str) -> str:
+    """Return one element of a list (`*`, `*/5`, `3`, `1-5`, `1-5/2`, names for months and weekdays) for cronsim to read."""
     body, slash, step = term.partition("/")
-    if slash:
-        _check_step(name, body, step)
-    if body == "*":
-        return
     low, dash, high = body.partition("-")
-    first = _number(name, low, term)
-    if not dash:
-        return
-    last = _number(name, high, term)
+    first = last = 0
+    if body != "*":
+        first = last = _number(name, low, term)
+        if dash:
+            last = _number(name, high, term)
     if last < first:
         raise ScheduleError(
             "cron",
             f"{name} range {body} runs backwards: cron would never match it",
             _unrolled(name, first, last),
         )
+    if slash:
+        _check_step(name, body, step)
+    # cronsim takes 5-5/10 for 5/10, and that for 5-59/10; cron takes it for 5.
+    return low if dash and first == last else term
 
 
 def _check_step(name: str, body: str, step: str) -> None:
@@ -192,7 +195,7 @@ def _number(name: str, text: str, term: str) -> int:
 
 
 def _dialect_hint(name: str, term: str, names: tuple[str, ...]) -> str:
-    if any(mark in term for mark in "#lw") and name in {"day", "weekday"} and term[:3] not in names:
+    if "#" in term or (name in {"day", "weekday"} and not term.strip("0123456789lw") and term.strip("0123456789")):
         return "for the nth or last day of a month use rrule, such as FREQ=MONTHLY;BYDAY=2FR or BYMONTHDAY=-1"
     if "?" in term:
         return "write * instead of ?"

@@ -37,6 +37,11 @@ def resolve(wall: datetime, zone: tzinfo) -> datetime:
     return wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
 
 
+def resolve_last(wall: datetime, zone: tzinfo) -> datetime:
+    """Return the last instant that a wall time can mean: when repeated the second one, else that of `resolve`."""
+    return max(resolve(wall, zone), wall.replace(tzinfo=zone, fold=1).astimezone(UTC))
+
+
 def wall_time(instant: datetime, zone: tzinfo) -> datetime:
     """Return what the wall clock shows at an instant, naive and without fold."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
@@ -73,7 +78,9 @@ def next_change(after: datetime, until: datetime, zone: tzinfo) -> datetime | No
 
 def _first_with_other_offset(low: datetime, high: datetime, zone: tzinfo) -> datetime:
     before = offset_at(low, zone)
+    # Zones change on whole seconds: between two of them there is always one to look at, or they are neighbours.
     low = low.replace(microsecond=0)
+    high = high if high.microsecond == 0 else high.replace(microsecond=0) + _SECOND
     while high - low > _SECOND:
         middle = low + (high - low) // 2
         middle = middle.replace(microsecond=0)
@@ -81,4 +88,4 @@ def _first_with_other_offset(low: datetime, high: datetime, zone: tzinfo) -> dat
             low = middle
         else:
             high = middle
-    return high.replace(microsecond=0)
+    return high

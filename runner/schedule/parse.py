@@ -7,18 +7,20 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from runner.errors import ScheduleError
 from runner.schedule.interval import parse_interval
-from runner.schedule.localtime import load_zone, resolve
+from runner.schedule.localtime import load_zone, resolve, resolve_last
 from runner.schedule.schedule import Schedule
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from runner.schedule.schedule import Rule
 
 UNITS = ("minutes", "hours", "days", "weeks", "months")
 _LAST_SECOND = timedelta(days=1) - timedelta(seconds=1)
 _DATE_ONLY = 10
+_FIRST_YEAR = 1900
+_END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,16 @@ def parse_schedule(fields: Mapping[str, object]) -> Schedule:
     return Schedule(
         rule=_rule(_Keys(fields, zone, start, anchor)),
         zone=zone,
-        start=None if start is None else resolve(start, zone),
-        end=None if end is None else resolve(end, zone),
+        start=_bound(start, zone, resolve),
+        end=_bound(end, zone, resolve_last),
     )
+
+
+def _bound(wall: datetime | None, zone: tzinfo, meaning: Callable[[datetime, tzinfo], datetime]) -> datetime | None:
+    try:
+        return None if wall is None else meaning(wall, zone)
+    except OverflowError:
+        return _END_OF_TIME  # 9999-12-31 in a zone west of Greenwich
 
 
 def _rule(keys: _Keys) -> Rule:
@@ -113,14 +122,11 @@ def _wall_time(fields: Mapping[str, object], key: str) -> datetime | None:
 
 def _read_wall_time(value: object) -> tuple[datetime, bool]:
     if isinstance(value, datetime):
-        return value, False
+        return value.replace(fold=0), False
     if isinstance(value, date):
         return datetime.combine(value, time()), True
     text = str(value).strip()
     wall = datetime.fromisoformat(text)
-    if wall.year < _EARLIEST.year:
-        raise ValueError(f"{text} lies before {_EARLIEST:%Y}")
+    if wall.year < _FIRST_YEAR:
+        raise ValueError(f"{text} is too long ago for time zones to mean anything")
     return wall, len(text) <= _DATE_ONLY
-
-
-_EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)

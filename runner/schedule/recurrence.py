@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import islice
 from math import gcd
 from typing import Any
@@ -22,7 +22,7 @@ from typing import Any
 from dateutil import rrule
 
 from runner.errors import ScheduleError
-from runner.schedule.localtime import earliest_wall, resolve, wall_time
+from runner.schedule.localtime import LARGEST_CHANGE, earliest_wall, resolve, wall_time
 from runner.schedule.rrule_text import Parts, parse_parts
 
 _DAY = timedelta(days=1)
@@ -43,12 +43,16 @@ _FREQUENCIES: dict[str, Any] = {
 
 @dataclass(frozen=True, slots=True)
 class RecurrenceRule:
-    """An RFC 5545 rule whose implied parts are made explicit; `last` is its last wall time where it ends by itself."""
+    """An RFC 5545 rule whose implied parts are made explicit.
+
+    `last` is its last wall time where it ends by itself, `until` its last instant where UNTIL is given in UTC.
+    """
 
     parts: Parts
     dtstart: datetime
     zone: tzinfo
     last: datetime | None = None
+    until: datetime | None = None
 
     def after(self, instant: datetime) -> datetime | None:
         """Return the first slot strictly later than the instant, in UTC, or None where there is none.
@@ -63,7 +67,7 @@ class RecurrenceRule:
             slot = resolve(wall, self.zone)
             if slot > instant and (best is None or slot < best):
                 best = slot
-        return best
+        return None if best is None or (self.until is not None and best > self.until) else best
 
     def walls(self, since: datetime) -> Iterator[datetime]:
         """Yield the rule's wall times from `since` on, ascending."""
@@ -80,7 +84,7 @@ class RecurrenceRule:
         return self._within_days(since)
 
     def _within_days(self, since: datetime) -> Iterator[datetime]:
-        days_of = replace(self.parts, freq="DAILY", interval=1, byhour=(0,), byminute=(0,), bysecond=(0,))
+        days_of = replace(self.parts, freq="DAILY", interval=1, byhour=(0,), byminute=(0,), bysecond=(0,), bysetpos=())
         for day in _walk(days_of, datetime.combine(since.date(), time())):
             if day - since > _SUBDAILY_HORIZON:
                 return
@@ -95,13 +99,16 @@ class RecurrenceRule:
                 yield from self._expanded(moment)
             moment += step
 
-    def _expanded(self, moment: datetime) -> Iterator[datetime]:
+    def _expanded(self, moment: datetime) -> list[datetime]:
         minutes = self.parts.byminute
         if self.parts.freq == "MINUTELY":
             minutes = (moment.minute,) if not minutes or moment.minute in minutes else ()
-        for minute in minutes:
-            for second in self.parts.bysecond:
-                yield moment.replace(minute=minute, second=second)
+        times = [moment.replace(minute=minute, second=second) for minute in minutes for second in self.parts.bysecond]
+        if not self.parts.bysetpos:
+            return times
+        # Positions count from 1, and from the end with a minus sign (RFC 5545, BYSETPOS).
+        chosen = {position - 1 if position > 0 else len(times) + position for position in self.parts.bysetpos}
+        return [time for index, time in enumerate(times) if index in chosen]
 
 
 def parse_recurrence(text: str, start: datetime | None, anchor: datetime | None, zone: tzinfo) -> RecurrenceRule:
@@ -115,7 +122,10 @@ def parse_recurrence(text: str, start: datetime | None, anchor: datetime | None,
     explicit = _explicit(parts, dtstart)
     if not _meets_the_clock(explicit, dtstart):
         raise ScheduleError("rrule", "this rule never comes", "INTERVAL steps over every time that it names")
-    rule = RecurrenceRule(explicit, dtstart.replace(microsecond=0), zone, _last(parts, zone))
+    until = parts.until
+    in_utc = until if until is not None and until.tzinfo is not None else None
+    last = until if in_utc is None else wall_time(in_utc, zone) + LARGEST_CHANGE
+    rule = RecurrenceRule(explicit, dtstart.replace(microsecond=0), zone, last, in_utc)
     if parts.count is None:
         return rule
     counted = list(islice(rule.walls(dtstart), parts.count))
@@ -130,12 +140,6 @@ def _implied_start(parts: Parts, anchor: datetime | None, zone: tzinfo) -> datet
     if parts.byhour:
         return wall.replace(minute=0) if parts.is_subdaily() else datetime.combine(wall.date(), time())
     return wall
-
-
-def _last(parts: Parts, zone: tzinfo) -> datetime | None:
-    if parts.until is None or parts.until.tzinfo is None:
-        return parts.until
-    return wall_time(parts.until.astimezone(UTC), zone)
 
 
 def _explicit(parts: Parts, dtstart: datetime) -> Parts:

@@ -41,21 +41,23 @@ class Orphan:
     attempts: int
 
 
+_DUE = f"""
+    SELECT t.key, t.version, coalesce(t.valid_commit, c.commit_id), t.id, {STATE_COLUMNS}, {TASK_COLUMNS},
+           (SELECT max(r.id) FROM runs r WHERE r.task = t.key AND r.status = 'running')
+    FROM tasks t JOIN versions v ON v.id = t.version JOIN catalog c WHERE t.key = ?
+"""  # noqa: S608 - columns are constants of ours
+
+
 def due_tasks(connection: sqlite3.Connection, now: datetime, only: frozenset[str] | None) -> Iterator[Due]:
-    """Yield the tasks with a slot that has come, longest-waiting first; of those named in `only`, where it is given."""
-    rows = connection.execute(
-        f"""
-        SELECT t.key, t.version, coalesce(t.valid_commit, c.commit_id), t.id, {STATE_COLUMNS}, {TASK_COLUMNS},
-               (SELECT max(r.id) FROM runs r WHERE r.task = t.key AND r.status = 'running')
-        FROM tasks t JOIN versions v ON v.id = t.version JOIN catalog c
-        WHERE t.next_due <= ? ORDER BY t.next_due, t.id
-        """,  # noqa: S608 - columns are constants of ours
-        (to_millis(now),),
-    ).fetchall()
-    for row in rows:
-        key, version, commit, task_id = row[:4]
+    """Yield the tasks with a slot that has come, longest-waiting first; of those named in `only`, where it is given.
+
+    The tasks may be changed while they come: which ones they are is known before the first does.
+    """
+    sql = "SELECT key, id FROM tasks WHERE next_due <= ? ORDER BY next_due, id"
+    for key, task_id in connection.execute(sql, (to_millis(now),)).fetchall():
         if only is None or task_id in only:
-            yield Due(key, version, commit, task_of(task_id, row[8:]), state_of(row[4:]), row[-1])
+            row = connection.execute(_DUE, (key,)).fetchone()
+            yield Due(key, row[1], row[2], task_of(task_id, row[8:]), state_of(row[4:]), row[-1])
 
 
 def record(connection: sqlite3.Connection, due: Due, decision: Decision, supervisor: str, now: datetime) -> int:

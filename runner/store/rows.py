@@ -39,7 +39,13 @@ def millis(moment: datetime | None) -> int | None:
 
 def spec_of(row: Row) -> ScheduleSpec:
     """Return the schedule in the first seven of TASK_COLUMNS."""
-    return ScheduleSpec(*row[:7])
+    return _spec(*row[:7])
+
+
+# Thousands of tasks share a few hundred schedules, and one value serves them all.
+@lru_cache(maxsize=4096)
+def _spec(*columns: Any) -> ScheduleSpec:
+    return ScheduleSpec(*columns)
 
 
 def task_of(task_id: str, row: Row) -> Task:

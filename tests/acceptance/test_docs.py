@@ -1,0 +1,89 @@
+"""What the documents say is executed: examples are valid, commands work, links lead somewhere."""
+
+from __future__ import annotations
+
+import doctest
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runner.model.settings import Settings
+from runner.taskfile.compiler import compile_task
+from tests.support.project import NOON, RUNNER, Project
+
+_REPOSITORY = Path(__file__).parents[2]
+_DOCUMENTS = [_REPOSITORY / "README.md", _REPOSITORY / "CONTRIBUTING.md", *sorted((_REPOSITORY / "docs").rglob("*.md"))]
+_NAMES = [str(path.relative_to(_REPOSITORY)) for path in _DOCUMENTS]
+
+
+def _blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", path.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("path", _DOCUMENTS, ids=_NAMES)
+def test_every_task_in_a_document_is_valid(path: Path) -> None:
+    for block in _blocks(path, "yaml"):
+        compiled = compile_task("tasks/example.yaml", block.encode(), Settings())
+        assert compiled.problems == (), block
+
+
+@pytest.mark.parametrize("path", _DOCUMENTS, ids=_NAMES)
+def test_every_python_example_in_a_document_prints_what_it_says(path: Path) -> None:
+    failed, _ = doctest.testfile(str(path), module_relative=False, optionflags=doctest.ELLIPSIS)
+
+    assert failed == 0
+
+
+@pytest.mark.parametrize("path", _DOCUMENTS, ids=_NAMES)
+def test_every_relative_link_in_a_document_leads_to_a_file(path: Path) -> None:
+    for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text()):
+        assert (path.parent / link).exists(), link
+
+
+def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> None:
+    project = Project.create(tmp_path / "samples")
+    for name in ("tasks", "schema", "runner.yaml", "crontab.txt", "Makefile"):
+        source = _REPOSITORY / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, project.root / name)
+    project.commit()
+    commands = [line[2:] for path in _DOCUMENTS for block in _blocks(path, "console") for line in block.splitlines()]
+
+    ran = 0
+    for command in commands:
+        words = shlex.split(command.partition("|")[0])
+        if words[0] == "runner":
+            done = project.runner(*words[1:], now=NOON)
+        elif words == ["make", "cron-show"]:
+            done = subprocess.run(words, cwd=project.root, check=False, capture_output=True, text=True)
+        else:
+            assert words[0] == "git", command
+            continue
+        assert done.returncode == 0, (command, done.stdout, done.stderr)
+        ran += 1
+    assert ran >= 5
+    assert Path(RUNNER).exists()
+
+
+def test_every_make_target_in_the_readme_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):.*## ", (_REPOSITORY / "Makefile").read_text(), re.MULTILINE))
+
+    assert {"help", "setup", "tick", "dry-run", "validate", "test", "check", "bench", "cron-show"} <= targets
+    assert set(re.findall(r"`?make ([a-z-]+)", (_REPOSITORY / "README.md").read_text())) <= targets
+
+
+def test_the_samples_of_this_repository_are_valid_and_show_every_kind_of_schedule() -> None:
+    kinds = set()
+    active = []
+    for path in sorted((_REPOSITORY / "tasks").rglob("*.yaml")):
+        compiled = compile_task(path.relative_to(_REPOSITORY).as_posix(), path.read_bytes(), Settings())
+        assert compiled.task is not None, compiled.problems
+        spec = compiled.task.schedule
+        kinds.add("frequency" if spec.frequency else "cron" if spec.cron else "rrule")
+        active.append(compiled.task.active)
+    assert kinds == {"frequency", "cron", "rrule"}
+    assert len(active) >= 6
+    assert False in active

@@ -1,0 +1,167 @@
+"""What tests need to know about processes: who is alive, who started whom, and commands in the background."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from tests.support.project import RUNNER, Project
+
+#: Far longer than anything takes on a busy machine; only a broken test waits as long.
+PATIENCE = 20.0
+
+_PREAMBLE = """\
+import os, signal, sys, time
+def note(name, pid=None):
+    with open({notes!r}, "a") as file:
+        file.write(f"{{pid or os.getpid()}} {{name}}\\n")
+def wait_for(name):
+    give_up = time.monotonic() + 20
+    while time.monotonic() < give_up:
+        try:
+            with open({notes!r}) as file:
+                if any(line.split()[1:] == [name] for line in file):
+                    return
+        except FileNotFoundError:
+            pass
+        time.sleep(0.005)
+    raise TimeoutError(name)
+def forever():
+    give_up = time.monotonic() + 60
+    while time.monotonic() < give_up:
+        time.sleep(1)
+def daemon(name, keep=True):
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            if not keep:
+                os.closerange(0, 1024)
+            note(name)
+            forever()
+        os._exit(0)
+    wait_for(name)
+"""
+
+
+def wait_until(happened: Callable[[], object], what: str = "it") -> None:
+    """Wait until a condition holds; fail where it never does."""
+    give_up = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < give_up, f"{what} did not happen"
+        time.sleep(0.005)
+
+
+def state_of(pid: int) -> str | None:
+    """Return the letter of a process's state (proc_pid_stat(5)), or None where there is no such process."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+
+
+def is_alive(pid: int) -> bool:
+    """Return whether a process is there and has not ended."""
+    return state_of(pid) not in {None, "Z", "X"}
+
+
+@dataclass(frozen=True)
+class Family:
+    """The processes of tasks whose code begins with `preamble`: each notes its pid under a name in a file.
+
+    The code may call `note(name, pid)`, `wait_for(name)`, `forever()` and `daemon(name)`.
+    """
+
+    notes: Path
+
+    def code(self, code: str) -> str:
+        """Return code with the preamble in front."""
+        return _PREAMBLE.format(notes=str(self.notes)) + code
+
+    def names(self) -> list[str]:
+        """Return what has been noted, in order."""
+        return [name for _, name in self._lines()]
+
+    def pid(self, name: str) -> int:
+        """Return the pid that was noted last under a name."""
+        return [pid for pid, noted in self._lines() if noted == name][-1]
+
+    def wait_for(self, *names: str) -> None:
+        """Wait until all the names have been noted."""
+        wait_until(lambda: set(names) <= set(self.names()), f"note of {names}")
+
+    def note(self, name: str) -> None:
+        """Note something in the name of the test, for tasks that wait for it."""
+        with self.notes.open("a") as file:
+            file.write(f"0 {name}\n")
+
+    def survivors(self) -> list[str]:
+        """Return the names of the processes that are still alive."""
+        return [name for pid, name in self._lines() if pid and is_alive(pid)]
+
+    def end(self) -> None:
+        """Kill what is left."""
+        for pid, _ in self._lines():
+            if pid and is_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+
+    def _lines(self) -> list[tuple[int, str]]:
+        if not self.notes.exists():
+            return []
+        rows = [line.split() for line in self.notes.read_text().splitlines()]
+        return [(int(row[0]), row[1]) for row in rows if len(row) == 2]
+
+
+@contextmanager
+def family_of(folder: Path) -> Iterator[Family]:
+    """Make a family, and leave nobody of it behind."""
+    made = Family(folder / "pids")
+    try:
+        yield made
+    finally:
+        made.end()
+
+
+@contextmanager
+def background(
+    project: Project, *words: str, now: datetime | None = None, env: dict[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
+    """Run the installed command in the background; it is killed at the end, should it still run."""
+    with subprocess.Popen(
+        [RUNNER, *words],
+        cwd=project.root,
+        env=project.environment(now) | (env or {}),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGCONT)
+                process.kill()
+
+
+def runner_after(project: Project, prelude: str, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the installed command from a process that has first done something to itself that exec keeps."""
+    launcher = f"import os, signal, sys\n{prelude}\nos.execv(sys.argv[1], sys.argv[1:])"
+    return subprocess.run(
+        [sys.executable, "-c", launcher, RUNNER, *words],
+        cwd=project.root,
+        env=project.environment(),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        stdin=subprocess.DEVNULL,
+    )
