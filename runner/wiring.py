@@ -68,8 +68,9 @@ def location(site: Site) -> Location:
 def uncommitted(site: Site) -> tuple[str, ...]:
     """Return the files of ours that differ from the commit; none where there is no repository to ask."""
     from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415
+    from runner.taskfile.findings import shown  # noqa: PLC0415
 
-    return ask(location(site))
+    return tuple(shown(path) for path in ask(location(site)))
 
 
 def compiler() -> Compiler:
@@ -77,6 +78,7 @@ def compiler() -> Compiler:
     from runner.operations.compile import Compiler  # noqa: PLC0415
     from runner.taskfile import names  # noqa: PLC0415
     from runner.taskfile.compiler import compile_settings, compile_task, symlink_problem  # noqa: PLC0415
+    from runner.taskfile.findings import shown  # noqa: PLC0415
     from runner.taskfile.text import LARGEST_FILE  # noqa: PLC0415
 
     return Compiler(
@@ -86,5 +88,6 @@ def compiler() -> Compiler:
         check_case=names.check_case,
         symlink_problem=symlink_problem,
         is_task_file=names.is_task_file,
+        shown=shown,
         largest_file=LARGEST_FILE,
     )

@@ -53,8 +53,9 @@ def _set_up(job: Job, workshop: Workshop, parent: int, output: int, report: int)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _set_up_descriptors(output, report)
     atexit._clear()  # noqa: SLF001 - the tick's own exit handlers are not the child's
+    environment = workshop.environment(job.run_id, job.task.id)
     os.environ.clear()
-    os.environ.update(workshop.environment(job.run_id, job.task.id))
+    os.environ.update(environment)
 
 
 def _enter(folder: str, spare: str | None) -> None:

@@ -31,6 +31,7 @@ class Compiler:
     check_case: Callable[[Sequence[str]], Iterator[Problem]]
     symlink_problem: Callable[[str], Problem]
     is_task_file: Callable[[str], bool]
+    shown: Callable[[str], str]
     largest_file: int
 
 

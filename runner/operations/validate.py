@@ -6,8 +6,8 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.errors import UsageError
-from runner.model.problem import Problem
+from runner.errors import RunnerError, UsageError
+from runner.model.problem import ERROR, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.model.task import FOLDER
@@ -30,26 +30,39 @@ class Validation:
 
 def validate(root: str, compiler: Compiler, paths: Sequence[str] = ()) -> Validation:
     """Check the work tree below `root`, or those of its files and folders that `paths` name. Raises RunnerError, UsageError."""
-    wanted = [_below(root, path) for path in paths]
+    wanted = [_below(root, path, compiler) for path in paths]
     content = worktree.read_settings(root, compiler.largest_file)
     settings, found = compiler.compile_settings(content) if content is not None else (Settings(), ())
-    files = [file for file in worktree.list_files(root) if compiler.is_task_file(file.path)]
+    files = [file for file in worktree.list_files(root) if file.unreadable or compiler.is_task_file(file.path)]
+    if worktree.is_link(root, SETTINGS_FILE):
+        found = (compiler.symlink_problem(SETTINGS_FILE),)
     problems = [*found, *compiler.check_case([file.path for file in files])]
     chosen = [file for file in files if _is_wanted(file.path, wanted)]
     for file in chosen:
         problems += _problems(root, compiler, file, settings or Settings())
-    chosen_problems = [problem for problem in problems if _is_wanted(problem.file, wanted)]
+    chosen_problems = [
+        problem for problem in problems if _is_wanted(problem.file, [compiler.shown(place) for place in wanted])
+    ]
     return Validation(len(chosen), tuple(sorted(chosen_problems, key=Problem.order)))
 
 
 def _problems(root: str, compiler: Compiler, file: File, settings: Settings) -> Sequence[Problem]:
     if file.is_symlink:
         return (compiler.symlink_problem(file.path),)
-    content = worktree.read_file(root, file.path, compiler.largest_file)
+    if file.unreadable:
+        return (_unreadable(file.path, file.unreadable),)
+    try:
+        content = worktree.read_file(root, file.path, compiler.largest_file)
+    except RunnerError as error:
+        return (_unreadable(file.path, error.message),)
     return compiler.compile_task(file.path, content, settings).problems
 
 
-def _below(root: str, path: str) -> str:
+def _unreadable(path: str, why: str) -> Problem:
+    return Problem(path, 1, 1, "unreadable", ERROR, f"it cannot be read: {why}", "check its permissions")
+
+
+def _below(root: str, path: str, compiler: Compiler) -> str:
     """Return a path that a person has typed as one below the root, with slashes."""
     if not os.path.lexists(path):
         raise UsageError(f"there is no {path}", "give files or folders below tasks/, or nothing for all of them")
@@ -58,7 +71,10 @@ def _below(root: str, path: str) -> str:
     )
     if below not in {".", SETTINGS_FILE} and below.split(os.sep)[0] != FOLDER:
         raise UsageError(f"{path} is not below {FOLDER}/ of {root}", "give another root with --repo")
-    return below.replace(os.sep, "/")
+    below = below.replace(os.sep, "/")
+    if os.path.isfile(path) and below != SETTINGS_FILE and not compiler.is_task_file(below):
+        raise UsageError(f"{path} is not a task file", "their names end in .yaml and do not begin with a dot")
+    return below
 
 
 def _is_wanted(path: str, wanted: Sequence[str]) -> bool:

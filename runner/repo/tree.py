@@ -23,11 +23,15 @@ _BATCH = 500
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A file of a snapshot. `path` is below the root (`tasks/a.yaml`), `blob` the id of its content."""
+    """A file of a snapshot. `path` is below the root (`tasks/a.yaml`), `blob` the id of its content.
+
+    `unreadable` says why a file or folder of a work tree cannot be read.
+    """
 
     path: str
     blob: str
     is_symlink: bool = False
+    unreadable: str = ""
 
 
 @dataclass(frozen=True, slots=True)

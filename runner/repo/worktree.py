@@ -24,7 +24,13 @@ def read_file(root: str, path: str, largest: int) -> bytes:
 
 def read_settings(root: str, largest: int) -> bytes | None:
     """Return the content of `runner.yaml`, or None where there is none."""
-    return read_file(root, SETTINGS_FILE, largest) if os.path.isfile(os.path.join(root, SETTINGS_FILE)) else None
+    is_file = os.path.isfile(os.path.join(root, SETTINGS_FILE)) and not is_link(root, SETTINGS_FILE)
+    return read_file(root, SETTINGS_FILE, largest) if is_file else None
+
+
+def is_link(root: str, path: str) -> bool:
+    """Return whether a path is a symbolic link: what it leads to has no history in git."""
+    return os.path.islink(os.path.join(root, path))
 
 
 def list_files(root: str) -> Iterator[File]:
@@ -32,7 +38,8 @@ def list_files(root: str) -> Iterator[File]:
     top = os.path.join(root, FOLDER)
     if not os.path.isdir(top) or os.path.islink(top):
         raise RunnerError(f"there is no folder {FOLDER}/ in {root}", "make it, and put a task file into it")
-    for folder, folders, names in os.walk(top):
+    broken: list[OSError] = []
+    for folder, folders, names in os.walk(top, onerror=broken.append):
         # os.walk lists a link to a folder among the folders and does not go there.
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         folders[:] = sorted(set(folders) - set(links))
@@ -41,6 +48,8 @@ def list_files(root: str) -> Iterator[File]:
             mode = os.lstat(path).st_mode
             if stat.S_ISREG(mode) or stat.S_ISLNK(mode):
                 yield File(os.path.relpath(path, root).replace(os.sep, "/"), "", is_symlink=stat.S_ISLNK(mode))
+    for error in broken:
+        yield File(os.path.relpath(str(error.filename), root).replace(os.sep, "/"), "", unreadable=str(error.strerror))
 
 
 def blob_id(content: bytes) -> str:

@@ -23,6 +23,7 @@ from runner.schedule.localtime import next_change, offset_at
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
 _CORRECTION = timedelta(hours=3)
+_MOST_DIGITS = 9
 _MAXIMUM = {"minute": 59, "hour": 23, "day": 31, "month": 12, "weekday": 7}
 _FIELDS = tuple(_MAXIMUM)
 
@@ -163,9 +164,9 @@ def _checked(name: str, term: str) -> str:
 
 def _check_step(name: str, body: str, step: str) -> None:
     size = _MAXIMUM[name] + (name in {"minute", "hour"})
-    if not step.isascii() or not step.isdigit() or not int(step[:9]):
+    if not step.isascii() or not step.isdigit() or len(step) > _MOST_DIGITS or not int(step):
         raise ScheduleError("cron", f"{name} step /{step} is not a positive number", "write for example */5")
-    if int(step[:9]) > size:
+    if int(step) > size:
         raise ScheduleError(
             "cron",
             f"{name} step /{step} is larger than the field: it would match once only",
@@ -184,8 +185,8 @@ def _number(name: str, text: str, term: str) -> int:
     if text in names:
         return names.index(text) + (name == "month")
     if text.isascii() and text.isdigit():
-        number = int(text[:9])
-        if (name in {"minute", "hour", "weekday"} or number) and number <= _MAXIMUM[name]:
+        number = int(text) if len(text) <= _MOST_DIGITS else -1
+        if (name in {"minute", "hour", "weekday"} or number) and 0 <= number <= _MAXIMUM[name]:
             return number
         lowest = 0 if name in {"minute", "hour", "weekday"} else 1
         raise ScheduleError(

@@ -13,6 +13,7 @@ from runner.errors import ScheduleError
 #: No zone in the IANA database ever moved its clock further than this at once (Manila 1844, Apia 2011: a day).
 LARGEST_CHANGE = timedelta(hours=25)
 
+_NOT_IANA = {"localtime", "posixrules", "Factory"}
 _PROBE = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
 
@@ -22,7 +23,8 @@ def load_zone(name: str) -> tzinfo:
     if name in {"UTC", "Etc/UTC"}:
         return UTC
     # ZoneInfo opens files by this name: what is not a relative path below the database is refused first.
-    if name.startswith(("/", ".")) or os.pardir in name or "\0" in name:
+    # So are those that a machine has for itself: its own zone, and copies of all zones with other rules.
+    if name.startswith(("/", ".", "posix/", "right/")) or os.pardir in name or "\0" in name or name in _NOT_IANA:
         raise ScheduleError("timezone", f"unknown time zone {name!r}", "use an IANA name such as Europe/Berlin")
     try:
         return ZoneInfo(name)

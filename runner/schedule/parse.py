@@ -114,7 +114,9 @@ def _wall_time(fields: Mapping[str, object], key: str) -> datetime | None:
     try:
         wall, day_only = _read_wall_time(value)
     except ValueError as error:
-        raise ScheduleError(key, f"{key} {value!r} is not a date", "write 2026-03-29 or 2026-03-29 08:00") from error
+        raise ScheduleError(
+            key, f"{key} {value!r} is not a date", "write 2026-03-29 or 2026-03-29 08:00, from 1900 on"
+        ) from error
     if wall.tzinfo is not None:
         raise ScheduleError(key, f"{key} carries an offset", "write it as wall-clock time and set timezone")
     return wall + _LAST_SECOND if day_only and key == "end" else wall

@@ -211,4 +211,6 @@ def _walk(parts: Parts, begin: datetime) -> Iterator[datetime]:
         bysecond=parts.bysecond or None,
     )
     for wall in rule:
+        if wall.year - years > _LAST_YEAR:
+            return
         yield wall.replace(year=wall.year - years)

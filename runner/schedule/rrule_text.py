@@ -12,6 +12,7 @@ _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _FREQUENCIES = ("MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _LARGEST_COUNT = 10_000
 _LARGEST_INTERVAL = 10_000
+_MOST_DIGITS = 9
 
 #: name of a part → its smallest and largest value, and whether it counts from the end with a minus sign
 _RANGES = {
@@ -111,7 +112,7 @@ def _value(name: str, raw: str) -> Any:  # one line a part, in the order of the 
 
 def _integer(name: str, raw: str, low: int, high: int, negative: bool = False) -> int:  # noqa: FBT001, FBT002
     digits = raw.removeprefix("+") if not raw.startswith("-") or not negative else raw[1:]
-    if not digits.isascii() or not digits.isdigit() or not low <= int(digits[:9]) <= high:
+    if not digits.isascii() or not digits.isdigit() or len(digits) > _MOST_DIGITS or not low <= int(digits) <= high:
         also = f" or -{high} to -{low}" if negative else ""
         raise _error(f"{name}={raw} is out of range", f"{name} goes from {low} to {high}{also}")
     return -int(digits) if raw.startswith("-") else int(digits)

@@ -50,7 +50,7 @@ def build_settings(document: Document) -> Settings:
     return Settings(
         timezone=value.get("timezone", plain.timezone),
         ref=value.get("ref", plain.ref),
-        max_parallel=value.get("max_parallel", plain.max_parallel),
+        max_parallel=int(value.get("max_parallel", plain.max_parallel)),
         timeout=parse_duration(defaults["timeout"]) if "timeout" in defaults else plain.timeout,
         kill_grace=parse_duration(defaults["kill_grace"]) if "kill_grace" in defaults else plain.kill_grace,
         owner=defaults.get("owner", plain.owner),

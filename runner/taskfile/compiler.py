@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from runner.model.catalog import CompiledFile
 from runner.model.problem import ERROR, Problem
 from runner.model.settings import FILE, Settings
 from runner.taskfile.build import build_settings, build_task
-from runner.taskfile.document import read_document
+from runner.taskfile.document import Document, read_document
 from runner.taskfile.draft import Draft
-from runner.taskfile.findings import Finding
+from runner.taskfile.findings import Finding, shown
 from runner.taskfile.names import check_name
-from runner.taskfile.rules import RULES
+from runner.taskfile.rules import RULES, durations
 from runner.taskfile.rules.timezone import unknown_zone
-from runner.taskfile.structure import SETTINGS, TASK, check_structure
+from runner.taskfile.structure import SETTINGS, TASK, check_structure, is_duration
 from runner.taskfile.text import read_text
 
 #: More problems in one file help nobody; the count of the rest is told.
@@ -54,17 +55,31 @@ def compile_settings(content: bytes) -> tuple[Settings | None, tuple[Problem, ..
         return Settings(), ()
     if document.value is not None:
         findings += check_structure(document, SETTINGS)
-        unknown = unknown_zone(document.value.get("timezone")) if isinstance(document.value, dict) else None
+        spots = {(finding.line, finding.column) for finding in findings}
+        place = document.place(("timezone",))
+        is_sound = isinstance(document.value, dict) and (place.line, place.column) not in spots
+        unknown = unknown_zone(document.value.get("timezone")) if is_sound else None
         if unknown is not None:
             findings.append(document.finding(("timezone",), "timezone", *unknown))
+        findings += _against_defaults(document)
     if findings:
         return None, _problems(FILE, findings)
     return build_settings(document), ()
 
 
+def _against_defaults(document: Document) -> Iterator[Finding]:
+    value: Any = document.value
+    defaults: Any = value.get("defaults") if isinstance(value, dict) else None
+    for key in durations.KEYS if isinstance(defaults, dict) else ():
+        given = defaults.get(key)
+        said = durations.against(key, given)
+        if said is not None and is_duration(given):
+            yield document.finding(("defaults", key), "duration", *said)
+
+
 def symlink_problem(path: str) -> Problem:
     """Return what is said of a symbolic link: a task is a file, whose history git shows."""
-    return Problem(path, 1, 1, "symlink", ERROR, "symbolic links are not read", "put the file itself there")
+    return Problem(shown(path), 1, 1, "symlink", ERROR, "symbolic links are not read", "put the file itself there")
 
 
 def _bad_keys(draft: Draft, findings: list[Finding]) -> frozenset[str]:
@@ -77,7 +92,8 @@ def _problems(path: str, findings: list[Finding]) -> tuple[Problem, ...]:
     found = sorted(set(_in_file(path, findings)), key=Problem.order)
     if len(found) <= _MOST_PROBLEMS:
         return tuple(found)
-    rest = f"and {len(found) - _MOST_PROBLEMS} more problems"
+    more = len(found) - _MOST_PROBLEMS
+    rest = f"and {more} more problem{'' if more == 1 else 's'}"
     last = found[_MOST_PROBLEMS - 1]
     return (*found[:_MOST_PROBLEMS], Problem(path, last.line, last.column, "zz-more", ERROR, rest))
 

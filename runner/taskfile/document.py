@@ -18,6 +18,8 @@ from runner.taskfile.findings import Finding
 
 #: A task file nests two or three levels deep; more is a mistake or an attack.
 DEEPEST = 20
+#: A task file has some twenty values, and tags; checks whose cost grows with the square are never given thousands.
+MOST_VALUES = 1000
 
 Path = tuple[str | int, ...]
 
@@ -27,11 +29,14 @@ _YAML_1_1_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _LONGEST_NUMBER = 40
+_BLANK = "a blank line at the beginning of a block has no more spaces than its text"
 _HINTS = {
+    "alphabetic or numeric character": "quote text that begins with * or &",
+    "tab character": "indent with spaces, not tabs",
     "cannot start any token": "indent with spaces, not tabs; quote text that begins with a sign such as @ or `",
     "mapping values are not allowed": "quote the text, or mind the space after a colon",
-    "could not find expected ':'": "a colon is missing, or the line is not indented as part of the value above",
-    "did not find expected key": "mind the indentation: keys of one mapping stand in one column",
+    "could not find expected ':'": f"a colon is missing, or the line is not indented as part of the value above; {_BLANK}",
+    "did not find expected key": f"mind the indentation: keys of one mapping stand in one column; {_BLANK}",
 }
 
 
@@ -75,6 +80,10 @@ class Document:
 
 def read_document(text: str) -> Document:
     """Return the document of a text. Where it cannot be read to its end, `value` is None and `findings` say why."""
+    # libyaml compares each of these with each; no task needs one.
+    if text.startswith("%TAG") or "\n%TAG" in text:
+        finding = Finding("yaml-tag", "the directive %TAG", "values are plain text, numbers, lists and mappings")
+        return Document(text, None, {}, (finding,))
     builder = _Builder()
     try:
         _feed(builder, text)
@@ -124,6 +133,7 @@ class _Open:
 class _Builder:
     root: Any = None
     documents: int = 0
+    values: int = 0
     spots: dict[Path, _Spot] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     stack: list[_Open] = field(default_factory=list)
@@ -140,13 +150,18 @@ class _Builder:
         raise _StopReading(_at(event, "yaml-alias", f"alias *{event.anchor}", hint))
 
     def scalar(self, event: Any) -> None:
+        self.values += 1
+        if self.values > MOST_VALUES:
+            raise _StopReading(
+                _at(event, "yaml-size", f"more than {MOST_VALUES} keys and values", "move data out of the task")
+            )
         if event.anchor is not None or event.tag is not None:
             self._check_node(event)
         holder = self.stack[-1] if self.stack else None
         if holder is not None and holder.key is None and type(holder.content) is dict:
             self._take_key(holder, event)
         else:
-            self._put(holder, event, event.value if event.style else _plain(event.value), event.style)
+            self._put(holder, event, event.value if event.style else plain_value(event.value), event.style)
 
     def begin(self, event: Any) -> None:
         self._check_node(event)
@@ -184,7 +199,7 @@ class _Builder:
         if holder.dropped:
             first = self.spots[(*holder.path, key)][0]
             self.findings.append(_at(event, "yaml-duplicate", f"`{key}` is given twice", f"first on line {first}"))
-        elif not event.style and type(resolve_plain(key)) is not str:
+        elif not event.style and type(plain_value(key)) is not str:
             self.findings.append(_at(event, "yaml-key", f"the key {key!r} is not text", "quote it if it is meant"))
 
     def _put(self, holder: _Open | None, event: Any, value: Any, style: str | None) -> Path:
@@ -202,14 +217,17 @@ class _Builder:
             return path
         key = str(holder.key)
         path = (*holder.path, key)
-        if not holder.dropped:
+        if holder.dropped:
+            path = ("\0dropped", *path)  # what stands in it has no place in the document
+        else:
             content[key] = value
             self.spots[path] = (holder.key_line, holder.key_column, line, column, style)
         holder.key = None
         return path
 
 
-def _plain(text: str) -> Any:
+def plain_value(text: str) -> Any:
+    """Return what an unquoted scalar means; nothing of absurd length is a number."""
     return text if len(text) > _LONGEST_NUMBER or not text.isascii() else resolve_plain(text)
 
 
@@ -242,6 +260,8 @@ def _syntax(error: yaml.MarkedYAMLError) -> Finding:
     message = str(error.problem or error.context or "not YAML")
     hint = next((hint for part, hint in _HINTS.items() if part in message), "")
     mark = error.problem_mark or error.context_mark
+    if "could not find expected ':'" in message or "unexpected end of stream" in message:
+        mark = error.context_mark or mark  # where the key or quote begins, not where the parser gave up looking
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     return Finding("yaml", message, hint, line, column)
 

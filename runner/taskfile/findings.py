@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from runner.model.problem import ERROR, Problem
 
+_LONGEST = 400
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -20,7 +22,20 @@ class Finding:
 
     def in_file(self, path: str) -> Problem:
         """Return the finding as a problem of that file."""
-        return Problem(path, self.line, self.column, self.code, self.severity, self.message, self.hint)
+        message, hint = shown(self.message), shown(self.hint)
+        return Problem(shown(path), self.line, self.column, self.code, self.severity, message, hint)
+
+
+def shown(text: str) -> str:
+    """Return text on one line of bounded length, in which everything that a terminal would obey is an escape."""
+    plain = "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
+    return plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "…"
+
+
+def _escape(letter: str) -> str:
+    if "\udc80" <= letter <= "\udcff":  # a byte of a file's name that is not UTF-8 (PEP 383)
+        return f"\\x{ord(letter) - 0xDC00:02x}"
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def nearest(word: str, known: list[str]) -> str:

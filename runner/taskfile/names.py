@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from runner.model.problem import ERROR, Problem
 from runner.model.task import SUFFIX, id_of
+from runner.taskfile.findings import shown
 
 _PART = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_ID = 200
@@ -16,26 +17,23 @@ _LONGEST_ID = 200
 def is_task_file(path: str) -> bool:
     """Return whether a file of the folder is meant as a task: hidden files and data beside the tasks are not."""
     parts = path.split("/")
-    return path.endswith((SUFFIX, ".yml")) and not any(part.startswith(".") for part in parts)
+    return path.lower().endswith((SUFFIX, ".yml")) and not any(part.startswith(".") for part in parts)
 
 
 def check_name(path: str) -> Problem | None:
     """Return what keeps a path `tasks/….yaml` from being an id, or None."""
     if not path.endswith(SUFFIX):
-        return _problem(path, f"{path.rpartition('.')[2]} files are not read", "rename it to end in .yaml")
+        return _problem(
+            path, f"files that end in .{shown(path.rpartition('.')[2])} are not read", "rename it to end in .yaml"
+        )
     task_id = id_of(path)
     bad = next((part for part in task_id.split("/") if not _PART.fullmatch(part)), None)
     if bad is not None:
         hint = "use letters, digits, dot, dash and underscore, and begin with a letter or digit"
-        return _problem(path, f"the name {printable(bad)!r} cannot be part of a task's id", hint)
+        return _problem(path, f"the name '{shown(bad)}' cannot be part of a task's id", hint)
     if len(task_id) > _LONGEST_ID:
         return _problem(path, f"the id has {len(task_id)} characters; {_LONGEST_ID} is the limit", "shorten it")
     return None
-
-
-def printable(path: str) -> str:
-    """Return the path with what git could not decode shown as escapes."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def check_case(paths: Iterable[str]) -> Iterator[Problem]:
@@ -46,16 +44,9 @@ def check_case(paths: Iterable[str]) -> Iterator[Problem]:
     for group in alike.values():
         for path in group if len(group) > 1 else ():
             other = next(other for other in sorted(group) if other != path)
-            yield Problem(
-                path,
-                1,
-                1,
-                "id-case",
-                ERROR,
-                f"the id differs from that of {other} only by case",
-                "rename one",
-            )
+            message = f"the id differs from that of {shown(other)} only by case"
+            yield Problem(shown(path), 1, 1, "id-case", ERROR, message, "rename one")
 
 
 def _problem(path: str, message: str, hint: str) -> Problem:
-    return Problem(printable(path), 1, 1, "file-name", ERROR, message, hint)
+    return Problem(shown(path), 1, 1, "file-name", ERROR, message, hint)

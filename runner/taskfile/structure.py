@@ -12,7 +12,7 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from runner.taskfile.document import Document, is_old_boolean
+from runner.taskfile.document import Document, Place, is_old_boolean, plain_value
 from runner.taskfile.findings import Finding, nearest
 
 #: In a checkout the schemas stand at its top, in an installed package inside it.
@@ -23,6 +23,7 @@ TASK = "task.schema.json"
 SETTINGS = "runner.schema.json"
 
 #: Said better, and at a better place, by the rule about schedules; they stand in the schema for editors.
+_TYPES_OF = {bool: "boolean", int: "integer"}
 _LEFT_TO_RULES = {"oneOf", "dependentRequired"}
 _TYPES = {
     "string": "text",
@@ -40,11 +41,18 @@ def validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads((folder / schema).read_text(encoding="utf-8")))
 
 
+def is_duration(value: object) -> bool:
+    """Return whether a value has the form of a duration."""
+    rule = cast("dict[str, Any]", validator(TASK).schema)["$defs"]["duration"]
+    return validator(TASK).evolve(schema=rule).is_valid(value)
+
+
 def check_structure(document: Document, schema: str) -> Iterator[Finding]:
     """Yield what the schema has against a document."""
     if not isinstance(document.value, dict):
         what = "the file is empty" if document.value is None else "the file is not a mapping of keys"
-        yield Finding("structure", what, "write `key: value` lines, such as `active: true`")
+        place = document.place(()) if document.value is not None else Place(1, 1, 1, 1)
+        yield Finding("structure", what, "write `key: value` lines, such as `active: true`", place.line, place.column)
         return
     skeleton = _skeleton(document.value, schema)
     if skeleton is not None and _is_valid(skeleton, schema):
@@ -132,7 +140,7 @@ def _said(error: ValidationError) -> tuple[str, str]:
             side = "at least" if error.validator == "minimum" else "at most"
             return f"is {value}; it must be {side} {rule}", _examples(error)
         case "maxLength" | "maxItems":
-            return f"is too long: at most {rule}", ""
+            return f"is too long: at most {rule} {'characters' if isinstance(value, str) else 'items'}", ""
         case "minLength" | "minItems":
             return "is empty", _examples(error)
         case "uniqueItems":
@@ -147,8 +155,10 @@ def _wrong_type(value: Any, wanted: str, error: ValidationError) -> tuple[str, s
     if wanted == "boolean" and is_old_boolean(value):
         meant = "true" if str(value).lower() in {"yes", "on", "y"} else "false"
         return message, f"write `{meant}`: YAML 1.2 reads {value} as text"
+    if isinstance(value, str) and _TYPES_OF.get(type(plain_value(value))) == wanted:
+        return message, f"take the quotes away: {value}"
     if wanted == "string" and isinstance(value, int | float) and not isinstance(value, bool):
-        if "pattern" in (error.schema if isinstance(error.schema, dict) else {}):
+        if "90s" in (error.schema.get("examples", []) if isinstance(error.schema, dict) else []):
             return message, f"say the unit, such as {value}s or {value}m"
         return message, f'quote it: "{value}"'
     return message, _examples(error)
@@ -169,5 +179,8 @@ _LONGEST_SHOWN = 60
 
 
 def _examples(error: ValidationError) -> str:
-    examples = error.schema.get("examples", []) if isinstance(error.schema, dict) else []
-    return f"for example {', '.join(json.dumps(example) for example in examples)}" if examples else ""
+    schema = error.schema if isinstance(error.schema, dict) else {}
+    examples = schema.get("examples", [])
+    if examples:
+        return f"for example {', '.join(json.dumps(example) for example in examples)}"
+    return str(schema.get("description", ""))

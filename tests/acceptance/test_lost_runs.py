@@ -23,9 +23,7 @@ if os.fork() == 0:
     forever()
 import subprocess
 def start(name, *words, **keys):
-    pid = subprocess.Popen([*words], **keys).pid
-    with open(%(notes)r, "a") as file:
-        file.write(f"{pid} {name}\\n")
+    note(name, subprocess.Popen([*words], **keys).pid)
 start("program", "sleep", "60")
 start("program-of-its-own", "sleep", "60", start_new_session=True, stdout=subprocess.DEVNULL)
 daemon("daemon")

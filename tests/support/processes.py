@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from runner.model.run import RunDetails
 from tests.support.project import RUNNER, Project
 
 #: Far longer than anything takes on a busy machine; only a broken test waits as long.
@@ -128,6 +129,16 @@ def family_of(folder: Path) -> Iterator[Family]:
         yield made
     finally:
         made.end()
+
+
+def run_each(project: Project, codes: list[str]) -> list[RunDetails]:
+    """Run each code as a task of its own, all in one tick; return what became of them, in the same order."""
+    names = [f"task-{number}" for number in range(len(codes))]
+    for name, code in zip(names, codes, strict=True):
+        project.task(name, code)
+    project.commit()
+    started = {run.task: run.run_id for run in project.tick().started}
+    return [project.show(started[name]) for name in names]
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
+import re
 from collections.abc import Iterator
 
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding
+from runner.taskfile.python import Fault, fault_in
+
+_LONGEST_LINE = 80
 
 
 def check(draft: Draft) -> Iterator[Finding]:
@@ -17,20 +20,22 @@ def check(draft: Draft) -> Iterator[Finding]:
     if not code.strip():
         yield draft.finding("code", "value", "`code` is empty", "write the Python below it, indented")
         return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            compile(code, draft.path, "exec", dont_inherit=True)
-    except SyntaxError as error:
-        yield _at(draft, error)
-    except (ValueError, RecursionError, MemoryError, OverflowError) as error:
-        yield draft.finding("code", "python", f"Python cannot compile this: {str(error) or 'nested too deeply'}")
+    fault = fault_in(code)
+    if fault is None:
+        return
+    if not fault.line:
+        yield draft.finding("code", "python", f"Python {fault.message}")
+    else:
+        yield _located(draft, code, fault)
 
 
-def _at(draft: Draft, error: SyntaxError) -> Finding:
-    line = first_line(draft) + max(1, error.lineno or 1) - 1
-    column = _indent(draft) + max(1, error.offset or 1)
-    return Finding("python", f"Python: {error.msg}", (error.text or "").strip()[:80], line, column)
+def _located(draft: Draft, code: str, fault: Fault) -> Finding:
+    offset = first_line(draft) - 1
+    lines = code.split("\n")
+    hint = lines[fault.line - 1].strip()[:_LONGEST_LINE] if fault.line <= len(lines) else ""
+    # Python's own words may name another line of the block.
+    message = re.sub(r"\bon line (\d+)", lambda match: f"on line {int(match[1]) + offset}", fault.message)
+    return Finding("python", f"Python: {message}", hint, fault.line + offset, fault.column + _indent(draft))
 
 
 def first_line(draft: Draft) -> int:

@@ -37,7 +37,7 @@ def check(draft: Draft) -> Iterator[Finding]:
 
 
 # Pure, and thousands of tasks share a few hundred schedules.
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096, typed=True)
 def _against(
     kind: str, value: object, unit: str | None, zone: str, start: str | None, end: str | None
 ) -> ScheduleError | None:
