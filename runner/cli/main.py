@@ -10,7 +10,8 @@ def main() -> None:
     """Run the command of sys.argv and exit with its code (DESIGN §8)."""
     try:
         code = _run(sys.argv[1:])
-        sys.stdout.flush()
+        if sys.stdout is not None:  # None where the caller has closed it
+            sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
         from runner.cli.failure import explain  # noqa: PLC0415 - see above
 

@@ -17,6 +17,7 @@ from runner.model.words import FAILED, SUCCEEDED, TIMED_OUT
 from runner.schedule.duration import format_duration
 
 _LARGEST_REPORT = 65_536
+_LONGEST_REASON = 200
 
 
 @dataclass(slots=True)
@@ -60,7 +61,7 @@ class Attempt:
         if self._kill_at is None:
             timeout = format_duration(self.job.task.timeout)
             self.end_early(TIMED_OUT, f"timed out after {timeout}", monotonic)
-        elif self._exit is None:
+        else:
             processes.kill_tree(self.pid)
             # Should anything be left, it is killed again; a process that hangs in the kernel dies when it comes out.
             self._kill_at = monotonic + 0.1
@@ -108,7 +109,7 @@ def _reason(code: int | None, number: int | None, told: Report | None) -> str | 
     if number is not None:
         return f"killed by signal {number} ({_signal_name(number)})"
     if told is not None:
-        first_line = told.error.message.partition("\n")[0]
+        first_line = told.error.message.partition("\n")[0][:_LONGEST_REASON]
         what = f"{told.error.type}: {first_line}" if first_line else told.error.type
         return f"could not be started: {what}" if code == NOT_STARTED else what
     return f"exit code {code}" if code else None

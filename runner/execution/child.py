@@ -20,10 +20,21 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import NoReturn
 
+    from _typeshed import ReadableBuffer
+
 #: Exit code of a child that could not be set up; the report says why.
 NOT_STARTED = 125
 _tick_streams: list[object] = []
-_DEFAULT_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1, signal.SIGUSR2)
+_LONGEST_LINE = 10**9
+#: What Python itself ignores, and what nobody can.
+_KEPT = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL, signal.SIGSTOP}
+#: What the pool catches, and what the tick's caller has ignored: a task begins as from a shell.
+_DEFAULT_SIGNALS = [
+    number
+    for number in signal.valid_signals()
+    if number in {signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD}
+    or (number not in _KEPT and signal.getsignal(number) is signal.SIG_IGN)
+]
 
 
 def live(job: Job, workshop: Workshop, parent: int, spare: str | None, output: int, report: int) -> NoReturn:
@@ -79,14 +90,28 @@ def _set_up_descriptors(output: int, report: int) -> None:
     _tick_streams.extend((sys.stdin, sys.stdout, sys.stderr))
     sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open for the child's whole life
     # Written through, as `python -u` does: output is in order, and what was printed before a crash is on record.
-    sys.stdout = io.TextIOWrapper(io.FileIO(1, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)
-    sys.stderr = io.TextIOWrapper(io.FileIO(2, "w", closefd=False), "utf-8", "backslashreplace", write_through=True)
+    sys.stdout = io.TextIOWrapper(
+        _Through(io.FileIO(1, "w", closefd=False)), "utf-8", "backslashreplace", write_through=True
+    )
+    sys.stderr = io.TextIOWrapper(
+        _Through(io.FileIO(2, "w", closefd=False)), "utf-8", "backslashreplace", write_through=True
+    )
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+
+
+class _Through(io.BufferedWriter):
+    """Writes at once, and all of it: a signal may cut a write to a pipe short, and a raw file would leave it at that."""
+
+    def write(self, data: ReadableBuffer) -> int:
+        written = super().write(data)
+        self.flush()
+        return written
 
 
 def _run(job: Job, report: int) -> int:
     task = job.task
     main = make_main(job)
+    own = os.getpid()
     try:
         # exec is the product: code from a reviewed file, in a process of its own.
         exec(compile(numbered_source(task), task.path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
@@ -95,32 +120,62 @@ def _run(job: Job, report: int) -> int:
         code = _exit_code(ending)
     except BaseException as error:  # noqa: BLE001 - whatever ends the code is the run's ending
         # The first frame is the exec above.
-        _fail(report, _report(error, error.__traceback__.tb_next if error.__traceback__ else None, task.path))
+        trace = error.__traceback__.tb_next if error.__traceback__ else None
+        told = _report(error, trace, task.path)
+        _show(error, trace, told)
+        if os.getpid() == own:  # a process that the task has forked fails for itself
+            _tell(report, told)
         code = 1
-    return _finish(code)
+    return _finish(code, main.__dict__)
 
 
 def _exit_code(ending: SystemExit) -> int:
     """Return the exit code of sys.exit(…), which prints what is not a number (sys.exit in the library reference)."""
-    if ending.code is None:
+    code = ending.code
+    if code is None:
         return 0
-    if isinstance(ending.code, int):
-        return ending.code & 0xFF
-    print(ending.code, file=sys.stderr)  # noqa: T201 - into the run's own output
+    if isinstance(code, int):
+        return code & 0xFF if -(2**63) <= code < 2**63 else 0xFF
+    _complain(f"{code}\n")
     return 1
 
 
-def _finish(code: int) -> int:
-    """Do what the interpreter does at its end: wait for threads, run exit handlers, flush."""
+def _finish(code: int, namespace: dict[str, object]) -> int:
+    """Do what the interpreter does at its end: wait for threads, run exit handlers, let go of everything, flush."""
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()  # noqa: SLF001 - what Py_FinalizeEx calls
     atexit._run_exitfuncs()  # noqa: SLF001 - what multiprocessing calls in its children, too
+    namespace.clear()  # files that the code has not closed are written now
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (OSError, ValueError, AttributeError):
-            pass  # closed or replaced by the task
+        except Exception:  # noqa: BLE001, S110 - a stream of the task's own making, closed or broken
+            pass
     return code
+
+
+def _show(error: BaseException, trace: TracebackType | None, told: Report) -> None:
+    """Print a traceback, or let the task's own hook do what it does with it."""
+    hook = sys.excepthook
+    if hook is sys.__excepthook__:
+        _complain(told.traceback)
+        return
+    try:
+        hook(type(error), error, trace)
+    except BaseException:  # noqa: BLE001 - a hook of the task's own making
+        _complain(told.traceback)
+
+
+def _complain(text: str) -> None:
+    """Write to standard error, whatever the task has put in its place."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except Exception:  # noqa: BLE001 - of the task's own making, closed or broken
+        try:
+            os.write(2, text.encode("utf-8", "backslashreplace"))
+        except OSError:
+            pass  # closed; the report has it
 
 
 def _report(error: BaseException, trace: TracebackType | None, path: str) -> Report:
@@ -132,29 +187,33 @@ def _report(error: BaseException, trace: TracebackType | None, path: str) -> Rep
         frame = frame.tb_next
     if isinstance(error, SyntaxError) and error.filename == path:
         line = error.lineno
-    try:
-        message = str(error)
-    except Exception:  # noqa: BLE001 - an exception of the task's own making
-        message = "<no message: str() of the exception failed>"
-    kind = type(error)
-    name = (
-        kind.__qualname__ if kind.__module__ in {"builtins", "__main__"} else f"{kind.__module__}.{kind.__qualname__}"
+    is_line = isinstance(line, int) and 0 < line < _LONGEST_LINE
+    return Report(
+        RunError(_name(type(error)), _message(error), path if is_line else None, line if is_line else None),
+        _traceback_text(error, trace),
     )
-    return Report(RunError(name, message, path if line else None, line), _traceback_text(error, trace))
+
+
+def _name(kind: type[BaseException]) -> str:
+    module: object = kind.__module__  # a class of the task's own making may say anything here
+    is_plain = not isinstance(module, str) or module in {"builtins", "__main__"}
+    return kind.__qualname__ if is_plain else f"{module}.{kind.__qualname__}"
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # noqa: BLE001 - an exception of the task's own making
+        return "<no message: str() of the exception failed>"
 
 
 def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
     from traceback import format_exception  # noqa: PLC0415 - only for runs that fail
 
-    return "".join(format_exception(type(error), error, trace))
-
-
-def _fail(report: int, told: Report) -> None:
     try:
-        sys.stderr.write(told.traceback)
-    except (OSError, ValueError, AttributeError):
-        pass  # closed or replaced by the task; the report has it
-    _tell(report, told)
+        return "".join(format_exception(type(error), error, trace))
+    except BaseException as trouble:  # noqa: BLE001 - an exception of the task's own making
+        return f"<no traceback: {type(trouble).__name__} while it was formatted>\n"
 
 
 def _tell(report: int, told: Report) -> None:

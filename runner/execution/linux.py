@@ -9,8 +9,8 @@ import signal
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # <linux/prctl.h>
 _prctl = ctypes.CDLL(None, use_errno=True).prctl
 
-#: Fields of /proc/PID/stat behind the name in brackets (proc_pid_stat(5)): state, ppid, and starttime, the 22nd of all.
-_STATE, _PPID, _START = 0, 1, 19
+#: Fields of /proc/PID/stat behind the name in brackets (proc_pid_stat(5)); starttime is the 22nd of all.
+_STATE, _PPID, _SESSION, _START = 0, 1, 3, 19
 
 #: Whether orphans become children of the process that adopts them.
 ADOPTS = True
@@ -74,13 +74,30 @@ def own_children() -> list[int]:
         return [pid for pid in _pids() if (_stat(pid) or ["", "0"])[_PPID] == str(me)]
 
 
-def marked(mark: str, _leader: int) -> list[int]:
-    """Return the living processes that carry a mark.
+def carries(pid: int, mark: str) -> bool:
+    """Return whether a process carries a mark.
 
     A fork keeps the name that its parent set, and a program started by it keeps the environment: one of the two is still there.
     """
-    me, environ = os.getpid(), f"RUNNER_MARK={mark}".encode()
-    return [pid for pid in _pids() if pid != me and (_name(pid) == mark or environ in _environ(pid)) and identity(pid)]
+    return _name(pid) == mark or f"RUNNER_MARK={mark}".encode() in _environ(pid)
+
+
+def marked(mark: str, leader: int) -> list[int]:
+    """Return the living processes that carry a mark, or are in the session that a child of that pid has led.
+
+    A pid is not given away while a session of that number lives; where a process has it that does not carry the mark, the session
+    is a stranger's.
+    """
+    me = os.getpid()
+    others = [pid for pid in _pids() if pid != me]
+    is_strangers = leader in others and not carries(leader, mark)
+    session = None if is_strangers or not leader else str(leader)
+    return [pid for pid in others if (_session(pid) == session or carries(pid, mark)) and identity(pid)]
+
+
+def _session(pid: int) -> str:
+    fields = _stat(pid)
+    return "" if fields is None else fields[_SESSION]
 
 
 def _pids() -> list[int]:

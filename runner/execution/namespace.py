@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import datetime  # noqa: ICN001 - by this name tasks find it in scope
 import linecache
 import sys
@@ -45,12 +46,14 @@ class WallClock:
 
 
 def make_main(job: Job) -> ModuleType:
-    """Return a module `__main__`, registered in `sys.modules`, with the names of DESIGN §6 in it."""
+    """Return a module `__main__`, registered in `sys.modules`, with the names of DESIGN §6 in it.
+
+    It has no `__file__`: multiprocessing would have a fresh interpreter run that file, and there is none.
+    """
     task = job.task
     main = ModuleType("__main__")
     main.__dict__.update(
-        __file__=task.path,
-        __builtins__=__builtins__,
+        __builtins__=builtins,
         datetime=datetime,
         timedelta=datetime.timedelta,
         timezone=WallClock(task.schedule.zone()),

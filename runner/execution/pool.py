@@ -78,16 +78,19 @@ class Pool:
         compile("0", "<warm>", "exec")
         wake = self._catch_signals()
         try:
-            news: list[Started | Ended] = []
+            ended: list[Ended] = []
             while waiting or self._attempts:
                 if self.stopped_by is not None:
                     yield from self._abandon(waiting, _REASONS[self.stopped_by])
-                news = []
+                    if not self._attempts:
+                        break
+                begun = []
                 while waiting and self._has_place():
-                    news.append(self._start(waiting.popleft()))
-                yield from news
-                self._wait(news=bool(news), wanting=bool(waiting))
-                yield from self._collect() or (None,)
+                    begun.append(self._start(waiting.popleft()))
+                yield from begun
+                self._wait(news=bool(begun or ended), wanting=bool(waiting))
+                ended = self._collect()
+                yield from ended or (None,)
                 self._give_back(keep=bool(waiting))
         finally:
             self._end_everything()
@@ -179,19 +182,20 @@ class Pool:
         """End what has run out of time; return the attempts that are over."""
         over = []
         for attempt in list(self._attempts.values()):
-            attempt.enforce(clock.monotonic())
-            if attempt.has_exited():
-                self._unwatch(attempt)
-                # Its orphans are children of this process now; those of other runs are still with them.
-                attempt.orphans = processes.orphans(self._known() - attempt.orphans)
-                if not attempt.is_in_grace(clock.monotonic()):
-                    over.append(self._finish(attempt))
+            if not attempt.has_exited():
+                attempt.enforce(clock.monotonic())
+                continue
+            self._unwatch(attempt)
+            attempt.orphans = self._left_by(attempt)
+            if not attempt.is_in_grace(clock.monotonic()):
+                over.append(self._finish(attempt))
         return over
 
-    def _known(self) -> set[int]:
-        """Return the children of this process that are accounted for."""
-        known = self._foreign | set(self._attempts)
-        return known.union(*(attempt.orphans for attempt in self._attempts.values()))
+    def _left_by(self, attempt: Attempt) -> set[int]:
+        """Return what an attempt has left running, which has ended: children of this process now."""
+        others = [other for other in self._attempts.values() if other is not attempt]
+        known = self._foreign.union({other.pid for other in others}, *(other.orphans for other in others))
+        return processes.left_by(attempt.pid, known, [self._workshop.mark(other.job.run_id) for other in others])
 
     def _unwatch(self, attempt: Attempt) -> None:
         if attempt.watch is not None:
@@ -200,8 +204,7 @@ class Pool:
             attempt.watch = None
 
     def _finish(self, attempt: Attempt) -> Ended:
-        processes.end_group(attempt.pid)
-        processes.end_orphans(self._known() - attempt.orphans)
+        processes.end_all(lambda: self._left_by(attempt))
         del self._attempts[attempt.pid]
         self._free += 1
         for _ in range(_MOST_CHUNKS):
@@ -249,7 +252,7 @@ class Pool:
             if not attempt.has_exited():
                 processes.kill_tree(attempt.pid)
                 os.waitpid(attempt.pid, 0)
-        processes.end_orphans(self._foreign)
+            processes.end_all(lambda leader=attempt.pid: processes.left_by(leader, self._foreign, []))  # type: ignore[misc]
         for folder in self._spare:
             remove_folder(folder)
 
@@ -259,6 +262,8 @@ class Pool:
         os.set_blocking(writable, False)
         self._poll.register(readable, select.POLLIN)
         old = {number: signal.signal(number, self._stop) for number in _REASONS}
+        # Where the caller ignores it, the kernel would reap children before anybody can ask how they ended.
+        old[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         old_wakeup = signal.set_wakeup_fd(writable)
 
         def put_back() -> None:

@@ -53,15 +53,23 @@ def own_children() -> list[int]:
     return []
 
 
+def carries(pid: int, mark: str) -> bool:
+    """Return False: there are no marks to be seen."""
+    del pid, mark
+    return False
+
+
 def marked(mark: str, leader: int) -> list[int]:
-    """Return the living processes of the group that a child has led, if it is still the one that was marked."""
+    """Return the living processes of the group that a child has led, unless its pid is somebody else's now."""
     del mark
     rows = _ps("-axo", "pid=,pgid=,stat=,command=")
-    return [int(row[0]) for row in rows if int(row[1]) == leader and row[2][0] != "Z" and "runner" in " ".join(row[3:])]
+    if any(int(row[0]) == leader and "runner" not in " ".join(row[3:]) for row in rows):
+        return []
+    return [int(row[0]) for row in rows if leader and int(row[1]) == leader and row[2][0] != "Z"]
 
 
 def _ps(*words: str) -> list[list[str]]:
     done = subprocess.run(
-        ["ps", *words], check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C"}
+        ["ps", *words], check=False, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C", "TZ": "UTC0"}
     )
     return [line.split() for line in done.stdout.splitlines()]

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 #: Set to anything, this makes Linux use the means of other systems; the tests run both.
 _PORTABLE = "RUNNER_PORTABLE"
@@ -47,7 +48,7 @@ def signal_tree(pid: int, number: int) -> None:
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a child and everything below it; what a dying fork bomb still starts is adopted, and ended by `end_orphans`."""
+    """Kill a child and everything below it; what a dying fork bomb still starts is adopted, and found by `left_by`."""
     members = (pid, *system.descendants(pid))
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for member in members:
@@ -59,41 +60,35 @@ def children() -> set[int]:
     return set(system.own_children())
 
 
-def orphans(known: set[int]) -> set[int]:
-    """Return the children of this process that are not known: what ended processes have left to it. Reaps the dead."""
-    return {pid for pid in system.own_children() if pid not in known and not _reap(pid)}
+def left_by(leader: int, known: set[int], other_marks: list[str]) -> set[int]:
+    """Return the living processes that a child has left behind, which has ended. Reaps the dead.
+
+    Where orphans are adopted, these are children of this process that are not known and do not carry another run's mark;
+    elsewhere, the rest of the child's group.
+    """
+    if not system.ADOPTS:
+        return set(system.descendants(leader))
+    unknown = {pid for pid in system.own_children() if pid not in known and not _reap(pid)}
+    return {pid for pid in unknown if not any(system.carries(pid, mark) for mark in other_marks)}
 
 
-def end_orphans(known: set[int]) -> None:
-    """Kill the children of this process that are not known, with all below them."""
+def end_all(left: Callable[[], set[int]]) -> None:
+    """Kill processes, with all below them, until none is left."""
     give_up = time.monotonic() + _PATIENCE
-    while (left := orphans(known)) and time.monotonic() < give_up:
-        for pid in left:
+    while (pids := left()) and time.monotonic() < give_up:
+        for pid in pids:
             kill_tree(pid)
         time.sleep(_PAUSE)
 
 
-def end_group(leader: int) -> None:
-    """Kill what is left of the group of a child that has ended; where orphans are adopted, `end_orphans` does more."""
-    if system.ADOPTS:
-        return
-    for member in system.descendants(leader):
-        _send(member, signal.SIGKILL)
-
-
-def end_marked(mark: str, leader: int) -> int:
-    """Kill what a lost run has left running, wherever it has gone; return how many processes there were."""
-    ended: set[int] = set()
-    give_up = time.monotonic() + _PATIENCE
-    while (members := system.marked(mark, leader)) and time.monotonic() < give_up:
-        for pid in members:
-            ended.add(pid)
-            kill_tree(pid)
-        time.sleep(_PAUSE)
-    return len(ended)
+def end_marked(mark: str, leader: int) -> None:
+    """Kill what a lost run has left running, wherever it has gone."""
+    end_all(lambda: set(system.marked(mark, leader)))
 
 
 def _send(pid: int, number: int) -> None:
+    if pid == os.getpid():
+        return  # a tick that a task has started tidies up after that task
     try:
         os.kill(pid, number)
     except (ProcessLookupError, PermissionError):

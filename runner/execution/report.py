@@ -10,6 +10,7 @@ from runner.model.run import RunError
 _LONGEST = 15_000
 _LONGEST_MESSAGE = 2_000
 _FIELDS = 5
+_MOST_DIGITS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,15 @@ def decode(data: bytes) -> Report | None:
     if len(fields) != _FIELDS:
         return None
     kind, message, file, line, traceback = fields
-    return Report(RunError(kind, message, file or None, int(line) if line.isdigit() else None), traceback)
+    return Report(
+        RunError(
+            kind,
+            message,
+            file or None,
+            int(line) if line.isascii() and line.isdigit() and len(line) <= _MOST_DIGITS else None,
+        ),
+        traceback,
+    )
 
 
 def _cut(text: str, longest: int) -> str:

@@ -54,7 +54,7 @@ def _problems(root: str, compiler: Compiler, file: File, settings: Settings) -> 
     try:
         content = worktree.read_file(root, file.path, compiler.largest_file)
     except RunnerError as error:
-        return (_unreadable(file.path, error.message),)
+        return (_unreadable(file.path, error.message.rpartition(": ")[2]),)
     return compiler.compile_task(file.path, content, settings).problems
 
 

@@ -80,10 +80,9 @@ class Document:
 
 def read_document(text: str) -> Document:
     """Return the document of a text. Where it cannot be read to its end, `value` is None and `findings` say why."""
-    # libyaml compares each of these with each; no task needs one.
-    if text.startswith("%TAG") or "\n%TAG" in text:
-        finding = Finding("yaml-tag", "the directive %TAG", "values are plain text, numbers, lists and mappings")
-        return Document(text, None, {}, (finding,))
+    directive = _tag_directive(text)
+    if directive is not None:
+        return Document(text, None, {}, (directive,))
     builder = _Builder()
     try:
         _feed(builder, text)
@@ -98,6 +97,16 @@ def read_document(text: str) -> Document:
         builder.findings.append(Finding("yaml", f"not YAML: {error}"))
         builder.root = None
     return Document(text, builder.root, builder.spots, tuple(builder.findings))
+
+
+def _tag_directive(text: str) -> Finding | None:
+    """Return the first %TAG before the document: libyaml compares each with each, and no task needs one."""
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.startswith("%TAG"):
+            return Finding("yaml-tag", "the directive %TAG", "values are plain text, numbers and lists", number)
+        if line.strip() and not line.startswith(("#", "%")):
+            return None
+    return None
 
 
 def _feed(builder: _Builder, text: str) -> None:
@@ -149,12 +158,15 @@ class _Builder:
         hint = "write the value out; anchors and aliases are not used in task files"
         raise _StopReading(_at(event, "yaml-alias", f"alias *{event.anchor}", hint))
 
-    def scalar(self, event: Any) -> None:
+    def _count(self, event: Any) -> None:
         self.values += 1
         if self.values > MOST_VALUES:
             raise _StopReading(
                 _at(event, "yaml-size", f"more than {MOST_VALUES} keys and values", "move data out of the task")
             )
+
+    def scalar(self, event: Any) -> None:
+        self._count(event)
         if event.anchor is not None or event.tag is not None:
             self._check_node(event)
         holder = self.stack[-1] if self.stack else None
@@ -164,6 +176,7 @@ class _Builder:
             self._put(holder, event, event.value if event.style else plain_value(event.value), event.style)
 
     def begin(self, event: Any) -> None:
+        self._count(event)
         self._check_node(event)
         if len(self.stack) >= DEEPEST:
             raise _StopReading(_at(event, "yaml-depth", f"nested deeper than {DEEPEST} levels"))

@@ -59,12 +59,14 @@ def _fault(code: str, error: SyntaxError) -> Fault:
 
 
 def _fault_elsewhere(code: str) -> Fault | None:
+    # Isolated, so that nothing in this folder is taken for a module of ours or of Python's.
     done = subprocess.run(
-        [sys.executable, "-c", _PROGRAM],
+        [sys.executable, "-I", "-c", _PROGRAM],
         input=code.encode(),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         check=False,
+        cwd="/",
         preexec_fn=_limit,
     )
     if done.returncode:

@@ -205,7 +205,6 @@ def test_ctrl_c_ends_a_tick_with_exit_code_130(project: Project, family: Family)
         assert tick.wait() == 130
 
 
-@pytest.mark.xfail(strict=True, reason="leftovers() takes what stands behind the last '-' for a pid: every tick dies")
 @pytest.mark.parametrize(
     "leave", ["shutil.make_archive(os.getcwd(), 'zip', '.')", "shutil.copytree('.', os.getcwd() + '-copy')"]
 )
@@ -220,7 +219,6 @@ def test_what_a_lost_run_has_left_beside_its_folder_does_not_end_the_next_tick(
     assert [run.status for run in project.runs()] == ["lost", "succeeded"]
 
 
-@pytest.mark.xfail(strict=True, reason="marked() knows a program by its environment, which the task has replaced")
 def test_a_program_with_an_environment_of_its_own_is_killed_with_its_lost_run(project: Project, family: Family) -> None:
     code = "import subprocess\nnote('program', subprocess.Popen(['sleep', '60'], env={}).pid)\nnote('ready')\nforever()"
 
@@ -229,9 +227,6 @@ def test_a_program_with_an_environment_of_its_own_is_killed_with_its_lost_run(pr
     assert family.survivors() == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="marked() knows a fork by its process name, which it has replaced (setproctitle)"
-)
 def test_a_child_that_gives_itself_a_name_is_killed_with_its_lost_run(project: Project, family: Family) -> None:
     code = """\
 import ctypes

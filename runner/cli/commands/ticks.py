@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -126,9 +127,9 @@ def _run(
 
 
 def _pass_on(data: bytes) -> None:
-    """Show what a task prints, as it comes, byte for byte; a reader that has gone away does not end the run."""
+    """Show what a task prints, as it comes, byte for byte; where nobody can read it any more, the run goes on."""
     try:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
+        while data:
+            data = data[os.write(sys.stdout.fileno(), data) :]
+    except (OSError, ValueError):
         pass

@@ -34,7 +34,7 @@ def _located(draft: Draft, code: str, fault: Fault) -> Finding:
     lines = code.split("\n")
     hint = lines[fault.line - 1].strip()[:_LONGEST_LINE] if fault.line <= len(lines) else ""
     # Python's own words may name another line of the block.
-    message = re.sub(r"\bon line (\d+)", lambda match: f"on line {int(match[1]) + offset}", fault.message)
+    message = re.sub(r"\b(on|at) line (\d+)", lambda match: f"{match[1]} line {int(match[2]) + offset}", fault.message)
     return Finding("python", f"Python: {message}", hint, fault.line + offset, fault.column + _indent(draft))
 
 

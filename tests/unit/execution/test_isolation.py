@@ -122,7 +122,6 @@ def _forked_as_nobody(folder: Path) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-@pytest.mark.xfail(strict=True, reason="rmtree(ignore_errors=True) gives up at a folder that its owner may not enter")
 def test_folders_without_permissions_are_removed_by_a_runner_that_is_not_root(tmp_path: Path) -> None:
     locked = tmp_path / "w" / "locked"
     locked.mkdir(parents=True)
@@ -135,14 +134,10 @@ def test_folders_without_permissions_are_removed_by_a_runner_that_is_not_root(tm
         assert _forked_as_nobody(tmp_path) == 0
         assert not (tmp_path / "w").exists()
     finally:
-        locked.chmod(0o700)
+        if locked.exists():
+            locked.chmod(0o700)
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=RecursionError,
-    reason="shutil.rmtree recurses: RecursionError ends this tick, and every later one when it cleans up",
-)
 def test_a_very_deep_tree_of_folders_is_removed(project: Project) -> None:
     try:
         details = project.run_once("import os\nfor _ in range(1500):\n    os.mkdir('d')\n    os.chdir('d')")
@@ -154,7 +149,6 @@ def test_a_very_deep_tree_of_folders_is_removed(project: Project) -> None:
 
 
 @pytest.mark.parametrize("instead", ["open(here, 'w').close()", "os.symlink('/usr', here)"])
-@pytest.mark.xfail(strict=True, reason="rmtree refuses what is not a folder; the error is ignored and the thing stays")
 def test_a_file_or_link_in_the_place_of_the_folder_is_removed(project: Project, instead: str) -> None:
     project.run_once(f"import os\nhere = os.getcwd()\nos.chdir('/')\nos.rmdir(here)\n{instead}")
 
@@ -257,11 +251,9 @@ def test_no_descriptor_leaks_into_a_task(project: Project, tmp_path: Path) -> No
     [
         pytest.param(
             "b'a\\0b\\0c\\0\\xc2\\xb2\\0t'",
-            marks=pytest.mark.xfail(strict=True, reason="report.decode: isdigit() is true of what int() refuses"),
         ),
         pytest.param(
             "b'a\\0b\\0c\\0' + b'9' * 30 + b'\\0t'",
-            marks=pytest.mark.xfail(strict=True, reason="report.decode: a line that SQLite cannot hold"),
         ),
         "b'junk'",
         "b'\\0' * 4",
@@ -311,7 +303,6 @@ def test_signals_that_the_caller_has_blocked_reach_a_task(project: Project) -> N
     assert json.loads(project.show(1).output)[0] == []
 
 
-@pytest.mark.xfail(strict=True, reason="_DEFAULT_SIGNALS names five: what else the caller ignores, tasks ignore")
 def test_signals_that_the_caller_ignores_are_not_ignored_in_a_task(project: Project) -> None:
     project.task("once", textwrap.dedent(_SIGNALS).strip("\n"))
     project.commit()
@@ -321,7 +312,6 @@ def test_signals_that_the_caller_ignores_are_not_ignored_in_a_task(project: Proj
     assert set(json.loads(project.show(1).output)[1]) <= {signal.SIGPIPE, signal.SIGXFSZ}
 
 
-@pytest.mark.xfail(strict=True, reason="the kernel reaps the children itself: waitpid() in has_exited ends the tick")
 def test_a_tick_whose_caller_ignores_sigchld_runs_tasks(project: Project) -> None:
     project.task("once")
     project.commit()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import textwrap
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.measure import Command, once
 from runner.execution.output import CAP, Capture
 from tests.support.processes import run_each
 from tests.support.project import RUNNER, Project
@@ -111,17 +111,14 @@ def test_fifty_megabytes_neither_fill_the_memory_of_the_tick_nor_get_lost_uncoun
     """)
     project.task("once", code)
     project.commit()
-    process = subprocess.Popen([RUNNER, "tick"], cwd=project.root, env=project.environment(), stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
+    tick = once(Command([RUNNER, "tick"], project.root, {**project.environment()}))
 
     details = project.show(1)
-    assert process.returncode == 0
     assert details.output.startswith(b"begin\nxxx")
     assert details.output.endswith(b"xxx\nend\n")
     assert len(details.output) < CAP + 100
     assert _length(details.output, details.output_dropped_bytes) == 800 * 65_536 + len("begin\nend\n")
-    assert usage.ru_maxrss < 64 * 1024, "KiB: nothing like 50 MiB more than an ordinary tick"
+    assert tick.peak < 64 * 1024, "KiB: nothing like 50 MiB more than an ordinary tick"
 
 
 def test_a_flood_does_not_keep_the_timeout_from_coming(project: Project) -> None:
@@ -132,11 +129,7 @@ def test_a_flood_does_not_keep_the_timeout_from_coming(project: Project) -> None
 
 
 @pytest.mark.parametrize("program", ["print('x' * 1_000_000)", "sys.stdout.buffer.write(b'x' * 1_000_000 + b'\\n')"])
-def test_a_large_print_is_whole_while_signals_come(
-    project: Project, program: str, request: pytest.FixtureRequest
-) -> None:
-    reason = "a signal cuts write(2) short; TextIOWrapper on a raw FileIO drops the rest, uncounted"
-    request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
+def test_a_large_print_is_whole_while_signals_come(project: Project, program: str) -> None:
     code = _code(f"""
         import signal, sys
         signal.signal(signal.SIGALRM, lambda *_: None)
@@ -232,7 +225,6 @@ def test_a_run_by_hand_goes_on_where_nobody_reads_its_output_any_more(project: P
     assert [run.status for run in project.runs()] == ["succeeded"]
 
 
-@pytest.mark.xfail(strict=True, reason="_pass_on catches BrokenPipeError only: the run is killed and left 'running'")
 def test_a_run_by_hand_goes_on_where_its_output_cannot_be_shown(project: Project) -> None:
     project.task("once", "print('first')\nprint('second')")
     project.commit()

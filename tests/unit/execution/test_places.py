@@ -133,11 +133,6 @@ def test_a_tick_waits_for_the_place_of_another_and_takes_it_when_that_is_killed(
     assert [run.status for run in project.runs("b")] == ["succeeded"]
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=subprocess.TimeoutExpired,
-    reason="after _abandon nothing runs and nothing waits, but _wait still polls: for up to an hour",
-)
 def test_a_tick_that_waits_for_a_place_can_be_ended(project: Project, family: Family) -> None:
     project.write("runner.yaml", "max_parallel: 1\n")
     project.task("a", family.code("note('a')\nwait_for('go')"))

@@ -91,9 +91,6 @@ def test_a_child_that_holds_the_output_does_not_hold_the_run(project: Project, f
     assert [(run.status, project.show(run.run_id).output) for run in project.runs()] == [("succeeded", b"end\n")]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="is_in_grace asks for adopted orphans, of which there are none without a subreaper"
-)
 def test_a_child_that_needs_some_of_its_grace_to_end_cleanly_gets_it(project: Project, family: Family) -> None:
     code = """\
 if os.fork() == 0:
@@ -151,7 +148,6 @@ def test_a_run_whose_tick_was_killed_is_lost_with_its_whole_group(project: Proje
     assert list((project.state / "work").iterdir()) == []
 
 
-@pytest.mark.xfail(strict=True, reason="marked() asks for 'runner' in each command line: programs have none, forks do")
 def test_a_program_that_has_outlived_its_task_is_killed_with_the_lost_run(project: Project, family: Family) -> None:
     # The tick is stopped meanwhile, so that it sees nothing of the end of the task.
     code = "os.kill(os.getppid(), signal.SIGSTOP)\nnote('ready')\nos.kill(os.getpid(), signal.SIGKILL)"
@@ -164,9 +160,6 @@ def test_a_live_supervisor_is_never_declared_lost(project: Project, family: Fami
     _look_at_a_live_run(project, family, {})
 
 
-@pytest.mark.xfail(
-    strict=True, reason="ps(1) shows lstart in local time: seen from another TZ, a live run is lost, and killed"
-)
 def test_a_live_supervisor_is_not_declared_lost_from_another_time_zone(project: Project, family: Family) -> None:
     _look_at_a_live_run(project, family, {"TZ": "Asia/Tokyo"})
 

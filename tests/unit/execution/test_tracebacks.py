@@ -116,13 +116,7 @@ def test_a_syntax_error_at_run_time_names_the_line_of_the_task(project: Project)
 
 
 @pytest.mark.parametrize("line", ["'\u00b2'", "2 ** 70", "'9' * 5000", "-1", "None"])
-def test_a_syntax_error_with_a_strange_line_is_on_record(
-    project: Project, line: str, request: pytest.FixtureRequest
-) -> None:
-    if line not in {"-1", "None"}:
-        reason = "report.decode and the store take any text that isdigit(): the tick dies, all its runs are lost"
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
-
+def test_a_syntax_error_with_a_strange_line_is_on_record(project: Project, line: str) -> None:
     _, error, _ = _failed(project, f"raise SyntaxError('odd', ({_FILE!r}, {line}, 1, 'text'))")
 
     assert error.type == "SyntaxError"
@@ -142,7 +136,6 @@ def test_an_exception_whose_str_raises_is_told_by_its_type(project: Project) -> 
 
 
 @pytest.mark.parametrize("raised", ["sys.exit(3)", "raise KeyboardInterrupt"])
-@pytest.mark.xfail(strict=True, reason="_report catches Exception only: the run 'could not be started: SystemExit'")
 def test_an_exception_whose_str_tries_to_exit_is_told_by_its_type(project: Project, raised: str) -> None:
     code = f"import sys\nclass Odd(Exception):\n    def __str__(self):\n        {raised}\nraise Odd"
 
@@ -151,9 +144,6 @@ def test_an_exception_whose_str_tries_to_exit_is_told_by_its_type(project: Proje
     assert error.type == "Odd"
 
 
-@pytest.mark.xfail(
-    strict=True, reason="_report looks the module up in a set: the run 'could not be started: TypeError'"
-)
 def test_an_exception_class_with_a_strange_module_is_told_by_its_name(project: Project) -> None:
     _, error, _ = _failed(project, "class Odd(Exception):\n    __module__ = []\nraise Odd('x')")
 

@@ -168,7 +168,6 @@ def test_a_child_that_needs_some_of_its_grace_to_end_cleanly_gets_it(project: Pr
     assert details.run.duration_seconds < 25
 
 
-@pytest.mark.xfail(strict=True, reason="orphans of a run that has ended go to whichever run is collected first")
 def test_the_end_of_one_run_does_not_take_the_grace_of_another(project: Project, family: Family) -> None:
     # The runs end while the tick is kept from looking: what a busy machine does by chance.
     project.task("a", family.code("note('a')\nwait_for('b-is-ending')"))
@@ -334,9 +333,6 @@ def _own_children() -> set[str]:
         return set(file.read().split())
 
 
-@pytest.mark.xfail(
-    strict=True, reason="_collect calls enforce() before has_exited(): a run that ended in time is timed_out"
-)
 def test_a_run_that_ended_in_time_has_succeeded_though_the_tick_looks_late(project: Project, family: Family) -> None:
     project.task("once", family.code("os.kill(os.getppid(), signal.SIGSTOP)\nnote('task')"), timeout="1s")
     project.commit()
@@ -352,12 +348,9 @@ def test_a_run_that_ended_in_time_has_succeeded_though_the_tick_looks_late(proje
     assert (run.status, run.exit_code) == ("succeeded", 0)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a locked database holds the pool up for 10 s; then enforce() comes before has_exited()"
-)
 def test_a_database_locked_by_somebody_does_not_make_a_good_run_time_out(project: Project, family: Family) -> None:
     project.task("first", family.code("note('first')\nwait_for('locked')"))
-    project.task("once", family.code("note('once')\nwait_for('go')"), timeout="3s")
+    project.task("once", family.code("note('once')\nwait_for('go')"), timeout="8s")
     project.commit()
     with background(project, "tick") as tick:
         family.wait_for("first", "once")
@@ -369,8 +362,8 @@ def test_a_database_locked_by_somebody_does_not_make_a_good_run_time_out(project
             wait_until(lambda: _has_open(tick.pid, "runner.db"), "the wait for the lock")
             family.note("go")
             wait_until(lambda: not is_alive(family.pid("once")), "the end of the task")
-            assert time.monotonic() < began + 3, "too busy a machine"
-            wait_until(lambda: time.monotonic() > began + 3.1, "the time limit")
+            assert time.monotonic() < began + 8, "too busy a machine"
+            wait_until(lambda: time.monotonic() > began + 8.1, "the time limit")
             connection.execute("COMMIT")
         tick.wait()
 

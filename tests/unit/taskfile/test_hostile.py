@@ -659,3 +659,35 @@ def test_whatever_stands_in_a_block_is_a_task_or_problems_within_its_lines(lines
         assert 4 <= problem.line <= 4 + len(lines)
     if compiled.task is not None:
         assert compiled.task.code == "".join(f"{line}\n" for line in lines).rstrip("\n") + "\n"
+
+
+# Found in the mending of the above.
+
+
+def test_checking_long_code_never_imports_what_lies_in_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "json.py").write_text("open('executed', 'w').close()\n")
+    monkeypatch.chdir(tmp_path)
+
+    compiled = _compile(_code("\n".join(["x = 1"] * 10_000)))
+
+    assert not (tmp_path / "executed").exists()
+    assert compiled.task is not None
+
+
+def test_a_list_of_many_lists_is_answered_soon() -> None:
+    _alone(f"{_HEAD}tags: [{'[],' * 300_000}]\n{_CODE}", 1.0)
+
+
+def test_a_tag_directive_is_shown_where_it_stands() -> None:
+    [problem] = _compile(f"# a\n# b\n%TAG !a! b\n---\n{_HEAD}{_CODE}").problems
+
+    assert (problem.line, problem.column) == (3, 1)
+
+
+def test_no_line_of_the_block_is_named_as_one_of_the_file() -> None:
+    [problem] = _compile(_code("x = 1\ny = '''\nabc")).problems
+
+    assert problem.line == 6
+    assert "line 3" not in problem.message
