@@ -21,7 +21,7 @@ become_child = system.become_child
 watch = system.watch
 
 #: How long ended processes are waited for; KILL works at once unless a process hangs in the kernel.
-_PATIENCE = 5.0
+_PATIENCE = 10.0
 _PAUSE = 0.01
 
 
@@ -73,17 +73,27 @@ def left_by(leader: int, known: set[int], other_marks: list[str]) -> set[int]:
 
 
 def end_all(left: Callable[[], set[int]]) -> None:
-    """Kill processes, with all below them, until none is left."""
+    """Kill processes until none is left; what stood below them is then left to this process, and found in its turn.
+
+    Quick rather than thorough each time round: a process that flees by forking again and again is caught only so.
+    """
     give_up = time.monotonic() + _PATIENCE
+    before: set[int] = set()
     while (pids := left()) and time.monotonic() < give_up:
         for pid in pids:
-            kill_tree(pid)
-        time.sleep(_PAUSE)
+            _send(pid, signal.SIGKILL)
+        if pids == before:
+            time.sleep(_PAUSE)
+        before = pids
 
 
 def end_marked(mark: str, leader: int) -> None:
-    """Kill what a lost run has left running, wherever it has gone."""
-    end_all(lambda: set(system.marked(mark, leader)))
+    """Kill what a lost run has left running, wherever it has gone, with all below it."""
+    give_up = time.monotonic() + _PATIENCE
+    while (pids := system.marked(mark, leader)) and time.monotonic() < give_up:
+        for pid in pids:
+            kill_tree(pid)
+        time.sleep(_PAUSE)
 
 
 def _send(pid: int, number: int) -> None:
