@@ -259,7 +259,8 @@ while not os.path.exists({str(beat)!r}):
 def test_one_run_that_times_out_does_not_disturb_the_others(project: Project, family: Family) -> None:
     project.task("bad", family.code(_IGNORE_TERM + "daemon('bad-daemon')\nnote('bad')\nforever()"), **_SHORT)
     good = """\
-if os.fork() == 0:
+child = os.fork()
+if child == 0:
     note(task.id + "-child")
     wait_for(task.id + "-go")
     note(task.id + "-child-end")
@@ -270,7 +271,7 @@ while is_alive(bad):
     time.sleep(0.01)
 os.kill(int(daemon_pid()), 0)
 note(task.id + "-go")
-os.wait()
+os.waitpid(child, 0)
 print("undisturbed")
 """
     helpers = f"""\
