@@ -53,6 +53,7 @@ format: $(VENV)/.dev ## put the code into its one form
 	@$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.dev ## the figures of DESIGN §10, as ratios beside their floors
+	@$(BIN)/python -m compileall -q runner benchmarks
 	@$(BIN)/python -m benchmarks
 
 cron-show: ## the line for cron, with this checkout's path in place

@@ -37,7 +37,8 @@ def adopt(  # the facts of one transaction
     now: datetime,
 ) -> None:
     """Bring tasks and problems to the new commit; call it inside of a transaction. `found` are the problems by blob."""
-    adoption = _Adoption(connection, new.settings_blob, known.commit, new.commit, now)
+    is_first = not catalogs.has_tasks(connection)
+    adoption = _Adoption(connection, new.settings_blob, known.commit, new.commit, now, is_first)
     renamed = {old for old, path in changes.renamed if catalogs.rename_task(connection, id_of(old), id_of(path))}
     for path in changes.gone:
         if path not in renamed:
@@ -80,18 +81,19 @@ def _collisions(
 
 @dataclass(frozen=True, slots=True)
 class _Adoption:
-    """`before` and `commit` are the commits that were and will be in force."""
+    """`before` and `commit` are the commits that were and will be in force; at first there is no task to be found."""
 
     connection: sqlite3.Connection
     settings_blob: str
     before: str | None
     commit: str | None
     now: datetime
+    is_first: bool
 
     def adopt(self, file: File, *, blocked: bool) -> None:
         """Let a file's task go on with this version of it, or with its last valid one where this one is broken."""
         task_id = id_of(file.path)
-        stored = catalogs.find_task(self.connection, task_id)
+        stored = None if self.is_first else catalogs.find_task(self.connection, task_id)
         version = None if blocked else catalogs.version_of(self.connection, file.blob, self.settings_blob)
         if version is None:
             self._keep_last_valid(task_id, file.blob, stored)

@@ -71,6 +71,11 @@ def present_blobs(connection: sqlite3.Connection) -> dict[str, str]:
     return dict(connection.execute("SELECT id, blob FROM tasks WHERE blob IS NOT NULL"))
 
 
+def has_tasks(connection: sqlite3.Connection) -> bool:
+    """Return whether any task was ever seen."""
+    return connection.execute("SELECT 1 FROM tasks LIMIT 1").fetchone() is not None
+
+
 def is_present(connection: sqlite3.Connection, task_id: str) -> bool:
     """Return whether a task's file is in the commit."""
     sql = "SELECT 1 FROM tasks WHERE id = ? AND blob IS NOT NULL"

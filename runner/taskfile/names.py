@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from runner.model.problem import ERROR, Problem
 from runner.model.task import SUFFIX, id_of
@@ -20,6 +21,8 @@ def is_task_file(path: str) -> bool:
     return path.lower().endswith((SUFFIX, ".yml")) and not any(part.startswith(".") for part in parts)
 
 
+# Asked three times for each file of a commit.
+@lru_cache(maxsize=16_384)
 def check_name(path: str) -> Problem | None:
     """Return what keeps a path `tasks/….yaml` from being an id, or None."""
     if not path.endswith(SUFFIX):
