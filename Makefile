@@ -57,7 +57,17 @@ bench: $(VENV)/.dev ## the figures of DESIGN §10, as ratios beside their floors
 	@$(BIN)/python -m benchmarks
 
 cron-show: ## the line for cron, with this checkout's path in place
-	@sed -n 's|/path/to/repository|$(CURDIR)|p' crontab.txt | sed '/^#/d'
+	@$(PYTHON) -c "$$CRON_LINE"
+
+# To the shell a path is quoted; to cron, which reads % as the end of a line (crontab(5)), each one is escaped.
+define CRON_LINE
+import os, pathlib
+path = "'" + os.getcwd().replace("'", "'\\''") + "'"
+for line in pathlib.Path("crontab.txt").read_text().splitlines():
+    if not line.startswith("#"):
+        print(line.replace("'/path/to/repository'", path.replace("%", "\\%")))
+endef
+export CRON_LINE
 
 clean: ## remove what set-up made
 	@rm -rf $(VENV)

@@ -13,10 +13,14 @@ _MILLISECOND = timedelta(milliseconds=1)
 _offset: timedelta | None = None
 
 
+class RehearsalError(ValueError):
+    """The time of a rehearsal cannot be read."""
+
+
 def now() -> datetime:
     """Return the present instant, aware and in UTC.
 
-    Raises ValueError where RUNNER_NOW is set and is not an ISO 8601 instant with an offset.
+    Raises RehearsalError where RUNNER_NOW is set and is not an ISO 8601 instant with an offset.
     """
     present = datetime.now(UTC)
     return present + _rehearsed(present)
@@ -31,9 +35,12 @@ def _rehearsed(present: datetime) -> timedelta:
 
 
 def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise RehearsalError(f"{REHEARSAL}={text} is not a time") from None
     if instant.tzinfo is None:
-        raise ValueError(f"{REHEARSAL} must carry an offset, such as 2026-03-29T00:59:59Z")
+        raise RehearsalError(f"{REHEARSAL}={text} carries no offset")
     return instant.astimezone(UTC)
 
 

@@ -6,8 +6,10 @@ import os
 import sys
 import traceback
 
+from runner.clock import RehearsalError
 from runner.errors import RunnerError
 
+_USAGE = 2
 _BUG = 3
 _INTERRUPTED = 130
 #: Set to anything, this shows the traceback of a bug.
@@ -19,6 +21,9 @@ def explain(error: BaseException) -> int:
     if isinstance(error, RunnerError):
         complain(error.message, error.hint)
         return error.exit_code
+    if isinstance(error, RehearsalError):
+        complain(str(error), "write it as 2026-03-29T00:59:59Z, or unset it")
+        return _USAGE
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
     if isinstance(error, BrokenPipeError):

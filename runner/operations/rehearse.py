@@ -69,15 +69,14 @@ def _verdict(connection: sqlite3.Connection, task: StoredTask, now: datetime) ->
     running = claims.running_run(connection, task.key)
     decision = planning.decide(task.spec, task.state, running, now)
     if decision is None:
-        return Verdict(task.id, task.spec.timezone, would_run=False, reason=_why_not(task, now))
+        return Verdict(task.id, task.spec.timezone, would_run=False, reason=_why_not(task))
     reason = decision.reason
     if decision.action == START and task.state.watermark is None and task.state.anchor == decision.slot:
         reason = "due: it is seen for the first time"
     return Verdict(task.id, task.spec.timezone, decision.action == START, reason, decision.slot, decision.missed)
 
 
-def _why_not(task: StoredTask, now: datetime) -> str:
-    del now
+def _why_not(task: StoredTask) -> str:
     if not task.active:
         return "inactive"
     if task.state.next_due is None or task.spec is None:

@@ -82,10 +82,9 @@ def runs(values: Iterable[Run]) -> RenderableType:
 def run_details(value: RunDetails) -> Iterator[RenderableType]:
     """Yield all that is known of a run: facts, what it printed, where it failed."""
     run = value.run
-    zone = load_zone(run.timezone)
     facts = table("", "")
     facts.show_header = False
-    for name, fact in _facts(run, zone):
+    for name, fact in _facts(run):
         facts.add_row(Text(name, "bold"), fact)
     yield facts
     if value.output:
@@ -96,8 +95,7 @@ def run_details(value: RunDetails) -> Iterator[RenderableType]:
         yield Text(value.traceback.rstrip("\n"))
 
 
-def _facts(run: Run, zone: object) -> Iterator[tuple[str, Text]]:
-    del zone
+def _facts(run: Run) -> Iterator[tuple[str, Text]]:
     where = load_zone(run.timezone)
     yield "run", Text(str(run.run_id))
     yield "task", Text(run.task)

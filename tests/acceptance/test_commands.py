@@ -323,11 +323,33 @@ def test_ctrl_c_ends_with_130_and_the_run_is_on_record_as_cancelled(project: Pro
     assert (run.status, run.reason) == ("cancelled", "Ctrl-C")
 
 
-def test_a_bug_of_ours_is_one_line_and_exit_code_three(project: Project) -> None:
-    done = project.runner("tick", env={"RUNNER_NOW": "not a time"})
+@pytest.mark.parametrize("now", ["not a time", "2026-03-29T00:59:59"])
+def test_a_rehearsal_at_no_time_is_wrong_usage(project: Project, now: str) -> None:
+    project.task("hello")
+    project.commit()
 
-    assert "Traceback" not in done.stderr
-    assert done.returncode in {2, 3}
+    done = project.runner("tick", env={"RUNNER_NOW": now})
+
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: RUNNER_NOW={now} ")
+    assert done.stderr.endswith("hint: write it as 2026-03-29T00:59:59Z, or unset it\n")
+
+
+def test_a_bug_of_ours_is_one_line_and_exit_code_three(project: Project) -> None:
+    project.task("hello")
+    project.commit()
+    project.tick()
+    with project.database() as database:
+        # What no command of ours ever writes: a schedule without a zone that exists.
+        database.execute("UPDATE versions SET timezone = 'Nowhere/At_All'")
+        database.commit()
+
+    done = project.runner("list", now=NOON + MINUTE)
+
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: a bug in runner: ScheduleError: unknown time zone 'Nowhere/At_All'")
+    assert done.stderr.count("\n") == 2
+    assert "Traceback" in project.runner("list", now=NOON + MINUTE, env={"RUNNER_DEBUG": "1"}).stderr
 
 
 def test_commands_work_from_a_subfolder_and_with_repo(busy: Project) -> None:

@@ -87,3 +87,22 @@ def test_the_samples_of_this_repository_are_valid_and_show_every_kind_of_schedul
     assert kinds == {"frequency", "cron", "rrule"}
     assert len(active) >= 6
     assert False in active
+
+
+def test_the_line_for_cron_survives_a_path_with_quotes_and_percent_signs(tmp_path: Path) -> None:
+    odd = tmp_path / "it's 100% & more"
+    odd.mkdir()
+    shutil.copy(_REPOSITORY / "crontab.txt", odd)
+    done = subprocess.run(
+        ["make", "--silent", "-f", str(_REPOSITORY / "Makefile"), "cron-show"],
+        cwd=odd,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    minute, command = done.stdout.rstrip("\n").split(" cd ")
+    assert minute == "* * * * *"
+    quoted = command.partition(" && .venv")[0].replace("\\%", "%")
+    assert shlex.split(quoted) == [str(odd)]
+    assert "%" not in done.stdout.replace("\\%", "")
