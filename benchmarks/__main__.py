@@ -28,7 +28,7 @@ class Row:
     against: str
     measured: float
     goal: float
-    unit: str = "×"
+    unit: str = "×"  # noqa: RUF001 - the sign of ratios
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells of the table."""
@@ -48,7 +48,7 @@ class Bench:
         return Command([sys.executable, *flags, "-c", code], self.folder, {})
 
     def idle(self) -> Iterator[Row]:
-        """An idle tick: against its floor, with more tasks, with more history."""
+        """Measure an idle tick: against its floor, with more tasks, with more history."""
         few, many = make(self.folder / "few", 10), make(self.folder / "many", _MANY)
         old = make(self.folder / "old", 10)
         for repository in (few, many, old):
@@ -71,7 +71,7 @@ class Bench:
         )
 
     def commits(self) -> Iterator[Row]:
-        """A tick after a commit that changed one task, and after one that changed none."""
+        """Measure a tick after a commit that changed one task, and after one that changed none."""
         repository = Repository(self.folder / "many")
         changed, untouched = _Edits(repository, "tasks/group-3/task-3.yaml"), _Edits(repository, "README")
         heavy = self.python("import sqlite3, yaml, jsonschema, subprocess")
@@ -99,7 +99,7 @@ class Bench:
         )
 
     def cold(self) -> Iterator[Row]:
-        """The first tick in a repository: everything is compiled."""
+        """Measure the first tick in a repository: everything is compiled."""
         repository = Repository(self.folder / "many")
         loop = Command([sys.executable, str(Path(__file__).parent / "bare_loop.py")], repository.root, {})
         cold = _before(repository.tick(), lambda: shutil.rmtree(repository.state, ignore_errors=True))
@@ -109,7 +109,7 @@ class Bench:
         yield Row("cold compile, peak memory", "", taken["cold"].peak / _MIB, 80, "MiB")
 
     def due(self) -> Iterator[Row]:
-        """A whole tick with a thousand due one-line tasks, each isolated, captured and recorded."""
+        """Measure a whole tick with a thousand due one-line tasks, each isolated, captured and recorded."""
         repository = make(self.folder / "due", 1000, schedule="frequency: 1\nunit: minutes", code="x = 1")
         _run(repository.tick(RUNNER_NOW="2026-06-10T12:00:00Z"))
         minutes = iter(range(1, 1000))

@@ -72,7 +72,8 @@ def make(root: Path, tasks: int, *, schedule: str | None = None, code: str | Non
 
 def _text(number: int, schedule: str | None, code: str | None) -> str:
     if schedule is None:
-        schedule = f"frequency: {number % 7 + 2}\nunit: {_UNITS[number % 4]}\nstart: 2026-01-{number % 28 + 1:02} {number % 24:02}:30"
+        start = f"2026-01-{number % 28 + 1:02} {number % 24:02}:30"
+        schedule = f"frequency: {number % 7 + 2}\nunit: {_UNITS[number % 4]}\nstart: {start}"
         if number % 5 == 0:
             schedule = f"cron: {number % 60} {number % 24} * * {number % 7}"
     body = _BODY.format(number=number) if code is None else f"  {code}\n"
