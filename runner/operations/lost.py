@@ -32,6 +32,8 @@ def end_leftovers(workshop: Workshop, lost: list[Orphan]) -> None:
                 processes.end_marked(workshop.mark(orphan.run_id), leader)
         for folder, _ in folders:
             remove_folder(folder)
+    for folder in workshop.abandoned_spares() if lost else ():
+        remove_folder(folder)
 
 
 def mark_lost(connection: sqlite3.Connection, lost: list[Orphan], now: datetime) -> list[int]:

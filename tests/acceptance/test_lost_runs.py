@@ -241,3 +241,19 @@ forever()
     _kill_and_tick(project, family, code)
 
     assert family.survivors() == []
+
+
+def test_folders_that_a_killed_tick_had_to_spare_are_removed_too(project: Project) -> None:
+    ran = project.root.parent / "ran"
+    project.task("a-quick", f"open({str(ran)!r}, 'w').close()")
+    project.task("b-slow", "import time\ntime.sleep(600)")
+    project.write("runner.yaml", "max_parallel: 2\n")
+    project.commit()
+    work = project.state / "work"
+    with background(project, "tick") as tick:
+        wait_until(lambda: work.exists() and any(work.glob("spare-*")), "a folder to spare")
+        tick.kill()
+        tick.wait()
+
+    assert "b-slow" in {run.task for run in project.tick(NOON).lost}
+    assert not any(work.glob("spare-*"))
