@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from runner import planning
 from runner.model.problem import Problem
@@ -39,9 +40,15 @@ def adopt(  # the facts of one transaction
     """Bring tasks and problems to the new commit; call it inside of a transaction. `found` are the problems by blob."""
     is_first = not catalogs.has_tasks(connection)
     adoption = _Adoption(connection, new.settings_blob, known.commit, new.commit, now, is_first)
-    renamed = {old for old, path in changes.renamed if catalogs.rename_task(connection, id_of(old), id_of(path))}
+    # What cannot be an id never was one: such files have problems, and no task.
+    is_id = partial(_is_id, compiler)
+    renamed = {
+        old
+        for old, path in changes.renamed
+        if is_id(old) and is_id(path) and catalogs.rename_task(connection, id_of(old), id_of(path))
+    }
     for path in changes.gone:
-        if path not in renamed:
+        if path not in renamed and is_id(path):
             adoption.retire(id_of(path))
     files = [file for file in changes.files if compiler.is_task_file(file.path)]
     problems = [_named_problem(compiler, file) for file in files]
@@ -50,12 +57,16 @@ def adopt(  # the facts of one transaction
     for file in (*named, *touched):
         adoption.adopt(file, blocked=file.path in collisions)
     broken = [replace(problem, file=file.path) for file in named for problem in found.get(file.blob, ())]
-    stale = [*changes.gone, *(file.path for file in (*files, *touched))]
+    stale = [compiler.shown(path) for path in (*changes.gone, *(file.path for file in (*files, *touched)))]
     catalogs.set_problems(
         connection,
         stale,
         [*filter(None, problems), *broken, *(problem for group in collisions.values() for problem in group)],
     )
+
+
+def _is_id(compiler: Compiler, path: str) -> bool:
+    return compiler.is_task_file(path) and compiler.check_name(path) is None
 
 
 def _named_problem(compiler: Compiler, file: File) -> Problem | None:

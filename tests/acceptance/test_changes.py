@@ -265,3 +265,25 @@ def test_slots_that_an_edit_has_overtaken_are_on_record_with_the_reason(project:
     )
     assert skipped["edited"].reason == "the task was edited before a tick came"
     assert skipped["removed"].reason == "the task's file was removed before a tick came"
+
+
+def test_files_whose_names_cannot_be_ids_come_and_go_as_problems(project: Project) -> None:
+    project.task("good")
+    odd = [project.root / "tasks" / name for name in ("with space.yaml", "-dash.yaml")]
+    odd.append(project.root / "tasks" / "broken\udcff.yaml")
+    for path in odd:
+        path.write_text(task_text())
+    project.commit()
+
+    assert [(problem.file, problem.code) for problem in project.tick().problems] == [
+        ("tasks/-dash.yaml", "file-name"),
+        ("tasks/broken\\xff.yaml", "file-name"),
+        ("tasks/with space.yaml", "file-name"),
+    ]
+    odd[0].rename(project.root / "tasks/without-space.yaml")
+    for path in odd[1:]:
+        path.unlink()
+    project.commit()
+    after = project.tick(NOON + MINUTE)
+    assert after.problems == ()
+    assert [run.task for run in after.started] == ["good", "without-space"]
