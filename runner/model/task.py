@@ -49,10 +49,11 @@ class ScheduleSpec:
         return replace(self, end=None, timezone="") == replace(other, end=None, timezone="")
 
     def in_words(self) -> str:
-        """Return the schedule as a person says it, `every 15 minutes`, `cron 0 8 * * 1-5`."""
+        """Return the schedule as a person says it, `every 15 minutes`, `every day from 2026-01-01 07:00`, `cron 0 8 * * 1-5`."""
         if self.frequency is not None:
             unit = str(self.unit)
-            return f"every {unit[:-1]}" if self.frequency == 1 else f"every {self.frequency} {unit}"
+            every = f"every {unit[:-1]}" if self.frequency == 1 else f"every {self.frequency} {unit}"
+            return every if self.start is None else f"{every} from {self.start}"
         return f"cron {self.cron}" if self.cron is not None else f"rrule {self.rrule}"
 
 
