@@ -1,4 +1,4 @@
-"""The valid tasks of one commit, and its problems."""
+"""What a catalog is made of: the files of one commit, each compiled to a task or to problems. The store keeps it."""
 
 from dataclasses import dataclass
 
@@ -13,15 +13,3 @@ class CompiledFile:
     path: str
     task: Task | None
     problems: tuple[Problem, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Catalog:
-    """The tasks by id, and every problem, sorted."""
-
-    tasks: tuple[Task, ...]
-    problems: tuple[Problem, ...]
-
-    def has_errors(self) -> bool:
-        """Return whether a file of the catalog cannot be used as it is."""
-        return any(problem.is_error() for problem in self.problems)

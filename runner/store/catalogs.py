@@ -219,11 +219,6 @@ def set_problems(connection: sqlite3.Connection, files: Iterable[str], problems:
     )
 
 
-def clear_problems(connection: sqlite3.Connection) -> None:
-    """Forget all problems: every file is about to be looked at again."""
-    connection.execute("DELETE FROM problems")
-
-
 def problems(connection: sqlite3.Connection) -> tuple[Problem, ...]:
     """Return the problems of the commit's files, sorted."""
     rows = connection.execute('SELECT file, line, "column", code, severity, message, hint FROM problems')

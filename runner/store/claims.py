@@ -35,10 +35,7 @@ class Orphan:
     """A run whose supervising process may be gone."""
 
     run_id: int
-    task: str
     supervisor: str
-    started_at: int | None
-    attempts: int
 
 
 _DUE = f"""
@@ -118,12 +115,7 @@ def running_run(connection: sqlite3.Connection, key: int) -> int | None:
 
 def unfinished(connection: sqlite3.Connection) -> list[Orphan]:
     """Return the runs that have not ended, with the processes that answer for them."""
-    rows = connection.execute(
-        """
-        SELECT r.id, t.id, r.supervisor, r.started_at, r.attempts
-        FROM runs r JOIN tasks t ON t.key = r.task WHERE r.status = 'running' ORDER BY r.id
-        """
-    )
+    rows = connection.execute("SELECT id, supervisor FROM runs WHERE status = 'running' ORDER BY id")
     return [Orphan(*row) for row in rows]
 
 
