@@ -5,17 +5,20 @@ Every function here returns a new value; what is recorded and what is run is up 
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from runner.model.state import SKIP, START, Decision, TaskState
-from runner.model.task import ScheduleSpec
-from runner.model.words import CATCHUP, SCHEDULE
+from runner.model.state import SKIP, START, Decision, TaskState, Verdict
+from runner.model.task import Policy, ScheduleSpec
+from runner.model.words import ALL, CATCHUP, FORBID, NONE, REPLACE, SCHEDULE
 from runner.schedule import Schedule
+from runner.schedule.duration import format_duration
 
 #: Older slots are counted up to here: a tick after a year without any stays quick. More read as this number.
 MOST_MISSED = 10_000
+#: `catchup: all` runs so many slots at most, the newest ones.
+MOST_CAUGHT_UP = 100
 
 _MINUTE = timedelta(minutes=1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -37,7 +40,7 @@ def activated(spec: ScheduleSpec, state: TaskState, now: datetime) -> TaskState:
     owed_after = minute - _MICROSECOND
     if state.watermark is not None:
         owed_after = max(owed_after, state.watermark)
-    return replace(state, anchor=anchor, next_due=_first_after(spec, anchor, owed_after))
+    return replace(state, anchor=anchor, next_slot=_first_after(spec, anchor, owed_after))
 
 
 # Pure, and where thousands of tasks are seen for the first time they share a few hundred schedules.
@@ -60,54 +63,151 @@ def changed(  # every argument is one of the facts that decide
         state = replace(state, anchor=state.last_run_slot or state.anchor)
     elif active and was_active and before == after:
         return state
-    return activated(after, state, now) if active else replace(state, next_due=None)
+    return activated(after, state, now) if active else replace(state, next_slot=None)
 
 
 def removed(state: TaskState) -> TaskState:
     """Return the state of a task whose file is gone: nothing is owed; should the file return, it goes on from here."""
-    return replace(state, next_due=None)
+    return replace(state, next_slot=None)
 
 
-def overtaken(spec: ScheduleSpec, state: TaskState, why: str, now: datetime) -> Decision | None:
+def overtaken(spec: ScheduleSpec, state: TaskState, why: str, now: datetime) -> Verdict | None:
     """Return how to put on record what an edit has overtaken: slots of the old schedule that no tick has decided in time.
 
     Those of the present minute and later are the new schedule's; None where no older one is due.
     """
-    decision = decide(spec, state, None, minute_of(now) - _MICROSECOND)
-    if decision is None:
+    owed = _owed(spec, state, minute_of(now) - _MICROSECOND)
+    if owed is None:
         return None
-    state = replace(decision.state, last_run_slot=state.last_run_slot)
-    return replace(decision, action=SKIP, trigger=SCHEDULE, reason=why, state=state)
+    return Verdict((Decision(SKIP, owed.latest, SCHEDULE, why, owed.missed),), owed.decided(state))
 
 
-def decide(spec: ScheduleSpec, state: TaskState, running: int | None, now: datetime) -> Decision | None:
-    """Return what to do about the task's due slots, or None where nothing is due.
+@dataclass(frozen=True, slots=True)
+class _Owed:
+    """The due slots of a task: from the first to the latest, `missed` of them before that, and the one that follows."""
 
-    Slots that have piled up are answered by one run for the latest of them (`catchup: latest`). `running` is the run of this
-    task that has not ended: one task never runs twice at once (`concurrency_policy: forbid`).
-    """
-    due = state.next_due
-    if due is None or due > now:
+    schedule: Schedule
+    first: datetime
+    latest: datetime
+    missed: int
+    following: datetime | None
+
+    def decided(self, state: TaskState) -> TaskState:
+        """Return where the task stands once all of them have been decided."""
+        return replace(state, watermark=self.latest, next_slot=self.following)
+
+    def before(self, slot: datetime) -> datetime | None:
+        """Return the due slot before one of them."""
+        return self.schedule.latest(self.first - _MICROSECOND, slot - _MICROSECOND)
+
+
+def _owed(spec: ScheduleSpec, state: TaskState, until: datetime) -> _Owed | None:
+    due = state.next_slot
+    if due is None or due > until:
         return None
     schedule = spec.schedule(state.anchor)
-    slot, following, missed = _latest_due(schedule, due, now)
-    state = replace(state, watermark=slot, next_due=following)
-    if running is not None:
-        reason = f"the task is still running (run {running})"
-        return Decision(SKIP, slot, SCHEDULE, reason, missed, running, state)
-    late = now >= _ceiling(slot) + _MINUTE
-    reason = _reason(missed, late=late)
-    trigger = CATCHUP if late or missed else SCHEDULE
-    return Decision(START, slot, trigger, reason, missed, None, replace(state, last_run_slot=slot))
-
-
-def _latest_due(schedule: Schedule, due: datetime, now: datetime) -> tuple[datetime, datetime | None, int]:
-    """Return the last slot by now, the one after it, and how many in [due, slot) it stands for."""
     following = schedule.after(due)
-    if following is None or following > now:
-        return due, following, 0
-    slot = schedule.latest(due, now) or due
-    return slot, schedule.after(slot), schedule.count(due, slot, MOST_MISSED)
+    if following is None or following > until:
+        return _Owed(schedule, due, due, 0, following)
+    latest = schedule.latest(due, until) or due
+    return _Owed(schedule, due, latest, schedule.count(due, latest, MOST_MISSED), schedule.after(latest))
+
+
+def due_at(slot: datetime, offset: timedelta) -> datetime:
+    """Return when a slot is to be decided: in the minute in which its jitter ends, which the tick then waits for."""
+    return max(slot, minute_of(slot + offset))
+
+
+def decide(  # every argument is one of the facts that decide
+    spec: ScheduleSpec,
+    policy: Policy,
+    offset: timedelta,
+    state: TaskState,
+    running: tuple[int, ...],
+    now: datetime,
+) -> Verdict | None:
+    """Return what to do about the task's due slots, or None where nothing is due.
+
+    `offset` is how much later than its slots the task starts (`jitter`), `running` are the runs of the task that have not ended.
+    """
+    until = min(now, minute_of(now) + _MINUTE - offset - _MICROSECOND) if offset else now
+    owed = _owed(spec, state, until)
+    if owed is None:
+        return None
+    decisions = _answer(owed, policy, offset, now)
+    state = owed.decided(state)
+    if running and policy.concurrency_policy == FORBID:
+        return Verdict((_behind(owed, decisions, running[-1]),), state)
+    if running and policy.concurrency_policy == REPLACE:
+        decisions = [replace(it, replaces=running) if it.action == START else it for it in decisions]
+    started = [decision.slot for decision in decisions if decision.action == START]
+    return Verdict(tuple(decisions), replace(state, last_run_slot=started[-1]) if started else state)
+
+
+def _behind(owed: _Owed, decisions: list[Decision], run: int) -> Decision:
+    trigger = decisions[-1].trigger
+    return Decision(SKIP, owed.latest, trigger, f"the task is still running (run {run})", owed.missed, run)
+
+
+def _answer(owed: _Owed, policy: Policy, offset: timedelta, now: datetime) -> list[Decision]:
+    """Return a decision for each due slot that is started, and one for each stretch that is not."""
+    if policy.catchup == ALL and policy.concurrency_policy != REPLACE:
+        return _all(owed, policy, offset, now)
+    latest = owed.latest
+    if policy.catchup != NONE:
+        return [_start_in_time(latest, owed.missed, policy, offset, now)]
+    reason = "no tick came in its minute (catchup: none)"
+    if _is_late(latest, offset, now):
+        return [_missed(latest, owed.missed, reason)]
+    before = owed.before(latest) if owed.missed else None
+    gone = [] if before is None else [_missed(before, owed.missed - 1, reason)]
+    return [*gone, _start_in_time(latest, 0, policy, offset, now)]
+
+
+def _start_in_time(slot: datetime, missed: int, policy: Policy, offset: timedelta, now: datetime) -> Decision:
+    if _is_past_deadline(slot, policy, offset, now):
+        return _missed(slot, missed, _deadline_words(policy))
+    return _start(slot, missed, offset, now)
+
+
+def _all(owed: _Owed, policy: Policy, offset: timedelta, now: datetime) -> list[Decision]:
+    chosen = [owed.latest]
+    while len(chosen) < MOST_CAUGHT_UP and (slot := owed.before(chosen[-1])) is not None:
+        chosen.append(slot)
+    chosen.reverse()
+    late = [slot for slot in chosen if _is_past_deadline(slot, policy, offset, now)]
+    oldest = owed.before(chosen[0])
+    gone = []
+    if late:
+        older = owed.missed + 1 - len(chosen) + len(late) - 1
+        gone = [_missed(late[-1], older, _deadline_words(policy))]
+    elif oldest is not None:
+        reason = f"more than {MOST_CAUGHT_UP} slots were missed (catchup: all)"
+        gone = [_missed(oldest, owed.missed - len(chosen), reason)]
+    return [*gone, *(_start(slot, 0, offset, now) for slot in chosen[len(late) :])]
+
+
+def _start(slot: datetime, missed: int, offset: timedelta, now: datetime) -> Decision:
+    late = _is_late(slot, offset, now)
+    trigger = CATCHUP if late or missed else SCHEDULE
+    return Decision(START, slot, trigger, _reason(missed, late=late), missed, due_at=slot + offset)
+
+
+def _missed(slot: datetime, older: int, reason: str) -> Decision:
+    return Decision(SKIP, slot, CATCHUP, f"missed: {reason}", max(0, older))
+
+
+def _is_late(slot: datetime, offset: timedelta, now: datetime) -> bool:
+    return now >= _ceiling(slot + offset) + _MINUTE
+
+
+def _is_past_deadline(slot: datetime, policy: Policy, offset: timedelta, now: datetime) -> bool:
+    return policy.starting_deadline is not None and now > slot + offset + policy.starting_deadline
+
+
+def _deadline_words(policy: Policy) -> str:
+    deadline = format_duration(policy.starting_deadline or timedelta(0))
+    return f"its starting deadline of {deadline} had passed"
 
 
 def _reason(missed: int, *, late: bool) -> str:

@@ -1,28 +1,62 @@
-"""A tick with something to do, past typer: what cron runs."""
+"""A tick with something to do, past typer: what cron runs.
+
+What decides is loaded in a process of its own, so that the one that forks the children stays small (DESIGN §10).
+"""
 
 from __future__ import annotations
 
-from runner import clock, wiring
-from runner.cli.state_folder import prepare_state
-from runner.operations.idle import idle_line
+import os
+
+from runner import clock
+from runner.execution.apart import apart
+from runner.operations.decided import Decided
 from runner.operations.site import Site
 
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from collections.abc import Iterable
+_IDLE, _DECIDED = "idle", "decided"
 
 
-def tick_lines(root: str, state: str) -> Iterable[str]:
-    """Run what is due; yield the lines that say what was done. Raises RunnerError."""
+def run_tick(root: str, state: str) -> int:
+    """Run what is due, print what was done, and return the exit code. Raises RunnerError."""
     site = Site(root, state)
-    prepare_state(site)
-    wiring.bring_up_to_date(site, clock.now())
-    line = idle_line(root, site.database)
-    if line is not None:
-        return [line]
-    # Only a tick that has something to run loads what runs it.
-    from runner.operations.tick import tick  # noqa: PLC0415
-    from runner.report.tick_text import tick_lines as lines  # noqa: PLC0415
+    code, said = apart(lambda descriptor: _decide(site, descriptor))
+    kind, _, text = said.partition("\n")
+    if kind == _DECIDED:
+        text = _run(site, Decided.decode(text))
+    if text:
+        print(text)
+    return code
 
-    report = tick(site, wiring.refresher(site), clock.now())
-    return lines(report, clock.now())
+
+def _decide(site: Site, descriptor: int) -> int:
+    """Decide what is due, in a process of its own; say what was decided, or the line of a tick that has nothing to do."""
+    from runner import wiring  # noqa: PLC0415 - see above
+    from runner.cli.failure import explain  # noqa: PLC0415
+    from runner.cli.state_folder import prepare_state  # noqa: PLC0415
+    from runner.operations.idle import idle_line  # noqa: PLC0415
+
+    try:
+        prepare_state(site)
+        wiring.bring_up_to_date(site, clock.now())
+        line = idle_line(site.root, site.database)
+        if line is not None:
+            os.write(descriptor, f"{_IDLE}\n{line}".encode())
+            return 0
+        # Only a tick that has something to run loads what decides about it.
+        from runner.operations.tick import decide  # noqa: PLC0415
+
+        decided = decide(site, wiring.refresher(site), clock.now())
+        with open(descriptor, "w", encoding="utf-8") as said:
+            said.write(f"{_DECIDED}\n{decided.encode()}")
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error is explained where it is met
+        return explain(error)
+    return 0
+
+
+def _run(site: Site, decided: Decided) -> str:
+    from runner.operations.supervise import Supervisor  # noqa: PLC0415 - only a tick that decided something
+
+    taken = Supervisor(site, clock.now()).run_waiting()
+    from runner.operations.tick import report  # noqa: PLC0415 - nothing is forked any more
+    from runner.report.tick_text import tick_lines  # noqa: PLC0415
+
+    return "\n".join(tick_lines(report(site, decided, taken), clock.now()))

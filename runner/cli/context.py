@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -43,3 +45,9 @@ def show_lines(lines: Iterable[str]) -> None:
     """Print lines as they are."""
     for line in lines:
         print(line)
+
+
+def write_through(data: bytes) -> None:
+    """Write bytes to standard output as they are, at once and all of them. Raises OSError, ValueError where nobody reads."""
+    while data:
+        data = data[os.write(sys.stdout.fileno(), data) :]

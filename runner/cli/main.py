@@ -40,10 +40,14 @@ def _bare_tick() -> "NoReturn":
     root = find_root(None)
     state = state_of(root, None)
     line = idle_line(root, state + "/runner.db")
-    if line is None:
-        from runner.cli.bare_tick import tick_lines  # noqa: PLC0415 - only a tick with something to do
+    code = 0
+    if line is not None:
+        print(line)
+    else:
+        from runner.cli.bare_tick import run_tick  # noqa: PLC0415 - only a tick with something to do
 
-        line = "\n".join(tick_lines(root, state))
-    print(line, flush=True)
+        code = run_tick(root, state)
+    if sys.stdout is not None:  # None where the caller has closed it
+        sys.stdout.flush()
     # Nothing is open and nobody waits: for the interpreter to tidy up takes a seventh of an idle tick.
-    os._exit(0)
+    os._exit(code)

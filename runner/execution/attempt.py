@@ -4,45 +4,122 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import dataclass, field
 from datetime import datetime
 
 from runner.execution import processes
 from runner.execution.child import NOT_STARTED
-from runner.execution.job import Job
+from runner.execution.live import LiveFile
 from runner.execution.output import Capture
 from runner.execution.report import Report, decode
-from runner.model.run import Ending
+from runner.model.ending import Ending
+from runner.model.job import Job
 from runner.model.words import FAILED, SUCCEEDED, TIMED_OUT
 from runner.schedule.duration import format_duration
 
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.execution.masking import Masker
+
 _LARGEST_REPORT = 65_536
 _LONGEST_REASON = 200
+#: Seconds after which the output of an attempt is also written to a file that others can follow: most never take as long.
+_LIVE_AFTER = 0.5
 
 
-@dataclass(slots=True)
 class Attempt:
-    """`output` and `report` are the reading ends of the child's pipes; `watch` becomes readable when it ends, where that exists."""
+    """`output` and `report` are the reading ends of the child's pipes; `watch` becomes readable when it ends, where that exists.
 
-    job: Job
-    pid: int
-    watch: int | None
-    output: int | None
-    report: int
-    started_at: datetime
-    started: float
-    capture: Capture = field(default_factory=Capture)
-    orphans: set[int] = field(default_factory=set)
-    _exit: int | None = None
-    _status: str | None = None
-    _reason: str | None = None
-    _kill_at: float | None = None
+    `show` is given what the child prints, as it comes.
+    """
+
+    __slots__ = (
+        "_exit",
+        "_kill_at",
+        "_live",
+        "_live_file",
+        "_reason",
+        "_status",
+        "_usage",
+        "capture",
+        "job",
+        "masker",
+        "orphans",
+        "output",
+        "pid",
+        "report",
+        "show",
+        "started",
+        "started_at",
+        "watch",
+    )
+
+    def __init__(
+        self,
+        job: Job,
+        pid: int,
+        output: int,
+        report: int,
+        started_at: datetime,
+        started: float,
+        live_file: str,
+        masker: Masker | None,
+        show: Callable[[bytes], None] | None,
+    ) -> None:
+        self.job = job
+        self.pid = pid
+        self.watch = processes.watch(pid)
+        self.output: int | None = output
+        self.report = report
+        self.started_at = started_at
+        self.started = started
+        self.masker = masker
+        self.show = show
+        self.capture = Capture()
+        self.orphans: set[int] = set()
+        self._live_file = live_file
+        self._live: LiveFile | None = None
+        self._exit: int | None = None
+        self._usage = 0.0
+        self._status: str | None = None
+        self._reason: str | None = None
+        self._kill_at: float | None = None
+
+    def take(self, data: bytes) -> None:
+        """Take a piece of what the child has printed."""
+        self._keep(data if self.masker is None else self.masker.feed(data))
+
+    def _keep(self, data: bytes) -> None:
+        if not data:
+            return
+        self.capture.feed(data)
+        if self._live is not None:
+            self._live.write(data)
+        if self.show is not None:
+            self.show(data)
+
+    def live_file(self) -> str | None:
+        """Return the file that others can follow, where the attempt has lasted long enough to have one."""
+        return None if self._live is None else self._live_file
+
+    def go_live(self, monotonic: float) -> float:
+        """Let others follow the output once it has lasted a while; return in how many seconds that is, for ever once it is done."""
+        if self._live is not None:
+            return float("inf")
+        wait = self.started + _LIVE_AFTER - monotonic
+        if wait > 0:
+            return wait
+        self._live = LiveFile(self._live_file)
+        self._live.write(self.capture.kept())
+        return float("inf")
 
     def has_exited(self) -> bool:
         """Return whether the child itself has ended; waits for nothing."""
         if self._exit is None:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            self._exit = status if pid else None
+            pid, status, usage = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self._exit, self._usage = status, usage.ru_utime + usage.ru_stime
         return self._exit is not None
 
     def is_in_grace(self, monotonic: float) -> bool:
@@ -51,7 +128,7 @@ class Attempt:
 
     def due_in(self, monotonic: float) -> float:
         """Return in how many seconds `enforce` has something to do; never less than none."""
-        limit = self._kill_at if self._kill_at is not None else self.started + self.job.task.timeout.total_seconds()
+        limit = self._kill_at if self._kill_at is not None else self.started + self.job.timeout.total_seconds()
         return max(0.0, limit - monotonic)
 
     def enforce(self, monotonic: float) -> None:
@@ -59,7 +136,7 @@ class Attempt:
         if self.due_in(monotonic) > 0:
             return
         if self._kill_at is None:
-            timeout = format_duration(self.job.task.timeout)
+            timeout = format_duration(self.job.timeout)
             self.end_early(TIMED_OUT, f"timed out after {timeout}", monotonic)
         else:
             processes.kill_tree(self.pid)
@@ -70,11 +147,22 @@ class Attempt:
         """Ask the whole tree to end, once; it has `kill_grace` to do so."""
         if self._kill_at is None:
             self._status, self._reason = status, reason
-            self._kill_at = monotonic + self.job.task.kill_grace.total_seconds()
+            self._kill_at = monotonic + self.job.kill_grace.total_seconds()
             processes.signal_tree(self.pid, signal.SIGTERM)
 
+    def end_at_limit(self, name: str, monotonic: float) -> None:
+        """Kill the whole tree, which has used more than it may: there is no telling what it does with a grace."""
+        if self._status is None:
+            self._status, self._reason = FAILED, f"over its limit {self.job.limits.in_words(name)}"
+        processes.kill_tree(self.pid)
+        self._kill_at = monotonic
+
     def ending(self, finished_at: datetime) -> Ending:
-        """Return how the attempt ended; closes the report."""
+        """Return how the attempt ended; closes the report and the file that others follow."""
+        if self.masker is not None:
+            self._keep(self.masker.flush())
+        if self._live is not None:
+            self._live.close()
         code, number = None, None
         status = self._exit or 0
         if os.WIFSIGNALED(status):
@@ -83,10 +171,10 @@ class Attempt:
             code = os.WEXITSTATUS(status)
         told = self._told()
         return Ending(
-            status=self._status or (SUCCEEDED if code == 0 else FAILED),
-            started_at=self.started_at,
-            finished_at=finished_at,
-            reason=self._reason or _reason(code, number, told),
+            self._status or (SUCCEEDED if code == 0 else FAILED),
+            self.started_at,
+            finished_at,
+            self._reason or self._at_limit(number, told) or _reason(code, number, told),
             exit_code=code,
             signal=number,
             error=told.error if told is not None else None,
@@ -94,6 +182,19 @@ class Attempt:
             output=self.capture.kept(),
             output_dropped_bytes=self.capture.dropped,
         )
+
+    def _at_limit(self, number: int | None, told: Report | None) -> str | None:
+        """Return the reason of an ending that the kernel has brought about by a limit, or None."""
+        limits = self.job.limits
+        if number is not None and limits.cpu is not None:
+            is_over = self._usage >= limits.cpu.total_seconds()
+            if number == signal.SIGXCPU or (number == signal.SIGKILL and is_over):
+                return f"over its limit {limits.in_words('cpu')}"
+        if number == signal.SIGXFSZ and limits.file_size is not None:
+            return f"over its limit {limits.in_words('file_size')}"
+        if told is None or not told.limit:
+            return None
+        return f"over its limit {limits.in_words(told.limit)}: {_said(told)}"
 
     def _told(self) -> Report | None:
         os.set_blocking(self.report, False)
@@ -109,10 +210,13 @@ def _reason(code: int | None, number: int | None, told: Report | None) -> str | 
     if number is not None:
         return f"killed by signal {number} ({_signal_name(number)})"
     if told is not None:
-        first_line = told.error.message.partition("\n")[0][:_LONGEST_REASON]
-        what = f"{told.error.type}: {first_line}" if first_line else told.error.type
-        return f"could not be started: {what}" if code == NOT_STARTED else what
+        return f"could not be started: {_said(told)}" if code == NOT_STARTED else _said(told)
     return f"exit code {code}" if code else None
+
+
+def _said(told: Report) -> str:
+    first_line = told.error.message.partition("\n")[0][:_LONGEST_REASON]
+    return f"{told.error.type}: {first_line}" if first_line else told.error.type
 
 
 def _signal_name(number: int) -> str:

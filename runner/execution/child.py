@@ -3,70 +3,100 @@
 from __future__ import annotations
 
 import atexit
-import io
+import errno
 import os
 import signal
 import sys
 
+# What `signal` does around these, for names of signals, takes a fifth of a fork.
+from _signal import SIG_DFL, default_int_handler, set_wakeup_fd  # type: ignore[import-not-found]
+from _signal import signal as set_handler
+
 from runner.execution import processes
-from runner.execution.job import Job
+from runner.execution.common import Common
 from runner.execution.namespace import make_main, numbered_source
 from runner.execution.report import Report
-from runner.execution.workshop import Workshop
-from runner.model.run import RunError
+from runner.model.ending import RunError
+from runner.model.job import Job
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import NoReturn
 
-    from _typeshed import ReadableBuffer
+    from runner.execution.masking import Masker
 
 #: Exit code of a child that could not be set up; the report says why.
 NOT_STARTED = 125
+_INTERRUPT = int(signal.SIGINT)
 _tick_streams: list[object] = []
 _LONGEST_LINE = 10**9
 #: What Python itself ignores, and what nobody can.
 _KEPT = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL, signal.SIGSTOP}
 #: What the pool catches, and what the tick's caller has ignored: a task begins as from a shell.
 _DEFAULT_SIGNALS = [
-    number
+    int(number)
     for number in signal.valid_signals()
-    if number in {signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD}
+    if number in {signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
     or (number not in _KEPT and signal.getsignal(number) is signal.SIG_IGN)
 ]
+#: The limit that an error of the system speaks of (setrlimit(2)).
+_LIMIT_OF_ERRNO = {
+    errno.ENOMEM: "memory",
+    errno.EMFILE: "open_files",
+    errno.EFBIG: "file_size",
+    errno.EAGAIN: "processes",
+}
 
 
-def live(job: Job, workshop: Workshop, parent: int, spare: str | None, output: int, report: int) -> NoReturn:
-    """Run a job's code and exit with its exit code.
+class Place:
+    """What one child is given: an empty folder if there is one to be had, the writing ends of two pipes, and its secrets."""
 
-    `spare` is an empty folder to be had, `output` and `report` are the writing ends of two pipes.
-    """
+    __slots__ = ("masker", "output", "report", "secrets", "spare")
+
+    def __init__(
+        self, spare: str | None, output: int, report: int, secrets: dict[str, str], masker: Masker | None
+    ) -> None:
+        self.spare = spare
+        self.output = output
+        self.report = report
+        self.secrets = secrets
+        self.masker = masker
+
+
+def live(job: Job, common: Common, place: Place) -> NoReturn:
+    """Run a job's code and exit with its exit code."""
     code = NOT_STARTED
     try:
-        _set_up(job, workshop, parent, output, report)
-        _enter(workshop.folder(job.run_id, job.attempt, os.getpid()), spare)
-        code = _run(job, report)
+        _set_up(job, common, place)
+        code = _run(job, place)
     except BaseException as error:  # noqa: BLE001 - a child must never return into the tick's code
-        _tell(report, _report(error, None, job.task.path))
+        _tell(place, _report(error, None, job))
     finally:
         os._exit(code)
 
 
-def _set_up(job: Job, workshop: Workshop, parent: int, output: int, report: int) -> None:
+def _set_up(job: Job, common: Common, place: Place) -> None:
     os.setsid()
-    if not processes.become_child(parent, workshop.mark(job.run_id)):
+    workshop = common.workshop
+    if not processes.become_child(common.parent, workshop.mark(job.run_id)):
         os._exit(NOT_STARTED)
     for number in _DEFAULT_SIGNALS:
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.set_wakeup_fd(-1)
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    _set_up_descriptors(output, report)
+        set_handler(number, SIG_DFL)
+    set_handler(_INTERRUPT, default_int_handler)
+    set_wakeup_fd(-1)
+    if common.signals.times:  # one has come in time to find the handlers of the tick here
+        os._exit(NOT_STARTED)
+    if common.signals.blocked:
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    _set_up_descriptors(common, place)
     atexit._clear()  # noqa: SLF001 - the tick's own exit handlers are not the child's
-    environment = workshop.environment(job.run_id, job.task.id)
-    os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update(workshop.own_environment(job, place.secrets))
+    _enter(workshop.folder(job.run_id, job.attempt, os.getpid()), place.spare)
+    if job.limits.any():
+        from runner.execution.rlimits import set_limits  # noqa: PLC0415 - only for tasks that have limits
+
+        set_limits(job.limits)
 
 
 def _enter(folder: str, spare: str | None) -> None:
@@ -78,53 +108,35 @@ def _enter(folder: str, spare: str | None) -> None:
     os.chdir(folder)
 
 
-def _set_up_descriptors(output: int, report: int) -> None:
+def _set_up_descriptors(common: Common, place: Place) -> None:
     """Leave standard input from nowhere, standard output and error into one pipe, and the report; close all others."""
-    nowhere = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nowhere, 0)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.closerange(3, report)
-    os.closerange(report + 1, os.sysconf("SC_OPEN_MAX"))
+    os.dup2(common.nowhere, 0)
+    os.dup2(place.output, 1)
+    os.dup2(place.output, 2)
+    os.closerange(3, place.report)
+    os.closerange(place.report + 1, os.sysconf("SC_OPEN_MAX"))
     # The tick's streams may hold text that is not written yet: kept, they are never flushed into the child's pipe.
     _tick_streams.extend((sys.stdin, sys.stdout, sys.stderr))
-    sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open for the child's whole life
-    # Written through, as `python -u` does: output is in order, and what was printed before a crash is on record.
-    sys.stdout = io.TextIOWrapper(
-        _Through(io.FileIO(1, "w", closefd=False)), "utf-8", "backslashreplace", write_through=True
-    )
-    sys.stderr = io.TextIOWrapper(
-        _Through(io.FileIO(2, "w", closefd=False)), "utf-8", "backslashreplace", write_through=True
-    )
-    sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr  # type: ignore[misc]
+    sys.stdin, sys.stdout, sys.stderr = common.stdin, common.stdout, common.stderr
+    sys.__stdin__, sys.__stdout__, sys.__stderr__ = common.stdin, common.stdout, common.stderr  # type: ignore[misc]
 
 
-class _Through(io.BufferedWriter):
-    """Writes at once, and all of it: a signal may cut a write to a pipe short, and a raw file would leave it at that."""
-
-    def write(self, data: ReadableBuffer) -> int:
-        written = super().write(data)
-        self.flush()
-        return written
-
-
-def _run(job: Job, report: int) -> int:
-    task = job.task
+def _run(job: Job, place: Place) -> int:
     main = make_main(job)
     own = os.getpid()
     try:
         # exec is the product: code from a reviewed file, in a process of its own.
-        exec(compile(numbered_source(task), task.path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
+        exec(compile(numbered_source(job), job.path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
         code = 0
     except SystemExit as ending:
         code = _exit_code(ending)
     except BaseException as error:  # noqa: BLE001 - whatever ends the code is the run's ending
         # The first frame is the exec above.
         trace = error.__traceback__.tb_next if error.__traceback__ else None
-        told = _report(error, trace, task.path)
+        told = _report(error, trace, job)
         _show(error, trace, told)
         if os.getpid() == own:  # a process that the task has forked fails for itself
-            _tell(report, told)
+            _tell(place, told)
         code = 1
     return _finish(code, main.__dict__)
 
@@ -178,20 +190,31 @@ def _complain(text: str) -> None:
             pass  # closed; the report has it
 
 
-def _report(error: BaseException, trace: TracebackType | None, path: str) -> Report:
+def _report(error: BaseException, trace: TracebackType | None, job: Job) -> Report:
     line = None
     frame = trace
     while frame is not None:
-        if frame.tb_frame.f_code.co_filename == path:
+        if frame.tb_frame.f_code.co_filename == job.path:
             line = frame.tb_lineno
         frame = frame.tb_next
-    if isinstance(error, SyntaxError) and error.filename == path:
+    if isinstance(error, SyntaxError) and error.filename == job.path:
         line = error.lineno
     is_line = isinstance(line, int) and 0 < line < _LONGEST_LINE
     return Report(
-        RunError(_name(type(error)), _message(error), path if is_line else None, line if is_line else None),
+        RunError(_name(type(error)), _message(error), job.path if is_line else None, line if is_line else None),
         _traceback_text(error, trace),
+        _limit_of(error, job),
     )
+
+
+def _limit_of(error: BaseException, job: Job) -> str:
+    """Return the name of the limit that an exception speaks of, where the task has it."""
+    name = "memory" if isinstance(error, MemoryError) else ""
+    if isinstance(error, OSError):
+        name = _LIMIT_OF_ERRNO.get(error.errno or 0, "")
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        name = "processes"
+    return name if name and getattr(job.limits, name) is not None else ""
 
 
 def _name(kind: type[BaseException]) -> str:
@@ -216,8 +239,13 @@ def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
         return f"<no traceback: {type(trouble).__name__} while it was formatted>\n"
 
 
-def _tell(report: int, told: Report) -> None:
+def _tell(place: Place, told: Report) -> None:
+    if place.masker is not None:
+        # Before it is cut to fit into the pipe: half of a secret is none that could be found.
+        mask = place.masker.mask_text
+        error = told.error.but(type=mask(told.error.type), message=mask(told.error.message))
+        told = told.but(error=error, traceback=mask(told.traceback))
     try:
-        os.write(report, told.encode())
+        os.write(place.report, told.encode())
     except OSError:
         pass  # closed by the task: the exit code still tells

@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import signal
 
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # <linux/prctl.h>
-_prctl = ctypes.CDLL(None, use_errno=True).prctl
+# Keeps the interpreter's lock and asks for no errno: after a fork each page that a call writes to has to be copied.
+_prctl = ctypes.PyDLL(None).prctl
 
 #: Fields of /proc/PID/stat behind the name in brackets (proc_pid_stat(5)); starttime is the 22nd of all.
 _STATE, _PPID, _SESSION, _START = 0, 1, 3, 19
 
+_UTIME, _STIME, _CUTIME, _CSTIME, _RSS = 11, 12, 13, 14, 21
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+_TICKS = os.sysconf("SC_CLK_TCK")
+
 #: Whether orphans become children of the process that adopts them.
 ADOPTS = True
+
+
+class Usage:
+    """What a tree of processes uses: seconds of processor time, with that of its members that have ended; bytes of memory."""
+
+    __slots__ = ("count", "cpu", "pids", "resident")
+
+    def __init__(self, pids: list[int], rows: list[list[str]]) -> None:
+        self.pids = pids
+        self.count = len(pids)
+        self.cpu = sum(int(row[field]) for row in rows for field in (_UTIME, _STIME, _CUTIME, _CSTIME)) / _TICKS
+        self.resident = sum(int(row[_RSS]) for row in rows) * _PAGE
 
 
 def adopt_orphans() -> None:
@@ -24,7 +46,7 @@ def adopt_orphans() -> None:
 def become_child(parent: int, mark: str) -> bool:
     """Mark this process, tie its life to its parent's and keep its own orphans; False where the parent is gone already."""
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    _prctl(_PR_SET_NAME, ctypes.c_char_p(mark.encode()), 0, 0, 0)
+    _prctl(_PR_SET_NAME, mark.encode(), 0, 0, 0)
     adopt_orphans()
     return os.getppid() == parent
 
@@ -35,6 +57,50 @@ def watch(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except OSError:
         return None
+
+
+def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> bool:
+    """Send a signal; return whether the process was there. The pid cannot become another's once it has been asked who it is."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError as error:
+        return error.errno in {errno.ENOSYS, errno.EMFILE} and _kill(pid, number)
+    try:
+        if is_meant is None or is_meant():
+            signal.pidfd_send_signal(descriptor, number)
+            return True
+    except (ProcessLookupError, PermissionError):
+        pass  # gone, or no longer ours: a set-user-id program
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _kill(pid: int, number: int) -> bool:
+    try:
+        os.kill(pid, number)
+    except (ProcessLookupError, PermissionError):
+        return False
+    return True
+
+
+def usage(pid: int) -> Usage | None:
+    """Return what a process and everything below it uses."""
+    pids = [pid, *descendants(pid)]
+    rows = [(member, fields) for member in pids if (fields := _stat(member)) is not None]
+    return Usage([member for member, _ in rows], [fields for _, fields in rows])
+
+
+def proportional(pids: list[int]) -> int:
+    """Return the memory of processes in bytes, in which what they share counts once (`Pss` of proc_pid_smaps(5))."""
+    total = 0
+    for pid in pids:
+        try:
+            with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
+                total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+        except (OSError, ProcessLookupError):
+            continue
+    return total * 1024
 
 
 def identity(pid: int) -> str | None:
@@ -68,8 +134,9 @@ def own_children() -> list[int]:
     """Return the children of this process, ended ones that nobody has waited for included."""
     me = os.getpid()
     try:
-        with open(f"/proc/{me}/task/{me}/children", encoding="ascii") as file:
-            return [int(pid) for pid in file.read().split()]
+        descriptor = os.open(f"/proc/{me}/task/{me}/children", os.O_RDONLY | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            return [int(pid) for pid in file.readall().split()]
     except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
         return [pid for pid in _pids() if (_stat(pid) or ["", "0"])[_PPID] == str(me)]
 
@@ -82,12 +149,13 @@ def carries(pid: int, mark: str) -> bool:
     return _name(pid) == mark or f"RUNNER_MARK={mark}".encode() in _environ(pid)
 
 
-def marked(mark: str, leader: int) -> list[int]:
+def marked(mark: str, leader: int, since: float) -> list[int]:
     """Return the living processes that carry a mark, or are in the session that a child of that pid has led.
 
     A pid is not given away while a session of that number lives; where a process has it that does not carry the mark, the session
     is a stranger's.
     """
+    del since
     me = os.getpid()
     others = [pid for pid in _pids() if pid != me]
     is_strangers = leader in others and not carries(leader, mark)

@@ -6,22 +6,29 @@ import builtins
 import datetime  # noqa: ICN001 - by this name tasks find it in scope
 import linecache
 import sys
-from dataclasses import dataclass
-from types import ModuleType
 
 from runner import clock
-from runner.execution.job import Job
-from runner.model.task import Task
+from runner.model.job import Job
+from runner.model.value import Value
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from types import ModuleType
+else:
+    ModuleType = type(sys)  # without `types`
 
 
-@dataclass(frozen=True, slots=True)
-class TaskInfo:
+class TaskInfo(Value):
     """`task` in a task's code."""
 
-    id: str
-    run_id: int
-    scheduled_for: datetime.datetime | None
-    attempt: int
+    __slots__ = ("attempt", "id", "run_id", "scheduled_for")
+
+    def __init__(self, id: str, run_id: int, scheduled_for: datetime.datetime | None, attempt: int) -> None:  # noqa: A002
+        for name, value in zip(self.__slots__, (attempt, id, run_id, scheduled_for), strict=True):
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(f"{name} of a task cannot be changed from within")
 
 
 class WallClock:
@@ -29,8 +36,14 @@ class WallClock:
 
     utc = datetime.UTC
 
-    def __init__(self, zone: datetime.tzinfo) -> None:
-        self._zone = zone
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    @property
+    def _zone(self) -> datetime.tzinfo:
+        from runner.schedule.localtime import load_zone  # noqa: PLC0415 - only for code that asks what time it is
+
+        return load_zone(self._name)
 
     def now(self) -> datetime.datetime:
         """Return the present, aware, in the task's time zone."""
@@ -50,32 +63,31 @@ def make_main(job: Job) -> ModuleType:
 
     It has no `__file__`: multiprocessing would have a fresh interpreter run that file, and there is none.
     """
-    task = job.task
     main = ModuleType("__main__")
     main.__dict__.update(
         __builtins__=builtins,
         datetime=datetime,
         timedelta=datetime.timedelta,
-        timezone=WallClock(task.schedule.zone()),
-        task=TaskInfo(task.id, job.run_id, job.scheduled_for, job.attempt),
+        timezone=WallClock(job.timezone),
+        task=TaskInfo(job.task, job.run_id, job.scheduled_for, job.attempt),
     )
-    if "logger" in task.code:
+    if "logger" in job.code:
         # `logging` takes longer to load than most tasks take to run.
-        main.__dict__["logger"] = _logger(task)
+        main.__dict__["logger"] = _logger(job.task)
     sys.modules["__main__"] = main
-    sys.argv = [task.path]
+    sys.argv = [job.path]
     return main
 
 
-def numbered_source(task: Task) -> str:
+def numbered_source(job: Job) -> str:
     """Return the code on the lines on which it stands in its file, and make tracebacks and warnings show those lines."""
-    source = "\n" * (task.code_line - 1) + task.code
-    linecache.cache[task.path] = (len(source), None, source.splitlines(keepends=True), task.path)
+    source = "\n" * (job.code_line - 1) + job.code
+    linecache.cache[job.path] = (len(source), None, source.splitlines(keepends=True), job.path)
     return source
 
 
-def _logger(task: Task) -> object:
+def _logger(task: str) -> object:
     import logging  # noqa: PLC0415 - only for code that logs
 
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s: %(message)s")
-    return logging.getLogger(task.id)
+    return logging.getLogger(task)

@@ -7,6 +7,9 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
+
+from runner.execution.signals import NEWS
 
 #: Set to anything, this makes Linux use the means of other systems; the tests run both.
 _PORTABLE = "RUNNER_PORTABLE"
@@ -26,8 +29,16 @@ _PAUSE = 0.01
 
 
 def supervisor() -> str:
-    """Return the identity of this process, under which it answers for runs."""
+    """Return the identity of this process, under which it answers for runs: who knows it may wake it with `NEWS`."""
+    if signal.getsignal(NEWS) is signal.SIG_DFL:
+        signal.signal(NEWS, signal.SIG_IGN)  # else it would end this process before its pool is open
     return system.identity(os.getpid()) or f"unknown:{os.getpid()}:0"
+
+
+def wake(identity: str) -> bool:
+    """Tell the process of an identity that there is news; return whether it is there."""
+    pid = int(identity.split(":", 2)[1])
+    return is_alive(identity) and system.send(pid, NEWS, lambda: is_alive(identity))
 
 
 def is_alive(identity: str) -> bool:
@@ -39,6 +50,21 @@ def is_alive(identity: str) -> bool:
 def was_rebooted(identity: str) -> bool:
     """Return whether the machine has been started again since a process took that identity."""
     return identity.split(":", 1)[0] not in {system.boot_id(), "unknown"}
+
+
+def over(pid: int, memory: int | None, cpu: timedelta | None, count: int | None) -> str | None:
+    """Return the name of a limit that a child with everything below it is over, or None; None where that cannot be told."""
+    use = system.usage(pid)
+    if use is None:
+        return None
+    if count is not None and use.count > count:
+        return "processes"
+    if cpu is not None and use.cpu > cpu.total_seconds():
+        return "cpu"
+    # What processes share is counted for each of them at first, and only then in fair parts, which takes longer.
+    if memory is not None and use.resident > memory and system.proportional(use.pids) > memory:
+        return "memory"
+    return None
 
 
 def signal_tree(pid: int, number: int) -> None:
@@ -87,10 +113,13 @@ def end_all(left: Callable[[], set[int]]) -> None:
         before = pids
 
 
-def end_marked(mark: str, leader: int) -> None:
-    """Kill what a lost run has left running, wherever it has gone, with all below it."""
+def end_marked(mark: str, leader: int, since: float) -> None:
+    """Kill what a lost run has left running, wherever it has gone, with all below it.
+
+    `since` is when its child, of that pid, was started; seconds since 1970.
+    """
     give_up = time.monotonic() + _PATIENCE
-    while (pids := system.marked(mark, leader)) and time.monotonic() < give_up:
+    while (pids := system.marked(mark, leader, since)) and time.monotonic() < give_up:
         for pid in pids:
             kill_tree(pid)
         time.sleep(_PAUSE)
@@ -99,10 +128,7 @@ def end_marked(mark: str, leader: int) -> None:
 def _send(pid: int, number: int) -> None:
     if pid == os.getpid():
         return  # a tick that a task has started tidies up after that task
-    try:
-        os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass  # gone, or no longer ours: a set-user-id program
+    system.send(pid, number)
 
 
 def _reap(pid: int) -> bool:

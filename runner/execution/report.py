@@ -1,24 +1,26 @@
-"""What a child tells its tick about an exception, through a pipe: five texts, separated by NUL."""
+"""What a child tells its tick about an exception, through a pipe: six texts, separated by NUL."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from runner.model.run import RunError
+from runner.model.ending import RunError
+from runner.model.value import Value
 
 #: A pipe takes this much without anybody reading, everywhere (pipe(7)); so a child never waits for its tick.
 _LONGEST = 15_000
 _LONGEST_MESSAGE = 2_000
-_FIELDS = 5
+_FIELDS = 6
 _MOST_DIGITS = 9
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The exception that ended the code, and its traceback as text."""
+class Report(Value):
+    """The exception that ended the code, its traceback as text, and the name of the limit that it speaks of, if any."""
 
-    error: RunError
-    traceback: str
+    __slots__ = ("error", "limit", "traceback")
+
+    def __init__(self, error: RunError, traceback: str, limit: str = "") -> None:
+        self.error = error
+        self.traceback = traceback
+        self.limit = limit
 
     def encode(self) -> bytes:
         """Return the report as bytes that fit into a pipe."""
@@ -28,6 +30,7 @@ class Report:
             _cut(error.message, _LONGEST_MESSAGE),
             error.file or "",
             str(error.line or ""),
+            self.limit,
         ]
         fields = [*short, _cut(self.traceback, _LONGEST // 4)]
         return "\0".join(field.replace("\0", "\\0") for field in fields).encode("utf-8", "backslashreplace")[:_LONGEST]
@@ -38,16 +41,9 @@ def decode(data: bytes) -> Report | None:
     fields = data.decode("utf-8", "replace").split("\0")
     if len(fields) != _FIELDS:
         return None
-    kind, message, file, line, traceback = fields
-    return Report(
-        RunError(
-            kind,
-            message,
-            file or None,
-            int(line) if line.isascii() and line.isdigit() and len(line) <= _MOST_DIGITS else None,
-        ),
-        traceback,
-    )
+    kind, message, file, line, limit, traceback = fields
+    number = int(line) if line.isascii() and line.isdigit() and len(line) <= _MOST_DIGITS else None
+    return Report(RunError(kind, message, file or None, number), traceback, limit)
 
 
 def _cut(text: str, longest: int) -> str:

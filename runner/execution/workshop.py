@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from runner.model.job import Job
+from runner.model.value import Value
 
 #: All that a child inherits; the rest of the environment of cron or of a shell stays outside.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
@@ -11,25 +13,31 @@ _PARTS = 3  # of a folder's name: run, attempt, pid
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
-@dataclass(frozen=True, slots=True)
-class Workshop:
+class Workshop(Value):
     """`root` holds tasks/, `state` the database; `store_id` tells this store's processes from another's."""
 
-    root: str
-    state: str
-    store_id: str
+    __slots__ = ("root", "state", "store_id")
 
-    def environment(self, run_id: int, task_id: str) -> dict[str, str]:
-        """Return the whole environment of a child."""
-        inherited = {name: os.environ[name] for name in INHERITED if name in os.environ}
+    def __init__(self, root: str, state: str, store_id: str) -> None:
+        self.root = root
+        self.state = state
+        self.store_id = store_id
+
+    def environment(self, outside: dict[str, str]) -> dict[str, str]:
+        """Return what the environments of all children begin with."""
+        inherited = {name: outside[name] for name in INHERITED if name in outside}
+        # Those of one run stand here, too: to change a variable in a child is cheaper than to add one.
+        own = {"RUNNER_RUN_ID": "", "RUNNER_TASK": "", "RUNNER_MARK": ""}
+        return {"PATH": _PATH, **inherited, "RUNNER_ROOT": self.root, "RUNNER_STATE": self.state, **own}
+
+    def own_environment(self, job: Job, secrets: dict[str, str]) -> dict[str, str]:
+        """Return what a child's environment has of its own."""
         return {
-            "PATH": _PATH,
-            **inherited,
-            "RUNNER_ROOT": self.root,
-            "RUNNER_STATE": self.state,
-            "RUNNER_RUN_ID": str(run_id),
-            "RUNNER_TASK": task_id,
-            "RUNNER_MARK": self.mark(run_id),
+            **job.environment(),
+            **secrets,
+            "RUNNER_RUN_ID": str(job.run_id),
+            "RUNNER_TASK": job.task,
+            "RUNNER_MARK": self.mark(job.run_id),
         }
 
     def mark(self, run_id: int) -> str:
@@ -39,6 +47,19 @@ class Workshop:
     def folder(self, run_id: int, attempt: int, pid: int) -> str:
         """Return the private folder of a child; its name says whose it was should nobody be left to ask."""
         return f"{self.state}/work/{run_id}-{attempt}-{pid}"
+
+    def live_file(self, run_id: int, attempt: int) -> str:
+        """Return the file that has the output of an attempt while it is under way."""
+        return f"{self.state}/live/{run_id}-{attempt}"
+
+    def live_attempts(self) -> set[tuple[int, int]]:
+        """Return of which attempts there is such a file: runs, with the numbers of their attempts."""
+        try:
+            names = os.listdir(f"{self.state}/live")
+        except OSError:
+            return set()
+        pairs = (name.partition(".")[0].partition("-") for name in names)
+        return {(int(run_id), int(number)) for run_id, _, number in pairs if run_id.isdigit() and number.isdigit()}
 
     def spare_folder(self, pid: int) -> str:
         """Return the name under which the folder of a child that has ended waits for another one."""

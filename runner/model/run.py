@@ -1,42 +1,20 @@
-"""One execution of a task, and how it ended."""
+"""One execution of a task, as the store knows it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from runner.model.ending import RunError
 from runner.model.words import RUNNING
 
 
 @dataclass(frozen=True, slots=True)
-class RunError:
-    """The exception that ended a run; `file` and `line` are those of the innermost frame in the task's file, if any."""
-
-    type: str
-    message: str
-    file: str | None = None
-    line: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How an attempt ended. One of exit_code and signal is set, unless nothing was started."""
-
-    status: str
-    started_at: datetime
-    finished_at: datetime
-    reason: str | None = None
-    exit_code: int | None = None
-    signal: int | None = None
-    error: RunError | None = None
-    traceback: str | None = None
-    output: bytes = b""
-    output_dropped_bytes: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Run:
-    """A run as the store knows it. `attempts` counts child processes; `scheduled_for` is None for runs by hand."""
+    """A run. `attempts` counts child processes; `scheduled_for` is None for runs by hand.
+
+    `due_at` is when its next attempt may start, while it waits for somebody to make it.
+    """
 
     run_id: int
     task: str
@@ -53,6 +31,7 @@ class Run:
     exit_code: int | None = None
     signal: int | None = None
     error: RunError | None = None
+    due_at: datetime | None = None
 
     @property
     def duration_seconds(self) -> float | None:
@@ -62,15 +41,47 @@ class Run:
         return max(0.0, (self.finished_at - self.started_at).total_seconds())
 
     def state_in_words(self) -> str:
-        """Return the status, or `waiting` for a claimed run whose child has not started yet."""
-        return "waiting" if self.status == RUNNING and self.started_at is None else self.status
+        """Return the status; of a run that is not in anybody's hands, `waiting`, or `retrying` after a failed attempt."""
+        if self.status == RUNNING and self.started_at is None:
+            return "waiting"
+        return "retrying" if self.status == RUNNING and self.due_at is not None else self.status
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """One attempt of a run. `finished_at` is None while it is under way."""
+
+    number: int
+    status: str
+    reason: str | None
+    started_at: datetime
+    finished_at: datetime | None
+    exit_code: int | None
+    signal: int | None
+    error: RunError | None
+    traceback: str | None
+    output: bytes
+    output_dropped_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class RunDetails:
-    """What `show` adds to a run."""
+    """What `show` adds to a run: each of its attempts, the first one first."""
 
     run: Run
-    output: bytes
-    output_dropped_bytes: int
-    traceback: str | None
+    attempts: tuple[AttemptRecord, ...]
+
+    @property
+    def output(self) -> bytes:
+        """What the last attempt printed."""
+        return self.attempts[-1].output if self.attempts else b""
+
+    @property
+    def output_dropped_bytes(self) -> int:
+        """How much of that was not kept."""
+        return self.attempts[-1].output_dropped_bytes if self.attempts else 0
+
+    @property
+    def traceback(self) -> str | None:
+        """The traceback of the last attempt."""
+        return self.attempts[-1].traceback if self.attempts else None

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from runner.model.limits import UNLIMITED, Limits
+from runner.model.retry import ONCE, Retry
+
 #: The file below the root of the tasks' repository.
 FILE = "runner.yaml"
 
@@ -14,7 +17,11 @@ class Settings:
     timezone: str = "UTC"
     ref: str = "HEAD"
     max_parallel: int = 4
+    shutdown_grace: timedelta = timedelta(seconds=30)
+    secrets_file: str = ""
     timeout: timedelta = timedelta(hours=1)
     kill_grace: timedelta = timedelta(seconds=10)
     owner: str = ""
     tags: tuple[str, ...] = ()
+    retry: Retry = ONCE
+    limits: Limits = UNLIMITED

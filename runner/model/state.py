@@ -14,24 +14,37 @@ class TaskState:
     """Where a task stands in time.
 
     `anchor` is the minute in which it was first seen active (or the slot at which a changed interval was anchored again);
-    `watermark` the last slot decided; `last_run_slot` the last slot for which a run was started; `next_due` the next slot
+    `watermark` the last slot decided; `last_run_slot` the last slot for which a run was started; `next_slot` the next slot
     to decide, None where none is owed.
     """
 
     anchor: datetime | None = None
     watermark: datetime | None = None
     last_run_slot: datetime | None = None
-    next_due: datetime | None = None
+    next_slot: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is to be done about a slot, and why. `missed` counts older slots that this one stands for."""
+    """What is to be done about a slot, and why.
+
+    `missed` counts older slots that this one stands for, `blocked_by` is the run in its way. A slot that is started may be
+    so from `due_at` on; `replaces` are the runs that end before it.
+    """
 
     action: str
     slot: datetime
     trigger: str
     reason: str
-    missed: int
-    blocked_by: int | None
+    missed: int = 0
+    blocked_by: int | None = None
+    due_at: datetime | None = None
+    replaces: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is decided about a task's due slots, the oldest first, and where it stands then."""
+
+    decisions: tuple[Decision, ...]
     state: TaskState

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
+from zlib import crc32
 
+from runner.model.limits import UNLIMITED, Limits
+from runner.model.retry import ONCE, Retry
+from runner.model.words import FORBID, LATEST
 from runner.schedule import Schedule, parse_schedule
 from runner.schedule.localtime import load_zone
 
@@ -58,6 +62,21 @@ class ScheduleSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """What is done about slots that come late, or while another run of the task is under way."""
+
+    concurrency_policy: str = FORBID
+    catchup: str = LATEST
+    starting_deadline: timedelta | None = None
+    jitter: timedelta = timedelta(0)
+
+    def offset(self, task_id: str) -> timedelta:
+        """Return how much later than its slots a task starts: whole seconds below `jitter`, the same ones on every host."""
+        seconds = int(self.jitter.total_seconds())
+        return timedelta(seconds=crc32(task_id.encode()) % seconds) if seconds else timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """A valid task. `code_line` is the line of the file on which the first line of `code` stands."""
 
@@ -71,6 +90,11 @@ class Task:
     description: str = ""
     owner: str = ""
     tags: tuple[str, ...] = ()
+    policy: Policy = Policy()
+    retry: Retry = ONCE
+    limits: Limits = UNLIMITED
+    env: tuple[tuple[str, str], ...] = ()
+    secrets: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:

@@ -12,3 +12,12 @@ STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, LOST, SKIPPED)
 SCHEDULE = "schedule"
 CATCHUP = "catchup"
 MANUAL = "manual"
+
+#: What happens to a slot while another run of its task is under way (`concurrency_policy`, as in Kubernetes).
+FORBID = "forbid"
+ALLOW = "allow"
+REPLACE = "replace"
+#: What happens to slots that fell while nobody ticked (`catchup`).
+NONE = "none"
+LATEST = "latest"
+ALL = "all"

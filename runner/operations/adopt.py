@@ -15,7 +15,7 @@ from runner.model.task import id_of, path_of
 from runner.operations.compile import Compiler
 from runner.repo.tree import Changes, File
 from runner.store import catalogs
-from runner.store.catalogs import Origin, StoredTask
+from runner.store.catalogs import Origin, StoredTask, Version
 from runner.store.decided import record_skip
 
 
@@ -109,21 +109,25 @@ class _Adoption:
         if version is None:
             self._keep_last_valid(task_id, file.blob, stored)
             return
-        number, spec, active = version
         if stored is None:
-            state = planning.first_seen(spec, active=active, now=self.now)
-            catalogs.add_task(self.connection, task_id, file.blob, number, spec, state)
+            state = planning.first_seen(version.spec, active=version.active, now=self.now)
+            catalogs.add_task(self.connection, task_id, file.blob, version, state)
             return
+        state = self._goes_on(stored, version)
+        catalogs.put_in_force(self.connection, stored.key, task_id, file.blob, version, state)
+
+    def _goes_on(self, stored: StoredTask, version: Version) -> TaskState:
+        """Return where a task stands with another version of its file."""
         if stored.spec is None:
-            state = planning.first_seen(spec, active=active, now=self.now)
-        else:
-            # A file that comes back after it was gone owes nothing of the time between.
-            was_active = stored.active and stored.blob is not None
-            state = stored.state
-            if not active or spec != stored.spec:
-                state = self._overtake(stored, "the task was edited before a tick came")
-            state = planning.changed(stored.spec, spec, was_active=was_active, active=active, state=state, now=self.now)
-        catalogs.put_in_force(self.connection, stored.key, file.blob, number, spec, state)
+            return planning.first_seen(version.spec, active=version.active, now=self.now)
+        # A file that comes back after it was gone owes nothing of the time between.
+        was_active = stored.active and stored.blob is not None
+        state = stored.state
+        if not version.active or version.spec != stored.spec:
+            state = self._overtake(stored, "the task was edited before a tick came")
+        return planning.changed(
+            stored.spec, version.spec, was_active=was_active, active=version.active, state=state, now=self.now
+        )
 
     def retire(self, task_id: str) -> None:
         """Let go of a task whose file is gone; its history stays."""
@@ -136,15 +140,17 @@ class _Adoption:
         """Put slots on record that fell due under the version that goes; return where the task stands after them."""
         if stored.spec is None or stored.version is None:
             return stored.state
-        decision = planning.overtaken(stored.spec, stored.state, why, self.now)
-        if decision is None:
+        verdict = planning.overtaken(stored.spec, stored.state, why, self.now)
+        if verdict is None:
             return stored.state
-        record_skip(self.connection, stored.key, stored.version, stored.valid_commit or self.before, decision, self.now)
-        return decision.state
+        for decision in verdict.decisions:
+            commit = stored.valid_commit or self.before
+            record_skip(self.connection, stored.key, stored.version, commit, decision, self.now)
+        return verdict.state
 
     def _keep_last_valid(self, task_id: str, blob: str, stored: StoredTask | None) -> None:
         if stored is None:
-            catalogs.add_task(self.connection, task_id, blob, None, None, TaskState())
+            catalogs.add_task(self.connection, task_id, blob, None, TaskState())
         elif stored.version is None:
             catalogs.set_blob(self.connection, stored.key, blob)
         else:

@@ -10,6 +10,7 @@ from runner.store.idle import Outlook, look, move
 
 _OURS = ("tasks", "runner.yaml")
 _VERSION = 1  # of the database; a test holds it to that of `store.database`, which is too heavy to ask
+_MINUTE = 60_000  # milliseconds
 _SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
@@ -21,6 +22,8 @@ def idle_line(root: str, database: str) -> str | None:
     now = clock.to_millis(clock.now())
     if outlook.next_due is not None and outlook.next_due <= now:
         return None
+    if outlook.waiting is not None and outlook.waiting < now - now % _MINUTE + _MINUTE:
+        return None  # a tick waits for what comes before the next one
     return _line(outlook, now) if _is_current(root, database, outlook) else None
 
 

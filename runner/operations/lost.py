@@ -1,21 +1,37 @@
-"""Runs whose tick is gone: what is left of them is ended, and they are marked lost."""
+"""Runs whose tick is gone: what is left of them is ended, and they are lost, tried again, or left to others."""
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from dataclasses import dataclass
 from datetime import datetime
 
-from runner.execution import processes
+from runner.execution import begun, live, processes
+from runner.execution.output import Capture
 from runner.execution.workshop import Workshop, remove_folder
+from runner.model.ending import Ending
+from runner.model.words import CANCELLED, LOST
 from runner.store import claims
 from runner.store.claims import Orphan
+from runner.store.endings import record_end
+from runner.store.queue import give_back
+
+
+@dataclass(frozen=True, slots=True)
+class Remains:
+    """A run whose tick is gone. `has_begun` says whether its child may have run any of its code."""
+
+    orphan: Orphan
+    has_begun: bool
+    output: Capture
 
 
 def find_lost(connection: sqlite3.Connection) -> list[Orphan]:
     """Return the runs that have not ended and whose supervising process is gone."""
     alive: dict[str, bool] = {}
     lost = []
-    for orphan in claims.unfinished(connection):
+    for orphan in claims.in_hands(connection):
         if orphan.supervisor not in alive:
             alive[orphan.supervisor] = processes.is_alive(orphan.supervisor)
         if not alive[orphan.supervisor]:
@@ -23,22 +39,87 @@ def find_lost(connection: sqlite3.Connection) -> list[Orphan]:
     return lost
 
 
-def end_leftovers(workshop: Workshop, lost: list[Orphan]) -> None:
-    """Kill what lost runs have left running, and remove their private folders; before anything else of theirs is started."""
-    for orphan in lost:
-        folders = workshop.leftovers(orphan.run_id)
-        if not processes.was_rebooted(orphan.supervisor):
-            for leader in [leader for _, leader in folders] or [0]:
-                processes.end_marked(workshop.mark(orphan.run_id), leader)
-        for folder, _ in folders:
-            remove_folder(folder)
+def end_leftovers(workshop: Workshop, lost: list[Orphan]) -> list[Remains]:
+    """Kill what lost runs have left running, before anything else of theirs is started; return what is left of each."""
+    remains = [_end(workshop, orphan) for orphan in lost]
     for folder in workshop.abandoned_spares() if lost else ():
         remove_folder(folder)
+    return remains
 
 
-def mark_lost(connection: sqlite3.Connection, lost: list[Orphan], now: datetime) -> list[int]:
-    """Mark lost runs, inside of a transaction; return their ids, without those that another tick has marked meanwhile."""
-    return [orphan.run_id for orphan in lost if claims.mark_lost(connection, orphan, _reason(orphan), now)]
+def _end(workshop: Workshop, orphan: Orphan) -> Remains:
+    folders = workshop.leftovers(orphan.run_id)
+    was_rebooted = processes.was_rebooted(orphan.supervisor)
+    if not was_rebooted:
+        if not folders:
+            processes.end_marked(workshop.mark(orphan.run_id), 0, 0)
+        for folder, leader in folders:
+            processes.end_marked(workshop.mark(orphan.run_id), leader, _made_at(folder))
+    # After a crash of the machine the disk is no witness of what had begun.
+    noted = (orphan.run_id, orphan.attempt) in begun.read(begun.path_of(workshop.state, orphan.supervisor))
+    has_begun = orphan.is_recorded or noted or was_rebooted
+    output = Capture()
+    output.feed(live.left_over(workshop.live_file(orphan.run_id, orphan.attempt)))
+    for folder, _ in folders:
+        remove_folder(folder)
+    return Remains(orphan, has_begun, output)
+
+
+def _made_at(folder: str) -> float:
+    try:
+        return os.stat(folder).st_mtime
+    except OSError:
+        return float("inf")
+
+
+def settle_lost(connection: sqlite3.Connection, remains: list[Remains], now: datetime) -> list[int]:
+    """Record what becomes of lost runs, inside of a transaction; return those that were lost, without what others have settled.
+
+    A run that never began waits for somebody else; of the others an attempt is lost, and their retry policy applies.
+    """
+    lost = []
+    for remain in remains:
+        orphan = remain.orphan
+        if not claims.is_still_in_hands(connection, orphan):
+            continue
+        if remain.has_begun:
+            _lose(connection, remain, now)
+            lost.append(orphan.run_id)
+        elif orphan.cancel_reason is not None:
+            ending = Ending(CANCELLED, None, now, orphan.cancel_reason)
+            record_end(connection, orphan.run_id, orphan.attempt, ending, orphan.cancel_reason, None)
+        else:
+            give_back(connection, [orphan.run_id])
+    return lost
+
+
+def forget(connection: sqlite3.Connection, workshop: Workshop, remains: list[Remains]) -> None:
+    """Remove the files of what is on record by now; of others that are gone, too."""
+    if not remains:
+        return
+    for supervisor in begun.supervisors(workshop.state):
+        if not processes.is_alive(supervisor):
+            begun.remove(begun.path_of(workshop.state, supervisor))
+    for run_id, attempt in workshop.live_attempts():
+        if not claims.is_under_way(connection, run_id, attempt):
+            live.remove(workshop.live_file(run_id, attempt))
+
+
+def _lose(connection: sqlite3.Connection, remains: Remains, now: datetime) -> None:
+    orphan = remains.orphan
+    status, reason = (LOST, _reason(orphan)) if orphan.cancel_reason is None else (CANCELLED, orphan.cancel_reason)
+    ending = Ending(
+        status,
+        orphan.started_at or now,
+        now,
+        reason,
+        output=remains.output.kept(),
+        output_dropped_bytes=remains.output.dropped,
+    )
+    retry_at = None if orphan.cancel_reason is not None else orphan.retry.next_at(orphan.attempt, now)
+    has_more = orphan.attempt > 1 or retry_at is not None
+    said = f"attempt {orphan.attempt} of {orphan.retry.attempts}: {reason}" if has_more else reason
+    record_end(connection, orphan.run_id, orphan.attempt, ending, said, retry_at)
 
 
 def _reason(orphan: Orphan) -> str:

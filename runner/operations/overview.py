@@ -87,7 +87,13 @@ def list_tasks(site: Site, refresh: Refresh, now: datetime) -> tuple[Entry, ...]
 
 def _entry(connection: sqlite3.Connection, stored: StoredTask, last: dict[str, Run]) -> Entry:
     task = None if stored.version is None else catalogs.load_task(connection, stored.version, stored.id)
-    return Entry(stored.id, _state(stored), task, stored.state.next_due, last.get(stored.id))
+    return Entry(stored.id, _state(stored), task, _starts(stored), last.get(stored.id))
+
+
+def _starts(stored: StoredTask) -> datetime | None:
+    """Return when the next slot starts: later than the slot itself where the task has jitter."""
+    slot = stored.state.next_slot
+    return None if slot is None else slot + stored.offset
 
 
 def _state(stored: StoredTask) -> str:
@@ -116,7 +122,7 @@ def _fires(stored: StoredTask, since: datetime | None, now: datetime) -> Iterato
     if stored.spec is None or stored.blob is None or not stored.active:
         return
     schedule = stored.spec.schedule(stored.state.anchor or now)
-    slot = stored.state.next_due if since is None else schedule.after(since - timedelta(microseconds=1))
+    slot = stored.state.next_slot if since is None else schedule.after(since - timedelta(microseconds=1))
     while slot is not None:
         yield Fire(stored.id, slot, schedule.zone)
         slot = schedule.after(slot)

@@ -117,7 +117,7 @@ def _with_settings(
     settings, problems = _read_settings(root, blob, load) if blob else (Settings(), ())
     seen = replace(origin, settings_seen=blob)
     if settings is not None:
-        return replace(seen, settings_blob=blob, max_parallel=settings.max_parallel), problems
+        return replace(seen, settings_blob=blob).settled_by(settings), problems
     if origin.settings_blob:
         return seen, problems
     raise _broken_settings(problems)

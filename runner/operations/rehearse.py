@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from runner import planning
+from runner.execution.output import Capture
 from runner.model.problem import Problem
 from runner.model.state import START
-from runner.operations.lost import find_lost
+from runner.operations.lost import Remains, find_lost, settle_lost
 from runner.operations.site import Site
 from runner.store import catalogs, claims
 from runner.store.catalogs import StoredTask
@@ -53,8 +54,8 @@ def rehearse(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] |
     """Return what a tick at `now` would do. Works without any state, as if no task had ever been seen. Raises RunnerError."""
     with rehearsed(site.database) as connection:
         refresh(connection, now)
-        for orphan in find_lost(connection):
-            claims.mark_lost(connection, orphan, "lost", now)
+        lost = [Remains(orphan, has_begun=True, output=Capture()) for orphan in find_lost(connection)]
+        settle_lost(connection, lost, now)
         verdicts = [
             _verdict(connection, task, now)
             for task in catalogs.stored_tasks(connection)
@@ -66,19 +67,23 @@ def rehearse(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] |
 def _verdict(connection: sqlite3.Connection, task: StoredTask, now: datetime) -> Verdict:
     if task.spec is None:
         return Verdict(task.id, "UTC", would_run=False, reason="its file was never valid")
-    running = claims.running_run(connection, task.key)
-    decision = planning.decide(task.spec, task.state, running, now)
-    if decision is None:
+    running = claims.runs_under_way(connection, task.key)
+    decided = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
+    if decided is None:
         return Verdict(task.id, task.spec.timezone, would_run=False, reason=_why_not(task))
+    started = [decision for decision in decided.decisions if decision.action == START]
+    decision = started[0] if started else decided.decisions[-1]
     reason = decision.reason
-    if decision.action == START and task.state.watermark is None and task.state.anchor == decision.slot:
+    if started and task.state.watermark is None and task.state.anchor == decision.slot:
         reason = "due: it is seen for the first time"
-    return Verdict(task.id, task.spec.timezone, decision.action == START, reason, decision.slot, decision.missed)
+    if len(started) > 1:
+        reason = f"{reason}; {len(started) - 1} later slots follow"
+    return Verdict(task.id, task.spec.timezone, bool(started), reason, decision.slot, decision.missed)
 
 
 def _why_not(task: StoredTask) -> str:
     if not task.active:
         return "inactive"
-    if task.state.next_due is None or task.spec is None:
+    if task.state.next_slot is None or task.spec is None:
         return "its schedule has no slot left"
-    return f"not due before {local_text(task.state.next_due, task.spec)}"
+    return f"not due before {local_text(task.state.next_slot + task.offset, task.spec)}"

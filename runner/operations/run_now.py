@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
 from runner.errors import RunnerError, UsageError
 from runner.execution import processes
-from runner.execution.job import Job
-from runner.execution.workshop import Workshop
+from runner.model.job import Job
 from runner.model.run import RunDetails
+from runner.model.words import FORBID, REPLACE
+from runner.operations.cancel import end_lost, wait_for_end
 from runner.operations.find import known_task
-from runner.operations.lost import end_leftovers, find_lost, mark_lost
 from runner.operations.site import Site
-from runner.operations.supervise import supervise
-from runner.store import catalogs, claims, history
+from runner.operations.supervise import Supervisor
+from runner.store import catalogs, claims, history, queue
+from runner.store.catalogs import StoredTask
 from runner.store.database import opened, transaction
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class _Claimed:
+    """`in_the_way` are the runs that end before it, with who has each in hand."""
+
     job: Job
-    store_id: str
-    max_parallel: int
+    in_the_way: dict[int, str]
 
 
 def run_now(
@@ -39,12 +40,11 @@ def run_now(
     """Run a task and return what became of it; `show` is given its output as it comes. Raises RunnerError, UsageError."""
     with opened(site.database) as connection:
         refresh(connection, now)
-        lost = find_lost(connection)
-        end_leftovers(Workshop(site.root, site.state, catalogs.origin(connection).store_id), lost)
+        end_lost(connection, site, now)
         with transaction(connection):
-            mark_lost(connection, lost, now)
             claimed = _claim(connection, task_id, now)
-    supervise(site, claimed.store_id, claimed.max_parallel, deque([claimed.job]), show)
+    wait_for_end(site, claimed.in_the_way, now)
+    Supervisor(site, now, show).run(claimed.job)
     with opened(site.database) as connection:
         details = history.run_details(connection, claimed.job.run_id)
     if details is None:
@@ -57,14 +57,23 @@ def _claim(connection: sqlite3.Connection, task_id: str, now: datetime) -> _Clai
     if stored.version is None or stored.blob is None:
         what = "was never valid" if stored.blob is not None else "is gone"
         raise UsageError(f"the task {task_id} cannot run: its file {what}", "see `runner status`")
-    running = claims.running_run(connection, stored.key)
-    if running is not None:
+    under_way = claims.runs_under_way(connection, stored.key)
+    if under_way and stored.policy.concurrency_policy == FORBID:
         raise RunnerError(
-            f"the task {task_id} is running already (run {running})",
-            f"wait for it, or look at `runner show {running}`",
+            f"the task {task_id} is running already (run {under_way[-1]})",
+            f"wait for it, or end it: `runner cancel {under_way[-1]}`",
         )
-    origin = catalogs.origin(connection)
-    commit = stored.valid_commit or origin.commit
-    run_id = claims.claim_by_hand(connection, stored.key, stored.version, commit, processes.supervisor(), now)
-    task = catalogs.load_task(connection, stored.version, task_id)
-    return _Claimed(Job(run_id, task), origin.store_id, origin.max_parallel)
+    commit = stored.valid_commit or catalogs.origin(connection).commit
+    supervisor = processes.supervisor()
+    run_id = claims.claim_by_hand(connection, stored.key, stored.version, commit, supervisor, now)
+    in_the_way = _replace(connection, stored, under_way, run_id, now)
+    return _Claimed(queue.job(connection, run_id), in_the_way)
+
+
+def _replace(
+    connection: sqlite3.Connection, stored: StoredTask, under_way: tuple[int, ...], run_id: int, now: datetime
+) -> dict[int, str]:
+    if stored.policy.concurrency_policy != REPLACE:
+        return {}
+    asked = {old: claims.ask_to_end(connection, old, f"replaced by run {run_id}", now) for old in under_way}
+    return {old: supervisor for old, supervisor in asked.items() if supervisor is not None}

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from runner.model.value import Value
 
-from runner.store.database import FILE
+_DATABASE = "runner.db"
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(Value):
     """`root` holds `tasks/`, `state` the database; both absolute."""
 
-    root: str
-    state: str
+    __slots__ = ("root", "state")
+
+    def __init__(self, root: str, state: str) -> None:
+        self.root = root
+        self.state = state
 
     @property
     def database(self) -> str:
         """The database's file."""
-        return f"{self.state}/{FILE}"
+        return f"{self.state}/{_DATABASE}"

@@ -1,22 +1,20 @@
-"""One tick: what is due is decided, claimed in one transaction, run, and recorded."""
+"""One tick: what is due is decided and claimed in one transaction, what waits is run, and everything is recorded."""
 
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
 from dataclasses import dataclass
 from datetime import datetime
 
 from runner import planning
 from runner.execution import processes
-from runner.execution.job import Job
 from runner.execution.workshop import Workshop
 from runner.model.problem import Problem
 from runner.model.run import Run
-from runner.model.state import START
-from runner.operations.lost import end_leftovers, find_lost, mark_lost
+from runner.operations.decided import Decided
+from runner.operations.lost import end_leftovers, find_lost, forget, settle_lost
 from runner.operations.site import Site
-from runner.operations.supervise import supervise
+from runner.operations.supervise import Supervisor
 from runner.store import catalogs, claims, history
 from runner.store.database import opened, transaction
 
@@ -39,56 +37,61 @@ class TickReport:
     next_slot: tuple[str, datetime, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Taken:
-    jobs: deque[Job]
-    started: list[int]
-    skipped: list[int]
-    lost: list[int]
-
-
 def tick(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | None = None) -> TickReport:
     """Run what is due at `now`, of the tasks in `only` where it is given; return when the last run has ended.
 
     `refresh` brings the store to the commit in force. A task that fails does not fail the tick. Raises RunnerError where the tick
     itself could not do its work; what was claimed by then is on record, and whatever was not is due at the next tick.
     """
+    decided = decide(site, refresh, now, only)
+    taken = Supervisor(site, now).run_waiting(only)
+    return report(site, decided, taken)
+
+
+def decide(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | None = None) -> Decided:
+    """Decide every slot that has come, and claim those to be run: from then on they wait for whoever has a place."""
     with opened(site.database) as connection:
         refresh(connection, now)
-        origin = catalogs.origin(connection)
         lost = find_lost(connection)
-        end_leftovers(Workshop(site.root, site.state, origin.store_id), lost)
+        workshop = Workshop(site.root, site.state, catalogs.origin(connection).store_id)
+        remains = end_leftovers(workshop, lost)
+        decided = Decided()
         with transaction(connection):
-            taken = _take(connection, mark_lost(connection, lost, now), now, only)
-    if taken.jobs:
-        supervise(site, origin.store_id, origin.max_parallel, taken.jobs)
-    with opened(site.database) as connection:
-        return _report(connection, taken)
+            decided.lost += settle_lost(connection, remains, now)
+            in_the_way = _decide_all(connection, decided, now, only)
+        forget(connection, workshop, remains)
+    for supervisor in in_the_way:
+        processes.wake(supervisor)
+    return decided
 
 
-def _take(connection: sqlite3.Connection, lost: list[int], now: datetime, only: frozenset[str] | None) -> _Taken:
-    """Decide every slot that has come, and claim those to be run."""
-    supervisor = processes.supervisor()
-    taken = _Taken(deque(), [], [], lost)
+def _decide_all(
+    connection: sqlite3.Connection, decided: Decided, now: datetime, only: frozenset[str] | None
+) -> set[str]:
+    """Record what is decided; return who has runs in hand that are to make way."""
+    in_the_way: set[str] = set()
     for due in claims.due_tasks(connection, now, only):
-        decision = planning.decide(due.task.schedule, due.state, due.running, now)
-        if decision is None:
+        offset = due.policy.offset(due.task)
+        verdict = planning.decide(due.spec, due.policy, offset, due.state, due.running, now)
+        if verdict is None:
             continue
-        run_id = claims.record(connection, due, decision, supervisor, now)
-        if decision.action == START:
-            taken.jobs.append(Job(run_id, due.task, decision.slot))
-            taken.started.append(run_id)
-        else:
-            taken.skipped.append(run_id)
-    return taken
+        claimed, skipped = claims.record(connection, due, verdict, now)
+        decided.claimed += claimed
+        decided.skipped += skipped
+        for old in {run_id for decision in verdict.decisions for run_id in decision.replaces}:
+            supervisor = claims.ask_to_end(connection, old, f"replaced by run {claimed[-1]}", now)
+            in_the_way |= {supervisor} if supervisor else set()
+    return in_the_way
 
 
-def _report(connection: sqlite3.Connection, taken: _Taken) -> TickReport:
-    return TickReport(
-        commit=catalogs.origin(connection).commit,
-        started=tuple(history.runs_by_id(connection, taken.started)),
-        skipped=tuple(history.runs_by_id(connection, taken.skipped)),
-        lost=tuple(history.runs_by_id(connection, taken.lost)),
-        problems=catalogs.problems(connection),
-        next_slot=catalogs.next_slot(connection),
-    )
+def report(site: Site, decided: Decided, taken: list[int]) -> TickReport:
+    """Return what a tick did, from what it decided and what it took."""
+    with opened(site.database) as connection:
+        return TickReport(
+            commit=catalogs.origin(connection).commit,
+            started=tuple(history.runs_by_id(connection, {*decided.claimed, *taken} - {*decided.lost})),
+            skipped=tuple(history.runs_by_id(connection, decided.skipped)),
+            lost=tuple(history.runs_by_id(connection, decided.lost)),
+            problems=catalogs.problems(connection),
+            next_slot=catalogs.next_slot(connection),
+        )

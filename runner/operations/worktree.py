@@ -36,8 +36,7 @@ def refresh_from_worktree(connection: sqlite3.Connection, root: str, compiler: C
             head=None,
             settings_blob=settings_blob,
             settings_seen=settings_blob,
-            max_parallel=settings.max_parallel,
-        )
+        ).settled_by(settings)
         changes = adopt.against(Changes(tuple(files)), catalogs.present_blobs(connection))
         adopt.adopt(connection, compiler, changes, found, known, new, now)
         catalogs.set_origin(connection, new)

@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from runner.clock import iso
+from runner.model.ending import RunError
 from runner.model.problem import Problem
-from runner.model.run import Run, RunDetails
+from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.operations.overview import Entry, Fire, Status
 from runner.operations.rehearse import Rehearsal
 from runner.operations.tick import TickReport
@@ -23,7 +24,6 @@ def dumps(value: Any) -> str:
 
 def run(value: Run) -> dict[str, Any]:
     """Return a run."""
-    error = value.error
     return {
         "run_id": value.run_id,
         "task": value.task,
@@ -39,9 +39,7 @@ def run(value: Run) -> dict[str, Any]:
         "missed": value.missed,
         "exit_code": value.exit_code,
         "signal": value.signal,
-        "error": None
-        if error is None
-        else {"type": error.type, "message": error.message, "file": error.file, "line": error.line},
+        "error": _error(value.error),
     }
 
 
@@ -52,7 +50,32 @@ def run_details(value: RunDetails) -> dict[str, Any]:
         "output": value.output.decode("utf-8", "replace"),
         "output_dropped_bytes": value.output_dropped_bytes,
         "traceback": value.traceback,
+        "next_attempt_at": _iso(value.run.due_at),
+        "each_attempt": _all(attempt, value.attempts),
     }
+
+
+def attempt(value: AttemptRecord) -> dict[str, Any]:
+    """Return one attempt of a run."""
+    return {
+        "attempt": value.number,
+        "status": value.status,
+        "reason": value.reason,
+        "started_at": iso(value.started_at),
+        "finished_at": _iso(value.finished_at),
+        "exit_code": value.exit_code,
+        "signal": value.signal,
+        "error": _error(value.error),
+        "output": value.output.decode("utf-8", "replace"),
+        "output_dropped_bytes": value.output_dropped_bytes,
+        "traceback": value.traceback,
+    }
+
+
+def _error(value: RunError | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return {"type": value.type, "message": value.message, "file": value.file, "line": value.line}
 
 
 def problem(value: Problem) -> dict[str, Any]:

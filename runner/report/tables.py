@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runner.model.problem import Problem
-from runner.model.run import Run, RunDetails
+from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.words import FAILED, LOST, RUNNING, SUCCEEDED, TIMED_OUT
 from runner.operations.idle import rough
 from runner.operations.overview import Entry, Fire, Status
@@ -61,7 +61,7 @@ def fires(values: Iterable[Fire]) -> RenderableType:
 
 def runs(values: Iterable[Run]) -> RenderableType:
     """Return runs as they are given."""
-    made = table("RUN", "TASK", "STATUS", "TRIGGER", "SLOT", "STARTED", "TOOK", "COMMIT", "REASON")
+    made = table("RUN", "TASK", "STATUS", "TRIGGER", "SLOT", "STARTED", "TOOK", "TRIES", "COMMIT", "REASON")
     for value in values:
         zone = load_zone(value.timezone)
         took = value.duration_seconds
@@ -73,6 +73,7 @@ def runs(values: Iterable[Run]) -> RenderableType:
             local(value.scheduled_for, zone),
             "-" if value.started_at is None else f"{value.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
             "" if took is None else f"{took:.1f}s",
+            str(value.attempts),
             (value.commit or "-")[:_SHORT_COMMIT],
             Text(plain(value.reason or "")),
         )
@@ -87,12 +88,25 @@ def run_details(value: RunDetails) -> Iterator[RenderableType]:
     for name, fact in _facts(run):
         facts.add_row(Text(name, "bold"), fact)
     yield facts
-    if value.output:
+    for attempt in value.attempts:
+        if len(value.attempts) > 1:
+            yield Text(f"\nattempt {attempt.number}: {_attempt_in_words(attempt, run.timezone)}", "bold")
+        yield from _printed(attempt)
+
+
+def _attempt_in_words(attempt: AttemptRecord, zone: str) -> str:
+    began = f"{attempt.started_at.astimezone(load_zone(zone)):%Y-%m-%d %H:%M:%S %Z}"
+    reason = f": {plain(attempt.reason)}" if attempt.reason else ""
+    return f"{attempt.status}, started {began}{reason}"
+
+
+def _printed(attempt: AttemptRecord) -> Iterator[RenderableType]:
+    if attempt.output:
         yield Text("\noutput", "bold")
-        yield Text(value.output.decode("utf-8", "replace").rstrip("\n"))
-    if value.traceback and value.traceback.encode("utf-8", "replace") not in value.output:
+        yield Text(attempt.output.decode("utf-8", "replace").rstrip("\n"))
+    if attempt.traceback and attempt.traceback.encode("utf-8", "replace") not in attempt.output:
         yield Text("\ntraceback", "bold")
-        yield Text(value.traceback.rstrip("\n"))
+        yield Text(attempt.traceback.rstrip("\n"))
 
 
 def _facts(run: Run) -> Iterator[tuple[str, Text]]:
@@ -113,9 +127,19 @@ def _facts(run: Run) -> Iterator[tuple[str, Text]]:
         yield "took", Text(f"{run.duration_seconds:.1f}s")
     if run.missed:
         yield "missed", Text(f"{run.missed} older slots")
+    yield from _attempt_facts(run)
+    yield "commit", Text(run.commit or "-")
+
+
+def _attempt_facts(run: Run) -> Iterator[tuple[str, Text]]:
+    if run.attempts > 1:
+        yield "attempts", Text(str(run.attempts))
+    if run.due_at is not None and run.attempts:
+        yield "next attempt", Text(f"{run.due_at.astimezone(load_zone(run.timezone)):%Y-%m-%d %H:%M:%S %Z}")
     if run.exit_code is not None:
         yield "exit code", Text(str(run.exit_code))
-    yield "commit", Text(run.commit or "-")
+    if run.signal is not None:
+        yield "signal", Text(str(run.signal))
 
 
 def rehearsal(value: Rehearsal) -> RenderableType:

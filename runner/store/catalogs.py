@@ -3,23 +3,41 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from runner.clock import from_millis
 from runner.model.problem import Problem
+from runner.model.settings import Settings
 from runner.model.state import TaskState
-from runner.model.task import ScheduleSpec, Task
-from runner.store.rows import STATE_COLUMNS, TASK_COLUMNS, spec_of, state_of, state_row, task_of, version_row
+from runner.model.task import Policy, ScheduleSpec, Task
+from runner.store.rows import (
+    SPEC_COLUMNS,
+    STATE_COLUMNS,
+    TASK_COLUMNS,
+    instant,
+    policy_of,
+    spec_of,
+    state_of,
+    state_row,
+    task_of,
+    version_row,
+)
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """From where the tasks in force were read; the columns of `catalog`. `commit` is None before the first commit was."""
+    """From where the tasks in force were read, and what is settled there; the columns of `catalog`.
+
+    `commit` is None before the first commit was; `shutdown_grace` is in milliseconds.
+    """
 
     store_id: str
     commit: str | None = None
@@ -30,24 +48,46 @@ class Origin:
     settings_seen: str = ""
     head_settings: str = ""
     max_parallel: int = 4
+    shutdown_grace: int = 30_000
+    secrets_file: str = ""
+
+    def settled_by(self, settings: Settings) -> Origin:
+        """Return the origin with what a `runner.yaml` settles."""
+        return replace(
+            self,
+            max_parallel=settings.max_parallel,
+            shutdown_grace=settings.shutdown_grace // _MILLISECOND,
+            secrets_file=settings.secrets_file,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class StoredTask:
-    """A task as the store keeps it. `version` is None while its file was never valid, `blob` once the file is gone."""
+    """A task as the store keeps it. `version` is None while its file was never valid, `blob` once the file is gone.
+
+    `next_due` is when its next slot is decided: later than the slot where jitter says so.
+    """
 
     key: int
     id: str
     blob: str | None
     version: int | None
     spec: ScheduleSpec | None
+    policy: Policy
     active: bool
     state: TaskState
+    next_due: datetime | None
     valid_commit: str | None
     invalid_commit: str | None
 
+    @property
+    def offset(self) -> timedelta:
+        """How much later than its slots the task starts."""
+        return self.policy.offset(self.id)
 
-_ORIGIN = "store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings, max_parallel"
+
+_ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
+    max_parallel, shutdown_grace, secrets_file"""
 
 
 def origin(connection: sqlite3.Connection) -> Origin:
@@ -58,10 +98,11 @@ def origin(connection: sqlite3.Connection) -> Origin:
 def set_origin(connection: sqlite3.Connection, new: Origin) -> None:
     """Record from where the tasks in force were read."""
     connection.execute(
-        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             *(new.store_id, new.commit, new.head, new.ref, new.ref_path),
-            *(new.settings_blob, new.settings_seen, new.head_settings, new.max_parallel),
+            *(new.settings_blob, new.settings_seen, new.head_settings),
+            *(new.max_parallel, new.shutdown_grace, new.secrets_file),
         ),
     )
 
@@ -101,20 +142,30 @@ def add_version(connection: sqlite3.Connection, blob: str, settings_blob: str, t
     connection.execute(sql, row)
 
 
-def version_of(connection: sqlite3.Connection, blob: str, settings_blob: str) -> tuple[int, ScheduleSpec, bool] | None:
-    """Return the version compiled from a blob: its id, schedule and activity."""
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What putting a compiled task in force takes."""
+
+    id: int
+    spec: ScheduleSpec
+    policy: Policy
+    active: bool
+
+
+def version_of(connection: sqlite3.Connection, blob: str, settings_blob: str) -> Version | None:
+    """Return the version compiled from a blob."""
     row = connection.execute(
-        f"SELECT {TASK_COLUMNS}, v.id FROM versions v WHERE v.blob = ? AND v.settings_blob = ?",  # noqa: S608
+        f"SELECT {SPEC_COLUMNS}, v.id FROM versions v WHERE v.blob = ? AND v.settings_blob = ?",  # noqa: S608
         (blob, settings_blob),
     ).fetchone()
-    return None if row is None else (row[-1], spec_of(row), bool(row[7]))
+    return None if row is None else Version(row[-1], spec_of(row), policy_of(row), bool(row[11]))
 
 
 #: More than this are looked up faster by reading all.
 _FEW = 200
 
 _STORED = f"""
-    SELECT t.key, t.id, t.blob, t.version, t.valid_commit, t.invalid_commit, {STATE_COLUMNS}, {TASK_COLUMNS}
+    SELECT t.key, t.id, t.blob, t.version, t.valid_commit, t.invalid_commit, t.next_due, {STATE_COLUMNS}, {SPEC_COLUMNS}
     FROM tasks t LEFT JOIN versions v ON v.id = t.version
 """  # noqa: S608 - columns are constants of ours
 
@@ -136,42 +187,40 @@ def load_task(connection: sqlite3.Connection, version: int, task_id: str) -> Tas
     return task_of(task_id, row)
 
 
-def _stored(row: tuple[object, ...]) -> StoredTask:
-    key, task_id, blob, version, valid, invalid = row[:6]
-    spec = None if version is None else spec_of(row[10:])
-    return StoredTask(key, task_id, blob, version, spec, bool(row[17]), state_of(row[6:]), valid, invalid)  # type: ignore[arg-type] # columns of the schema
+def _stored(row: tuple[Any, ...]) -> StoredTask:
+    key, task_id, blob, version, valid, invalid, next_due = row[:7]
+    state, columns = state_of(row[7:]), row[11:]
+    spec, policy = (None, Policy()) if version is None else (spec_of(columns), policy_of(columns))
+    return StoredTask(
+        key, task_id, blob, version, spec, policy, bool(columns[11]), state, instant(next_due), valid, invalid
+    )
 
 
 def add_task(
-    connection: sqlite3.Connection,
-    task_id: str,
-    blob: str,
-    version: int | None,
-    spec: ScheduleSpec | None,
-    state: TaskState,
+    connection: sqlite3.Connection, task_id: str, blob: str, version: Version | None, state: TaskState
 ) -> None:
     """Add a task that was never seen before."""
-    times = (None,) * 5 if spec is None else state_row(state, spec)
+    times = (None,) * 6 if version is None else state_row(state, version.spec, version.policy.offset(task_id))
     connection.execute(
         """
-        INSERT INTO tasks (id, blob, version, anchor, watermark, last_run_slot, next_due, next_local)
-        VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO tasks (id, blob, version, anchor, watermark, last_run_slot, next_slot, next_due, next_local)
+        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
-        (task_id, blob, version, *times),
+        (task_id, blob, None if version is None else version.id, *times),
     )
 
 
 def put_in_force(
-    connection: sqlite3.Connection, key: int, blob: str, version: int, spec: ScheduleSpec, state: TaskState
+    connection: sqlite3.Connection, key: int, task_id: str, blob: str, version: Version, state: TaskState
 ) -> None:
     """Let a task go on with a valid version of its file."""
     connection.execute(
         """
         UPDATE tasks SET blob = ?, version = ?, valid_commit = NULL, invalid_commit = NULL,
-               anchor = ?, watermark = ?, last_run_slot = ?, next_due = ?, next_local = ?
+               anchor = ?, watermark = ?, last_run_slot = ?, next_slot = ?, next_due = ?, next_local = ?
         WHERE key = ?
         """,
-        (blob, version, *state_row(state, spec), key),
+        (blob, version.id, *state_row(state, version.spec, version.policy.offset(task_id)), key),
     )
 
 
@@ -195,7 +244,8 @@ def retire(connection: sqlite3.Connection, key: int) -> None:
     """Note that a task's file is gone. Its history stays, and so does where it stood."""
     connection.execute(
         """
-        UPDATE tasks SET blob = NULL, valid_commit = NULL, invalid_commit = NULL, next_due = NULL, next_local = NULL
+        UPDATE tasks SET blob = NULL, valid_commit = NULL, invalid_commit = NULL,
+               next_slot = NULL, next_due = NULL, next_local = NULL
         WHERE key = ?
         """,
         (key,),

@@ -1,46 +1,62 @@
-"""Taking slots: what is due, what was decided about it, and who answers for the runs."""
+"""Taking slots: what is due, what was decided about it, and whose runs have nobody any more."""
 
 from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from runner.clock import to_millis
-from runner.model.state import START, Decision, TaskState
-from runner.model.task import Task
-from runner.model.words import LOST, MANUAL, RUNNING
+from runner.clock import from_millis, to_millis
+from runner.model.ending import Ending
+from runner.model.retry import Retry
+from runner.model.state import START, Decision, TaskState, Verdict
+from runner.model.task import Policy, ScheduleSpec
+from runner.model.words import CANCELLED, MANUAL, RUNNING
 from runner.store.decided import insert_run, record_skip
-from runner.store.rows import STATE_COLUMNS, TASK_COLUMNS, millis, state_of, state_row, task_of
+from runner.store.endings import record_end
+from runner.store.rows import SPEC_COLUMNS, STATE_COLUMNS, instant, policy_of, spec_of, state_of, state_row
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
+
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A task with a slot that has come. `running` is its run that has not ended; `commit` the one its version is from."""
+    """A task with a slot that has come. `running` are its runs that have not ended; `commit` the one its version is from."""
 
     key: int
     version: int
     commit: str | None
-    task: Task
+    task: str
+    spec: ScheduleSpec
+    policy: Policy
     state: TaskState
-    running: int | None
+    running: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Orphan:
-    """A run whose supervising process may be gone."""
+    """A run in the hands of a process that may be gone. `attempt` is under way where `is_recorded`, else it may be about to be."""
 
     run_id: int
     supervisor: str
+    attempt: int
+    started_at: datetime | None
+    due_at: datetime
+    retry: Retry
+    cancel_reason: str | None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it is on record that the attempt has started."""
+        return self.started_at is not None
 
 
 _DUE = f"""
-    SELECT t.key, t.version, coalesce(t.valid_commit, c.commit_id), t.id, {STATE_COLUMNS}, {TASK_COLUMNS},
-           (SELECT max(r.id) FROM runs r WHERE r.task = t.key AND r.status = 'running')
+    SELECT t.key, t.version, coalesce(t.valid_commit, c.commit_id), {STATE_COLUMNS}, {SPEC_COLUMNS}
     FROM tasks t JOIN versions v ON v.id = t.version JOIN catalog c WHERE t.key = ?
 """  # noqa: S608 - columns are constants of ours
 
@@ -54,23 +70,29 @@ def due_tasks(connection: sqlite3.Connection, now: datetime, only: frozenset[str
     for key, task_id in connection.execute(sql, (to_millis(now),)).fetchall():
         if only is None or task_id in only:
             row = connection.execute(_DUE, (key,)).fetchone()
-            yield Due(key, row[1], row[2], task_of(task_id, row[8:]), state_of(row[4:]), row[-1])
+            state, spec, policy = state_of(row[3:]), spec_of(row[7:]), policy_of(row[7:])
+            yield Due(key, row[1], row[2], task_id, spec, policy, state, runs_under_way(connection, key))
 
 
-def record(connection: sqlite3.Connection, due: Due, decision: Decision, supervisor: str, now: datetime) -> int:
-    """Record a decision and where the task stands after it; return the id of the run, or of the row of a skipped slot."""
-    if decision.action == START:
-        run_id = _claim(connection, due, decision, supervisor, now)
-    else:
-        run_id = record_skip(connection, due.key, due.version, due.commit, decision, now)
+def record(connection: sqlite3.Connection, due: Due, verdict: Verdict, now: datetime) -> tuple[list[int], list[int]]:
+    """Record what was decided and where the task stands after it; return the ids of what is to be run, and of what is not."""
+    claimed, skipped = [], []
+    for decision in verdict.decisions:
+        if decision.action == START:
+            claimed.append(_claim(connection, due, decision, now))
+        else:
+            skipped.append(record_skip(connection, due.key, due.version, due.commit, decision, now))
     connection.execute(
-        "UPDATE tasks SET anchor = ?, watermark = ?, last_run_slot = ?, next_due = ?, next_local = ? WHERE key = ?",
-        (*state_row(decision.state, due.task.schedule), due.key),
+        """
+        UPDATE tasks SET anchor = ?, watermark = ?, last_run_slot = ?, next_slot = ?, next_due = ?, next_local = ?
+        WHERE key = ?
+        """,
+        (*state_row(verdict.state, due.spec, due.policy.offset(due.task)), due.key),
     )
-    return run_id
+    return claimed, skipped
 
 
-def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, supervisor: str, now: datetime) -> int:
+def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, now: datetime) -> int:
     return insert_run(
         connection,
         {
@@ -83,7 +105,7 @@ def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, supervi
             "scheduled_for": to_millis(decision.slot),
             "missed": decision.missed,
             "decided_at": to_millis(now),
-            "supervisor": supervisor,
+            "due_at": to_millis(decision.due_at or now),
         },
     )
 
@@ -91,7 +113,7 @@ def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, supervi
 def claim_by_hand(
     connection: sqlite3.Connection, key: int, version: int, commit: str | None, supervisor: str, now: datetime
 ) -> int:
-    """Record a run that a person asked for; it has no slot. Return its id."""
+    """Record a run that a person asked for; it has no slot, and is in their hands at once. Return its id."""
     return insert_run(
         connection,
         {
@@ -102,35 +124,64 @@ def claim_by_hand(
             "status": RUNNING,
             "reason": "asked for by hand",
             "decided_at": to_millis(now),
+            "due_at": to_millis(now),
             "supervisor": supervisor,
         },
     )
 
 
-def running_run(connection: sqlite3.Connection, key: int) -> int | None:
-    """Return the run of a task that has not ended, or None."""
-    row = connection.execute("SELECT max(id) FROM runs WHERE task = ? AND status = 'running'", (key,)).fetchone()
-    return None if row[0] is None else int(row[0])
+def runs_under_way(connection: sqlite3.Connection, key: int) -> tuple[int, ...]:
+    """Return the runs of a task that have not ended, the oldest first."""
+    rows = connection.execute("SELECT id FROM runs WHERE task = ? AND status = 'running' ORDER BY id", (key,))
+    return tuple(run_id for (run_id,) in rows)
 
 
-def unfinished(connection: sqlite3.Connection) -> list[Orphan]:
-    """Return the runs that have not ended, with the processes that answer for them."""
-    rows = connection.execute("SELECT id, supervisor FROM runs WHERE status = 'running' ORDER BY id")
-    return [Orphan(*row) for row in rows]
+def ask_to_end(connection: sqlite3.Connection, run_id: int, reason: str, now: datetime) -> str | None:
+    """Ask whoever has a run in hand to end it, and return who that is; end it at once where nobody has, and return None."""
+    row = connection.execute(
+        "SELECT supervisor, attempts FROM runs WHERE id = ? AND status = 'running'", (run_id,)
+    ).fetchone()
+    if row is None:
+        return None
+    if row[0] is None:
+        record_end(connection, run_id, row[1], Ending(CANCELLED, None, now, reason), reason, None)
+        return None
+    connection.execute("UPDATE runs SET cancel_reason = coalesce(cancel_reason, ?) WHERE id = ?", (reason, run_id))
+    return str(row[0])
 
 
-def mark_lost(connection: sqlite3.Connection, orphan: Orphan, reason: str, now: datetime) -> bool:
-    """End a run whose supervising process is gone; False where somebody else already has."""
-    ended = connection.execute(
-        "UPDATE runs SET status = ?, reason = ?, finished_at = ? WHERE id = ? AND status = 'running' AND supervisor = ?",
-        (LOST, reason, to_millis(now), orphan.run_id, orphan.supervisor),
+def in_hands(connection: sqlite3.Connection) -> list[Orphan]:
+    """Return the runs that somebody has in hand, with who that is."""
+    rows = connection.execute(
+        """
+        SELECT r.id, r.supervisor, max(1, r.attempts + (a.number IS NULL)), a.started_at, r.due_at,
+               CASE WHEN r."trigger" = 'manual' THEN 1 ELSE v.retry_attempts END, v.retry_delay, v.retry_backoff,
+               v.retry_max_delay, r.cancel_reason
+        FROM runs r JOIN versions v ON v.id = r.version
+        LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts AND a.status = 'running'
+        WHERE r.status = 'running' AND r.supervisor IS NOT NULL ORDER BY r.id
+        """
     )
-    return bool(ended.rowcount)
+    return [_orphan(row) for row in rows]
 
 
-def mark_started(connection: sqlite3.Connection, starts: Iterable[tuple[int, datetime]]) -> None:
-    """Note when the children of runs were started."""
-    connection.executemany(
-        "UPDATE runs SET started_at = coalesce(started_at, ?), attempts = attempts + 1 WHERE id = ? AND status = 'running'",
-        [(millis(started_at), run_id) for run_id, started_at in starts],
-    )
+def _orphan(row: tuple[int, str, int, int | None, int, int, int, float, int, str | None]) -> Orphan:
+    retry = Retry(row[5], row[6] * _MILLISECOND, row[7], row[8] * _MILLISECOND)
+    return Orphan(row[0], row[1], row[2], instant(row[3]), from_millis(row[4]), retry, row[9])
+
+
+def is_still_in_hands(connection: sqlite3.Connection, orphan: Orphan) -> bool:
+    """Return whether a run is where it was: nobody else has dealt with it meanwhile."""
+    sql = "SELECT 1 FROM runs WHERE id = ? AND status = 'running' AND supervisor = ?"
+    return connection.execute(sql, (orphan.run_id, orphan.supervisor)).fetchone() is not None
+
+
+def is_under_way(connection: sqlite3.Connection, run_id: int, attempt: int) -> bool:
+    """Return whether an attempt has not ended, or has not been recorded at all while its run goes on."""
+    row = connection.execute(
+        """
+        SELECT coalesce(a.status, r.status) FROM runs r LEFT JOIN attempts a ON a.run = r.id AND a.number = ? WHERE r.id = ?
+        """,
+        (attempt, run_id),
+    ).fetchone()
+    return row is not None and row[0] == RUNNING

@@ -5,18 +5,21 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from runner.clock import to_millis
-from runner.model.run import Run, RunDetails, RunError
+from runner.clock import from_millis, to_millis
+from runner.model.ending import RunError
+from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.store.rows import instant
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
     from typing import Any
 
 _RUN = """
     SELECT r.id, t.id, r."trigger", r.status, v.timezone, r.reason, r.scheduled_for, r.started_at, r.finished_at,
-           r.commit_id, r.attempts, r.missed, a.exit_code, a.signal, a.error_type, a.error_message, a.error_file, a.error_line
+           r.commit_id, r.attempts, r.missed, a.exit_code, a.signal, a.error_type, a.error_message, a.error_file, a.error_line,
+           CASE WHEN r.status = 'running' AND r.supervisor IS NULL THEN r.due_at END
     FROM runs r JOIN tasks t ON t.key = r.task JOIN versions v ON v.id = r.version
     LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts
 """
@@ -49,7 +52,7 @@ def find_runs(
     return [_run(row) for row in connection.execute(sql, (*values, -1 if limit is None else limit))]
 
 
-def runs_by_id(connection: sqlite3.Connection, run_ids: list[int]) -> list[Run]:
+def runs_by_id(connection: sqlite3.Connection, run_ids: Iterable[int]) -> list[Run]:
     """Return those runs, in the order of their ids."""
     sql = f"{_RUN} WHERE r.id = ?"
     return [_run(row) for run_id in sorted(run_ids) for row in connection.execute(sql, (run_id,))]
@@ -70,11 +73,32 @@ def run_details(connection: sqlite3.Connection, run_id: int) -> RunDetails | Non
     row = connection.execute(f"{_RUN} WHERE r.id = ?", (run_id,)).fetchone()
     if row is None:
         return None
-    extra = connection.execute(
-        "SELECT output, output_dropped_bytes, traceback FROM attempts WHERE run = ? ORDER BY number DESC LIMIT 1",
+    rows = connection.execute(
+        """
+        SELECT number, status, reason, started_at, finished_at, exit_code, signal, error_type, error_message, error_file,
+               error_line, traceback, output, output_dropped_bytes
+        FROM attempts WHERE run = ? ORDER BY number
+        """,
         (run_id,),
-    ).fetchone()
-    return RunDetails(_run(row), *(extra or (b"", 0, None)))
+    )
+    return RunDetails(_run(row), tuple(map(_attempt, rows)))
+
+
+def _attempt(row: tuple[Any, ...]) -> AttemptRecord:
+    number, status, reason, started_at, finished_at, exit_code, signal = row[:7]
+    return AttemptRecord(
+        number=number,
+        status=status,
+        reason=reason,
+        started_at=from_millis(started_at),
+        finished_at=instant(finished_at),
+        exit_code=exit_code,
+        signal=signal,
+        error=None if row[7] is None else RunError(*row[7:11]),
+        traceback=row[11],
+        output=row[12],
+        output_dropped_bytes=row[13],
+    )
 
 
 def counts_since(connection: sqlite3.Connection, since: datetime) -> Counts:
@@ -109,4 +133,5 @@ def _run(row: tuple[Any, ...]) -> Run:
         exit_code=row[12],
         signal=row[13],
         error=None if error_type is None else RunError(error_type, *row[15:18]),
+        due_at=instant(row[18]),
     )

@@ -5,7 +5,8 @@ import sqlite3
 _QUESTION = """
 SELECT
     (SELECT user_version FROM pragma_user_version), c.commit_id, c.head_id, c.ref_path,
-    EXISTS (SELECT 1 FROM runs WHERE status = 'running'),
+    EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND supervisor IS NOT NULL),
+    (SELECT min(due_at) FROM runs WHERE status = 'running' AND supervisor IS NULL),
     (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local
 FROM catalog c
 LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1)
@@ -15,13 +16,26 @@ LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL O
 class Outlook:
     """What the store expects next. A plain class: dataclasses would cost an idle tick half as much again."""
 
-    __slots__ = ("broken", "commit", "head", "is_running", "next_due", "next_local", "next_task", "ref_path", "version")
+    __slots__ = (
+        *(
+            "broken",
+            "commit",
+            "head",
+            "is_running",
+            "next_due",
+            "next_local",
+            "next_task",
+            "ref_path",
+            "version",
+            "waiting",
+        ),
+    )
 
     def __init__(
-        self, row: tuple[int, str | None, str | None, str, int, int, str | None, int | None, str | None]
+        self, row: tuple[int, str | None, str | None, str, int, int | None, int, str | None, int | None, str | None]
     ) -> None:
-        self.version, self.commit, self.head, self.ref_path, self.is_running, self.broken = row[:6]
-        self.next_task, self.next_due, self.next_local = row[6:]
+        self.version, self.commit, self.head, self.ref_path, self.is_running, self.waiting, self.broken = row[:7]
+        self.next_task, self.next_due, self.next_local = row[7:]
 
 
 def look(path: str) -> Outlook | None:

@@ -6,8 +6,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from runner.clock import from_millis, to_millis
+from runner.model.limits import Limits
+from runner.model.retry import Retry
 from runner.model.state import TaskState
-from runner.model.task import ScheduleSpec, Task
+from runner.model.task import Policy, ScheduleSpec, Task
+from runner.planning import due_at
 from runner.schedule.localtime import load_zone
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -18,13 +21,21 @@ if TYPE_CHECKING:
 
 _MILLISECOND = timedelta(milliseconds=1)
 
-#: The columns of `versions` that make a task, in the order of `task_of`.
-TASK_COLUMNS = """
+#: The columns of `versions` that make a schedule and what is done about its slots, in the order of `spec_of` and `policy_of`.
+SPEC_COLUMNS = """
     v.timezone, v.frequency, v.unit, v.cron, v.rrule, v."start", v."end",
-    v.active, v.timeout, v.kill_grace, v.code, v.code_line, v.description, v.owner, v.tags
+    v.concurrency_policy, v.catchup, v.starting_deadline, v.jitter, v.active
 """
+#: The columns of `versions` that make a task, in the order of `task_of`.
+TASK_COLUMNS = f"""{SPEC_COLUMNS},
+    v.timeout, v.kill_grace, v.retry_attempts, v.retry_delay, v.retry_backoff, v.retry_max_delay,
+    v.memory, v.cpu, v.processes, v.open_files, v.file_size, v.env, v.secrets,
+    v.code, v.code_line, v.description, v.owner, v.tags
+"""
+_SPEC = 12  # how many SPEC_COLUMNS are
 #: The columns of `tasks` that make a state, in the order of `state_of`.
-STATE_COLUMNS = "t.anchor, t.watermark, t.last_run_slot, t.next_due"
+STATE_COLUMNS = "t.anchor, t.watermark, t.last_run_slot, t.next_slot"
+_STATE = 4
 
 
 def instant(millis: int | None) -> datetime | None:
@@ -37,9 +48,19 @@ def millis(moment: datetime | None) -> int | None:
     return None if moment is None else to_millis(moment)
 
 
+def span(millis: int | None) -> timedelta | None:
+    """Return the duration of a column."""
+    return None if millis is None else millis * _MILLISECOND
+
+
 def spec_of(row: Row) -> ScheduleSpec:
-    """Return the schedule in the first seven of TASK_COLUMNS."""
+    """Return the schedule in SPEC_COLUMNS."""
     return _spec(*row[:7])
+
+
+def policy_of(row: Row) -> Policy:
+    """Return the policy in SPEC_COLUMNS."""
+    return _policy(*row[7:11])
 
 
 # Thousands of tasks share a few hundred schedules, and one value serves them all.
@@ -48,13 +69,20 @@ def _spec(*columns: Any) -> ScheduleSpec:
     return ScheduleSpec(*columns)
 
 
+@lru_cache(maxsize=1024)
+def _policy(concurrency_policy: str, catchup: str, starting_deadline: int | None, jitter: int) -> Policy:
+    return Policy(concurrency_policy, catchup, span(starting_deadline), jitter * _MILLISECOND)
+
+
 def task_of(task_id: str, row: Row) -> Task:
     """Return the task in TASK_COLUMNS."""
-    active, timeout, kill_grace, code, code_line, description, owner, tags = row[7:15]
+    timeout, kill_grace, attempts, delay, backoff, max_delay = row[_SPEC : _SPEC + 6]
+    memory, cpu, processes, open_files, file_size, env, secrets = row[_SPEC + 6 : _SPEC + 13]
+    code, code_line, description, owner, tags = row[_SPEC + 13 : _SPEC + 18]
     return Task(
         id=task_id,
         schedule=spec_of(row),
-        active=bool(active),
+        active=bool(row[_SPEC - 1]),
         code=code,
         code_line=code_line,
         timeout=timeout * _MILLISECOND,
@@ -62,36 +90,47 @@ def task_of(task_id: str, row: Row) -> Task:
         description=description,
         owner=owner,
         tags=tuple(tags.split()),
+        policy=policy_of(row),
+        retry=Retry(attempts, delay * _MILLISECOND, backoff, max_delay * _MILLISECOND),
+        limits=Limits(memory, span(cpu), processes, open_files, file_size),
+        env=tuple((name, value) for name, _, value in (pair.partition("=") for pair in env.split("\0") if pair)),
+        secrets=tuple(secrets.split()),
     )
 
 
 def version_row(task: Task) -> Row:
     """Return TASK_COLUMNS of a task."""
-    spec = task.schedule
+    spec, policy, retry, limits = task.schedule, task.policy, task.retry, task.limits
     return (
         *(spec.timezone, spec.frequency, spec.unit, spec.cron, spec.rrule, spec.start, spec.end),
-        *(
-            int(task.active),
-            task.timeout // _MILLISECOND,
-            task.kill_grace // _MILLISECOND,
-            task.code,
-            task.code_line,
-        ),
-        *(task.description, task.owner, " ".join(task.tags)),
+        *(policy.concurrency_policy, policy.catchup, _whole(policy.starting_deadline), _whole(policy.jitter)),
+        *(int(task.active), _whole(task.timeout), _whole(task.kill_grace)),
+        *(retry.attempts, _whole(retry.delay), retry.backoff, _whole(retry.max_delay)),
+        *(limits.memory, _whole(limits.cpu), limits.processes, limits.open_files, limits.file_size),
+        *("\0".join(f"{name}={value}" for name, value in task.env), " ".join(task.secrets)),
+        *(task.code, task.code_line, task.description, task.owner, " ".join(task.tags)),
     )
+
+
+def _whole(duration: timedelta | None) -> int | None:
+    return None if duration is None else duration // _MILLISECOND
 
 
 def state_of(row: Row) -> TaskState:
     """Return the state in STATE_COLUMNS."""
-    return TaskState(*(instant(column) for column in row[:4]))
+    return TaskState(*(instant(column) for column in row[:_STATE]))
 
 
-def state_row(state: TaskState, spec: ScheduleSpec) -> Row:
-    """Return STATE_COLUMNS of a state, and `next_local` after them."""
-    columns = (state.anchor, state.watermark, state.last_run_slot, state.next_due)
+def state_row(state: TaskState, spec: ScheduleSpec, offset: timedelta) -> Row:
+    """Return STATE_COLUMNS of a state, and after them `next_due` and `next_local`."""
+    columns = (state.anchor, state.watermark, state.last_run_slot, state.next_slot)
+    if state.next_slot is None:
+        return (*(millis(moment) for moment in columns), None, None)
+    starts = state.next_slot + offset
     return (
         *(millis(moment) for moment in columns),
-        None if state.next_due is None else local_text(state.next_due, spec),
+        to_millis(due_at(state.next_slot, offset)),
+        local_text(starts, spec),
     )
 
 

@@ -15,7 +15,7 @@ from runner.taskfile.findings import Finding, shown
 from runner.taskfile.names import check_name
 from runner.taskfile.rules import RULES, durations
 from runner.taskfile.rules.timezone import unknown_zone
-from runner.taskfile.structure import SETTINGS, TASK, check_structure, is_duration
+from runner.taskfile.structure import SETTINGS, TASK, check_structure
 from runner.taskfile.text import read_text
 
 #: More problems in one file help nobody; the count of the rest is told.
@@ -61,20 +61,30 @@ def compile_settings(content: bytes) -> tuple[Settings | None, tuple[Problem, ..
         unknown = unknown_zone(document.value.get("timezone")) if is_sound else None
         if unknown is not None:
             findings.append(document.finding(("timezone",), "timezone", *unknown))
-        findings += _against_defaults(document)
+        findings += _against_durations(document, findings)
     if findings:
         return None, _problems(FILE, findings)
     return build_settings(document), ()
 
 
-def _against_defaults(document: Document) -> Iterator[Finding]:
+def _against_durations(document: Document, findings: list[Finding]) -> list[Finding]:
+    """Return what the rule about durations and sizes has against settings; the schema has accepted what it is asked about."""
     value: Any = document.value
-    defaults: Any = value.get("defaults") if isinstance(value, dict) else None
-    for key in durations.KEYS if isinstance(defaults, dict) else ():
-        given = defaults.get(key)
-        said = durations.against(key, given)
-        if said is not None and is_duration(given):
-            yield document.finding(("defaults", key), "duration", *said)
+    if not isinstance(value, dict):
+        return []
+    spots = {(finding.line, finding.column) for finding in findings}
+    bad = {path for path, spot in document.spots.items() if path and spot[2:4] in spots}
+    found: list[Finding] = []
+    mappings: tuple[tuple[tuple[str, ...], Any], ...] = (((), value), (("defaults",), value.get("defaults")))
+    for below, mapping in mappings:
+        bad_keys = {path[len(below)] for path in bad if len(path) > len(below) and path[: len(below)] == below}
+        sound = {key: item for key, item in _items(mapping) if key not in bad_keys}
+        found += durations.against(document, below, sound)
+    return found
+
+
+def _items(mapping: Any) -> Iterator[tuple[str, Any]]:
+    return iter(mapping.items() if isinstance(mapping, dict) else ())
 
 
 def symlink_problem(path: str) -> Problem:

@@ -41,12 +41,6 @@ def validator(schema: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads((folder / schema).read_text(encoding="utf-8")))
 
 
-def is_duration(value: object) -> bool:
-    """Return whether a value has the form of a duration."""
-    rule = cast("dict[str, Any]", validator(TASK).schema)["$defs"]["duration"]
-    return validator(TASK).evolve(schema=rule).is_valid(value)
-
-
 def check_structure(document: Document, schema: str) -> Iterator[Finding]:
     """Yield what the schema has against a document."""
     if not isinstance(document.value, dict):
@@ -117,6 +111,9 @@ def _finding(document: Document, error: ValidationError) -> Iterator[Finding]:
         for key in cast("list[str]", error.validator_value):
             if key not in instance and f"'{key}' is a required" in error.message:
                 yield document.finding(path, "missing-key", f"`{key}` is missing", _MISSING.get(key, ""))
+    elif "propertyNames" in error.absolute_schema_path:
+        message = f"`{instance}` is not a name that can be used here"
+        yield document.finding((*path, instance), "value", message, _description(error), at_key=True)
     else:
         name = ".".join(str(step) for step in path)
         message, hint = _said(error)
@@ -183,4 +180,8 @@ def _examples(error: ValidationError) -> str:
     examples = schema.get("examples", [])
     if examples:
         return f"for example {', '.join(json.dumps(example) for example in examples)}"
-    return str(schema.get("description", ""))
+    return _description(error)
+
+
+def _description(error: ValidationError) -> str:
+    return str(error.schema.get("description", "")) if isinstance(error.schema, dict) else ""

@@ -48,7 +48,7 @@ def test_show_points_at_the_line_of_the_yaml_file_and_shows_the_source_line(busy
     shown = busy.json("show", str(run_id))
     text = busy.runner("show", str(run_id)).stdout
 
-    assert list(shown) == [*_RUN_KEYS, "output", "output_dropped_bytes", "traceback"]
+    assert list(shown) == [*_RUN_KEYS, "output", "output_dropped_bytes", "traceback", "next_attempt_at", "each_attempt"]
     assert shown["error"] == {
         "type": "ValueError",
         "message": "no [such] luck",

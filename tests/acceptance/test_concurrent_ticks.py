@@ -87,7 +87,7 @@ def test_a_task_that_is_still_running_is_skipped_and_the_stretch_is_one_row(proj
     with subprocess.Popen(
         [RUNNER, "tick"], cwd=project.root, env=project.environment(NOON), stdout=subprocess.DEVNULL
     ) as first:
-        wait_until(lambda: any(run.status == "running" for run in _runs(project)), "the first run")
+        wait_until(lambda: any(run.started_at for run in _runs(project)), "the first run")
         reports = [project.tick(NOON + minutes * MINUTE) for minutes in (1, 2, 5)]
         gate.touch()
         assert first.wait(60) == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import planning
-from runner.model.state import SKIP, START, Decision, TaskState
-from runner.model.task import ScheduleSpec
+from runner.model.state import SKIP, START, TaskState, Verdict
+from runner.model.task import Policy, ScheduleSpec
 from runner.model.words import CATCHUP, SCHEDULE
 from tests.support import debian_cron
 from tests.support.nights import DAY, HOUR, MICROSECOND, MINUTE, NIGHTS, Night, at, calls_of, slots
@@ -41,13 +41,45 @@ def every(frequency: int, unit: str = "minutes", **keys: str) -> ScheduleSpec:
     return ScheduleSpec(keys.pop("timezone", "UTC"), frequency=frequency, unit=unit, **keys)
 
 
+@dataclass(frozen=True)
+class Decision:
+    """The one decision of a verdict, and where the task stands then."""
+
+    action: str
+    slot: datetime
+    trigger: str
+    reason: str
+    missed: int
+    blocked_by: int | None
+    state: TaskState
+
+
+def only(verdict: Verdict | None) -> Decision | None:
+    """Return the one decision of a verdict."""
+    if verdict is None:
+        return None
+    [made] = verdict.decisions
+    return Decision(made.action, made.slot, made.trigger, made.reason, made.missed, made.blocked_by, verdict.state)
+
+
+def decide(spec: ScheduleSpec, state: TaskState, running: int | None, now: datetime) -> Decision | None:
+    """Decide under the policies that a task has which names none."""
+    runs = () if running is None else (running,)
+    return only(planning.decide(spec, Policy(), timedelta(0), state, runs, now))
+
+
+def overtaken(spec: ScheduleSpec, state: TaskState, why: str, now: datetime) -> Decision | None:
+    """Return how what an edit has overtaken is put on record."""
+    return only(planning.overtaken(spec, state, why, now))
+
+
 def run_through(
     spec: ScheduleSpec, state: TaskState, ticks: Sequence[datetime], busy: frozenset[int] = frozenset()
 ) -> tuple[list[Decision], TaskState]:
     """Decide at each tick in turn; in those numbered `busy` an older run has not ended."""
     found = []
     for number, now in enumerate(ticks):
-        decision = planning.decide(spec, state, 7 if number in busy else None, now)
+        decision = decide(spec, state, 7 if number in busy else None, now)
         if decision is not None:
             found.append(decision)
             state = decision.state
@@ -92,7 +124,7 @@ def test_however_a_week_is_cut_into_ticks_each_slot_is_decided_once(
     expected = slots(schedule, planning.minute_of(ticks[0]) - MICROSECOND, ticks[-1])
     found, final = run_through(spec, state, ticks, busy)
     assert_all_slots_decided(expected, found)
-    assert final.next_due == schedule.after(ticks[-1])
+    assert final.next_slot == schedule.after(ticks[-1])
     assert final.watermark == (expected[-1] if expected else None)
     assert {decision.action for decision in found} <= {START, SKIP}
 
@@ -132,7 +164,7 @@ def test_a_tick_that_catches_up_some_minutes_after_the_clock_went_back_comes_to_
     night = NIGHTS[1]
     spec = ScheduleSpec(BERLIN, cron="30 2 * * *")
     state = seen(spec, night.change - 3 * DAY)
-    decision, _ = calls_of(lambda: planning.decide(spec, state, None, night.change + minutes * MINUTE + LATE), 20_000)
+    decision, _ = calls_of(lambda: decide(spec, state, None, night.change + minutes * MINUTE + LATE), 20_000)
     assert decision is not None
     assert decision.slot == at("2026-10-25 02:30", BERLIN)
 
@@ -140,29 +172,29 @@ def test_a_tick_that_catches_up_some_minutes_after_the_clock_went_back_comes_to_
 @pytest.mark.parametrize("spec", [every(1), every(7), every(5, "hours"), every(1, "days"), every(1, "months")], ids=str)
 def test_a_task_first_seen_is_due_at_once(spec: ScheduleSpec) -> None:
     state = seen(spec, NOON + 33 * timedelta(seconds=1))
-    assert state == TaskState(anchor=NOON, next_due=NOON)
-    decision = planning.decide(spec, state, None, NOON + 34 * timedelta(seconds=1))
+    assert state == TaskState(anchor=NOON, next_slot=NOON)
+    decision = decide(spec, state, None, NOON + 34 * timedelta(seconds=1))
     assert decision is not None
     assert (decision.action, decision.slot, decision.trigger, decision.missed) == (START, NOON, SCHEDULE, 0)
     assert decision.state.last_run_slot == decision.state.watermark == NOON
-    assert decision.state.next_due == spec.schedule(NOON).after(NOON)
+    assert decision.state.next_slot == spec.schedule(NOON).after(NOON)
 
 
 def test_a_cron_task_first_seen_in_its_minute_is_due_in_it() -> None:
     spec = ScheduleSpec("UTC", cron="0 12 * * *")
-    assert seen(spec, NOON + LATE).next_due == NOON
-    assert seen(spec, NOON + MINUTE).next_due == NOON + DAY
+    assert seen(spec, NOON + LATE).next_slot == NOON
+    assert seen(spec, NOON + MINUTE).next_slot == NOON + DAY
 
 
 def test_a_task_first_seen_inactive_owes_nothing() -> None:
     state = planning.first_seen(every(1), active=False, now=NOON)
     assert state == TaskState()
-    assert planning.decide(every(1), state, None, NOON + DAY) is None
+    assert decide(every(1), state, None, NOON + DAY) is None
 
 
 def test_slots_before_a_task_was_first_seen_are_not_owed() -> None:
     spec = every(1, "days", start="2026-01-01 08:00")
-    assert seen(spec).next_due == at("2026-06-11 08:00")
+    assert seen(spec).next_slot == at("2026-06-11 08:00")
 
 
 def test_nothing_is_decided_before_a_slot_and_no_slot_twice() -> None:
@@ -171,7 +203,7 @@ def test_nothing_is_decided_before_a_slot_and_no_slot_twice() -> None:
         spec, seen(spec), [NOON, NOON, NOON + LATE, NOON + 4 * MINUTE, NOON + 5 * MINUTE - MICROSECOND]
     )
     assert [decision.slot for decision in found] == [NOON]
-    assert planning.decide(spec, state, None, NOON - DAY) is None
+    assert decide(spec, state, None, NOON - DAY) is None
     again, _ = run_through(spec, state, [NOON + 5 * MINUTE, NOON + 5 * MINUTE, NOON + MINUTE])
     assert [decision.slot for decision in again] == [NOON + 5 * MINUTE]
 
@@ -196,7 +228,7 @@ def test_every_minute_runs_every_minute_however_late_each_tick_is() -> None:
     ],
 )
 def test_a_late_tick_says_so(late: timedelta, trigger: str, reason: str, missed: int) -> None:
-    decision = planning.decide(every(1, "hours"), seen(every(1, "hours")), None, NOON + late)
+    decision = decide(every(1, "hours"), seen(every(1, "hours")), None, NOON + late)
     assert decision is not None
     assert (decision.trigger, decision.reason, decision.missed) == (trigger, reason, missed)
 
@@ -204,40 +236,40 @@ def test_a_late_tick_says_so(late: timedelta, trigger: str, reason: str, missed:
 def test_a_year_without_ticks_is_one_run_and_few_steps() -> None:
     spec = ScheduleSpec("UTC", cron="* * * * *")
     state = seen(spec)
-    decision, calls = calls_of(lambda: planning.decide(spec, state, None, NOON + 365 * DAY + LATE), 3_000_000)
+    decision, calls = calls_of(lambda: decide(spec, state, None, NOON + 365 * DAY + LATE), 3_000_000)
     assert decision is not None
     assert decision.slot == NOON + 365 * DAY
     assert decision.missed == planning.MOST_MISSED
-    assert decision.state.next_due == NOON + 365 * DAY + MINUTE
-    more, as_many = calls_of(lambda: planning.decide(spec, state, None, NOON + 3650 * DAY + LATE), 3_000_000)
+    assert decision.state.next_slot == NOON + 365 * DAY + MINUTE
+    more, as_many = calls_of(lambda: decide(spec, state, None, NOON + 3650 * DAY + LATE), 3_000_000)
     assert more is not None
     assert as_many <= calls + 10_000
 
 
 def test_a_task_that_is_running_skips_its_slot_and_says_which_run_it_was() -> None:
     spec = every(5)
-    decision = planning.decide(spec, replace(seen(spec), last_run_slot=NOON - DAY), 42, NOON + 12 * MINUTE)
+    decision = decide(spec, replace(seen(spec), last_run_slot=NOON - DAY), 42, NOON + 12 * MINUTE)
     assert decision is not None
     assert (decision.action, decision.slot, decision.missed) == (SKIP, NOON + 10 * MINUTE, 2)
     assert decision.blocked_by == 42
     assert "run 42" in decision.reason
     assert decision.state.watermark == NOON + 10 * MINUTE
     assert decision.state.last_run_slot == NOON - DAY
-    assert decision.state.next_due == NOON + 15 * MINUTE
+    assert decision.state.next_slot == NOON + 15 * MINUTE
 
 
 def test_after_the_end_nothing_is_due() -> None:
     spec = every(1, "hours", end="2026-06-10 14:00")
     found, state = run_through(spec, seen(spec), [NOON + n * HOUR for n in range(6)])
     assert [decision.slot for decision in found] == [NOON, NOON + HOUR, NOON + 2 * HOUR]
-    assert state.next_due is None
+    assert state.next_slot is None
 
 
 def test_the_last_slot_before_the_end_is_caught_up_after_it() -> None:
     spec = every(1, "hours", end="2026-06-10 14:00")
-    decision = planning.decide(spec, seen(spec), None, NOON + 9 * DAY)
+    decision = decide(spec, seen(spec), None, NOON + 9 * DAY)
     assert decision is not None
-    assert (decision.slot, decision.missed, decision.state.next_due) == (NOON + 2 * HOUR, 2, None)
+    assert (decision.slot, decision.missed, decision.state.next_slot) == (NOON + 2 * HOUR, 2, None)
 
 
 # Edits
@@ -266,13 +298,13 @@ def test_an_edit_that_leaves_the_schedule_as_it_is_changes_nothing(spec: Schedul
 def test_a_slot_that_is_due_when_another_part_of_the_file_is_edited_is_still_owed() -> None:
     state = seen(every(5))
     same = edit(every(5), every(5), state, NOON + 3 * MINUTE)
-    decision = planning.decide(every(5), same, None, NOON + 3 * MINUTE)
+    decision = decide(every(5), same, None, NOON + 3 * MINUTE)
     assert decision is not None
     assert decision.slot == NOON
 
 
 @pytest.mark.parametrize(
-    ("after", "next_due"),
+    ("after", "next_slot"),
     [
         (every(60), NOON + 90 * MINUTE),
         (every(1), NOON + 34 * MINUTE),
@@ -283,12 +315,12 @@ def test_a_slot_that_is_due_when_another_part_of_the_file_is_edited_is_still_owe
         (every(1, "hours", start="2026-06-01 00:15"), NOON + 75 * MINUTE),
     ],
 )
-def test_a_changed_interval_counts_from_the_last_slot_that_was_run(after: ScheduleSpec, next_due: datetime) -> None:
+def test_a_changed_interval_counts_from_the_last_slot_that_was_run(after: ScheduleSpec, next_slot: datetime) -> None:
     found, state = run_through(every(10), seen(every(10)), [NOON + n * MINUTE + LATE for n in range(34)])
     assert found[-1].slot == NOON + 30 * MINUTE
     edited = edit(every(10), after, state, NOON + 34 * MINUTE)
     assert edited.anchor == NOON + 30 * MINUTE
-    assert edited.next_due == next_due
+    assert edited.next_slot == next_slot
 
 
 def test_a_skipped_slot_is_no_anchor_for_a_changed_interval() -> None:
@@ -301,12 +333,12 @@ def test_a_changed_interval_of_a_task_that_never_ran_keeps_its_anchor() -> None:
     state = seen(every(1, "days", start="2027-01-01"))
     edited = edit(every(1, "days", start="2027-01-01"), every(7), state, NOON + HOUR)
     assert edited.anchor == NOON
-    assert edited.next_due == NOON + 63 * MINUTE
+    assert edited.next_slot == NOON + 63 * MINUTE
 
 
 def test_a_changed_interval_never_owes_a_decided_slot_again() -> None:
     _, state = run_through(every(10), seen(every(10)), [NOON + LATE])
-    assert edit(every(10), every(2), state, NOON + 2 * LATE).next_due == NOON + 2 * MINUTE
+    assert edit(every(10), every(2), state, NOON + 2 * LATE).next_slot == NOON + 2 * MINUTE
 
 
 def test_a_changed_end_keeps_the_grid() -> None:
@@ -317,7 +349,7 @@ def test_a_changed_end_keeps_the_grid() -> None:
 
 def test_slots_that_an_edit_has_overtaken_are_put_on_record_and_not_as_run() -> None:
     _, state = run_through(every(10), seen(every(10)), [NOON])
-    decision = planning.overtaken(every(10), state, "the schedule was edited", NOON + 40 * MINUTE + LATE)
+    decision = overtaken(every(10), state, "the schedule was edited", NOON + 40 * MINUTE + LATE)
     assert decision is not None
     # 12:40 itself is in the present minute: the new schedule's.
     assert (decision.action, decision.slot, decision.missed) == (SKIP, NOON + 30 * MINUTE, 2)
@@ -328,43 +360,43 @@ def test_slots_that_an_edit_has_overtaken_are_put_on_record_and_not_as_run() -> 
 
 def test_an_edit_in_time_overtakes_nothing() -> None:
     _, state = run_through(every(10), seen(every(10)), [NOON])
-    assert planning.overtaken(every(10), state, "the schedule was edited", NOON + 10 * MINUTE + LATE) is None
-    assert planning.overtaken(every(10), TaskState(), "the schedule was edited", NOON + DAY) is None
+    assert overtaken(every(10), state, "the schedule was edited", NOON + 10 * MINUTE + LATE) is None
+    assert overtaken(every(10), TaskState(), "the schedule was edited", NOON + DAY) is None
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=str)
 def test_slots_while_inactive_are_not_owed(spec: ScheduleSpec) -> None:
     _, state = run_through(spec, seen(spec), [NOON + n * HOUR for n in range(3)])
     paused = edit(spec, spec, state, NOON + 3 * HOUR, active=False)
-    assert paused.next_due is None
-    assert planning.decide(spec, paused, None, NOON + 9 * DAY) is None
+    assert paused.next_slot is None
+    assert decide(spec, paused, None, NOON + 9 * DAY) is None
     back = NOON + 100 * HOUR + LATE
     again = edit(spec, spec, paused, back, was_active=False)
     schedule = spec.schedule(state.anchor)
     assert again.anchor == state.anchor
-    assert again.next_due == schedule.after(planning.minute_of(back) - MICROSECOND)
-    assert again.next_due is not None
-    assert again.next_due >= planning.minute_of(back)
+    assert again.next_slot == schedule.after(planning.minute_of(back) - MICROSECOND)
+    assert again.next_slot is not None
+    assert again.next_slot >= planning.minute_of(back)
 
 
 def test_a_task_that_is_switched_off_and_on_in_a_minute_does_not_run_twice_in_it() -> None:
     _, state = run_through(every(1), seen(every(1)), [NOON + LATE])
     off = edit(every(1), every(1), state, NOON + 2 * LATE, active=False)
     on = edit(every(1), every(1), off, NOON + 3 * LATE, was_active=False)
-    assert on.next_due == NOON + MINUTE
+    assert on.next_slot == NOON + MINUTE
 
 
 def test_a_task_first_active_long_after_it_was_seen_is_due_at_once() -> None:
     state = planning.first_seen(every(1, "days"), active=False, now=NOON)
     on = edit(every(1, "days"), every(1, "days"), state, NOON + 9 * HOUR + LATE, was_active=False)
-    assert (on.anchor, on.next_due) == (NOON + 9 * HOUR, NOON + 9 * HOUR)
+    assert (on.anchor, on.next_slot) == (NOON + 9 * HOUR, NOON + 9 * HOUR)
 
 
 def test_an_interval_that_is_changed_and_activated_at_once_counts_from_the_last_slot_that_was_run() -> None:
     _, state = run_through(every(7, "days"), seen(every(7, "days")), [NOON, NOON + 7 * DAY])
     off = edit(every(7, "days"), every(7, "days"), state, NOON + 8 * DAY, active=False)
     on = edit(every(7, "days"), every(10, "days"), off, NOON + 9 * DAY, was_active=False)
-    assert on.next_due == NOON + 17 * DAY
+    assert on.next_slot == NOON + 17 * DAY
 
 
 @pytest.mark.parametrize("together", [True, False], ids=["in-the-edit-that-pauses", "while-paused"])
@@ -376,15 +408,15 @@ def test_an_interval_that_is_changed_while_inactive_counts_from_the_last_slot_th
         off = edit(before, after, off, NOON + 9 * DAY, was_active=False, active=False)
     on = edit(after, after, off, NOON + 10 * DAY, was_active=False)
     assert on.anchor == NOON + 7 * DAY
-    assert on.next_due == NOON + 17 * DAY
+    assert on.next_slot == NOON + 17 * DAY
 
 
 def test_a_file_that_was_gone_goes_on_where_it_stood() -> None:
     _, state = run_through(every(10), seen(every(10)), [NOON, NOON + 10 * MINUTE])
     gone = planning.removed(state)
-    assert gone == replace(state, next_due=None)
+    assert gone == replace(state, next_slot=None)
     back = edit(every(10), every(10), gone, NOON + 95 * MINUTE, was_active=False)
-    assert back.next_due == NOON + 100 * MINUTE
+    assert back.next_slot == NOON + 100 * MINUTE
 
 
 @settings(max_examples=80)
@@ -415,7 +447,7 @@ def test_whatever_is_edited_no_slot_is_decided_twice_and_none_lies_in_the_future
         will = active if kind == "edit" else kind == "resume"
         state = edit(spec, after, state, now, was_active=active, active=will)
         spec, active = after, will
-        assert (state.next_due is not None) == active
+        assert (state.next_slot is not None) == active
     assert decided == sorted(set(decided))
 
 

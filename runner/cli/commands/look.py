@@ -1,4 +1,4 @@
-"""`list`, `next`, `status`, `history`, `show`."""
+"""`list`, `next`, `status`, `history`, `show`, `logs`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import statuses, task_ids
-from runner.cli.context import State, show
+from runner.cli.context import State, show, write_through
 from runner.errors import UsageError
 from runner.operations import overview, past
+from runner.operations.follow import logs, run_named
 from runner.report import as_json, tables
 
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
@@ -29,6 +30,12 @@ Examples:
   runner history billing/report -n 50     of one task
   runner history --status failed --json   for programs
 """
+_LOGS_EPILOG = """\b
+Examples:
+  runner logs 42                 what run 42 printed
+  runner logs billing/report     what its last run printed
+  runner logs -f 42              as it comes, until the run has ended
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +45,7 @@ def register(app: typer.Typer) -> None:
     app.command("status")(_status)
     app.command("history", epilog=_HISTORY_EPILOG)(_history)
     app.command("show")(_show)
+    app.command("logs", epilog=_LOGS_EPILOG)(_logs)
 
 
 def _list(context: typer.Context, json: _Json = False) -> int:
@@ -129,4 +137,18 @@ def _show(
         print(as_json.dumps(as_json.run_details(details)))
     else:
         show(*tables.run_details(details))
+    return 0
+
+
+def _logs(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Argument(metavar="RUN|ID", help="A run, or a task: its last run.", autocompletion=task_ids)
+    ],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more until the run has ended.")] = False,
+) -> int:
+    """Show what a run prints, byte for byte, also while it is under way."""
+    state: State = context.obj
+    for data in logs(state.site, run_named(state.site, name), follow=follow):
+        write_through(data)
     return 0

@@ -1,8 +1,7 @@
-"""`tick` and `run`."""
+"""`tick`, `run` and `cancel`."""
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,9 +9,10 @@ import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import State, show, show_lines
+from runner.cli.context import State, show, show_lines, write_through
 from runner.cli.state_folder import prepare_state
-from runner.model.words import SUCCEEDED
+from runner.model.words import CANCELLED, SUCCEEDED
+from runner.operations.cancel import cancel
 from runner.operations.find import check_known
 from runner.operations.rehearse import rehearse
 from runner.operations.run_now import run_now
@@ -45,6 +45,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("tick", epilog=_TICK_EPILOG)(_tick)
     app.command("run", epilog=_RUN_EPILOG)(_run)
+    app.command("cancel")(_cancel)
 
 
 def _tick(
@@ -126,10 +127,24 @@ def _run(
     return 0 if run.status == SUCCEEDED else 1
 
 
+def _cancel(
+    context: typer.Context,
+    run: Annotated[int, typer.Argument(metavar="RUN", help="The number of the run, from `runner status`.")],
+    json: _Json = False,
+) -> int:
+    """End a run, wherever it runs or waits, with everything that it has started; return once it is gone."""
+    state: State = context.obj
+    ended = cancel(state.site, run, clock.now())
+    if json:
+        print(as_json.dumps(as_json.run(ended)))
+    else:
+        print(f"run {ended.run_id} {ended.status}")
+    return 0 if ended.status == CANCELLED else 1
+
+
 def _pass_on(data: bytes) -> None:
-    """Show what a task prints, as it comes, byte for byte; where nobody can read it any more, the run goes on."""
+    """Show what a task prints, as it comes; where nobody can read it any more, the run goes on."""
     try:
-        while data:
-            data = data[os.write(sys.stdout.fileno(), data) :]
+        write_through(data)
     except (OSError, ValueError):
         pass

@@ -14,6 +14,7 @@ from runner.taskfile.rules import (
     durations,
     literal_code,
     one_schedule,
+    policies,
     python_syntax,
     schedule_comes,
     timezone,
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     bounds.check,
     schedule_comes.check,
     durations.check,
+    policies.check,
     literal_code.check,
     python_syntax.check,
 )

@@ -1,30 +1,68 @@
-"""Durations are more than nothing and less than a lifetime."""
+"""Durations and sizes are more than nothing where nothing makes no sense, and less than a lifetime."""
 
 from collections.abc import Iterator
+from typing import Any
 
+from runner.model.limits import parse_size
 from runner.schedule.duration import parse_duration
+from runner.taskfile.document import Document
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding
 
-KEYS = ("timeout", "kill_grace")
+_DURATIONS = (
+    *(("timeout",), ("kill_grace",), ("starting_deadline",), ("jitter",), ("retry", "delay"), ("retry", "max_delay")),
+    *(("limits", "cpu"), ("shutdown_grace",)),
+)
+_SIZES = (("limits", "memory"), ("limits", "file_size"))
+_NOT_NOTHING = {
+    "timeout": ("a timeout of 0s would end every run at once", "leave it out, or write 1h"),
+    "starting_deadline": ("a starting deadline of 0s would miss every slot", "leave it out, or write 10m"),
+    "cpu": ("a limit of 0s would end every run at once", "leave it out, or write 5m"),
+    "memory": ("a limit of nothing would end every run at once", "leave it out, or write 512M"),
+}
+#: The interpreter alone has so much.
+_LEAST_MEMORY = 16 * 1024 * 1024
+
+Path = tuple[str, ...]
 
 
 def check(draft: Draft) -> Iterator[Finding]:
-    """Yield a finding for a timeout of nothing and for durations beyond a hundred years."""
-    for key in KEYS:
-        said = against(key, draft.get(key))
+    """Yield a finding for a timeout of nothing, for durations beyond a hundred years, and for memory that nothing fits into."""
+    yield from against(draft.document, (), {key: draft.get(key) for key in draft.document.value})
+
+
+def against(document: Document, below: Path, value: dict[str, Any]) -> Iterator[Finding]:
+    """Yield a finding for each duration and size that makes no sense in a mapping, which stands at a path of the document."""
+    for path in _DURATIONS:
+        said = _against_duration(path[-1], _at(value, path))
         if said is not None:
-            yield draft.finding(key, "duration", *said)
+            yield document.finding((*below, *path), "duration", *said)
+    for path in _SIZES:
+        said = _against_size(path[-1], _at(value, path))
+        if said is not None:
+            yield document.finding((*below, *path), "size", *said)
 
 
-def against(key: str, value: object) -> tuple[str, str] | None:
-    """Return what is to be said against a duration of the right form, or None."""
+def _at(value: Any, path: Path) -> Any:
+    for key in path:
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _against_duration(key: str, value: object) -> tuple[str, str] | None:
     if not isinstance(value, str):
         return None
     try:
         duration = parse_duration(value)
     except ValueError:
         return f"`{key}` {value} is longer than a hundred years", "write for example 1h"
-    if key == "timeout" and not duration:
-        return "a timeout of 0s would end every run at once", "leave it out, or write 1h"
-    return None
+    return None if duration else _NOT_NOTHING.get(key)
+
+
+def _against_size(key: str, value: object) -> tuple[str, str] | None:
+    if not isinstance(value, str):
+        return None
+    size = parse_size(value)
+    if key == "memory" and 0 < size < _LEAST_MEMORY:
+        return f"`{key}` {value} is less than Python itself takes", "write 16M at least"
+    return None if size else _NOT_NOTHING.get(key)

@@ -33,6 +33,7 @@ def _insert(database: sqlite3.Connection, **columns: object) -> None:
         "status": "running",
         "scheduled_for": 1,
         "decided_at": 1,
+        "due_at": 1,
         "supervisor": "boot:1:1",
         **columns,
     }
@@ -51,7 +52,7 @@ def test_a_claimed_slot_is_a_row_that_the_database_accepts(store: Project) -> No
         {"status": "done"},
         {"trigger": "cron"},
         {"finished_at": 5},
-        {"supervisor": None},
+        {"due_at": None},
         {"status": "succeeded"},
         {"status": "failed", "finished_at": 5},
         {"status": "lost"},

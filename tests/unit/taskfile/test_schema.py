@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from runner.model.settings import Settings
+from runner.model.task import Policy
 from runner.schedule.duration import format_duration, parse_duration
 from runner.taskfile.compiler import compile_task
 from runner.taskfile.document import read_document
@@ -67,7 +68,7 @@ def test_every_mapping_of_a_schema_refuses_unknown_keys(name: str) -> None:
     schema = _schema(name)
 
     mappings = [schema, *(rule for _, rule in _properties(schema) if rule.get("type") == "object")]
-    assert all(mapping["additionalProperties"] is False for mapping in mappings)
+    assert all(mapping["additionalProperties"] is False or "propertyNames" in mapping for mapping in mappings)
 
 
 @pytest.mark.parametrize(("name", "rule"), _PROPERTIES)
@@ -126,7 +127,13 @@ def test_the_defaults_that_descriptions_name_are_those_of_a_repository_without_s
         "max_parallel": str(plain.max_parallel),
         "timeout": format_duration(plain.timeout),
         "kill_grace": format_duration(plain.kill_grace),
+        "shutdown_grace": format_duration(plain.shutdown_grace),
+        "concurrency_policy": Policy().concurrency_policy,
+        "catchup": Policy().catchup,
+        "starting_deadline": "none",
+        "jitter": format_duration(Policy().jitter),
     }
+    assert Policy().starting_deadline is None
     named: dict[str, set[str]] = {}
     for name in _SCHEMAS:
         for path, rule in _properties(_schema(name)):

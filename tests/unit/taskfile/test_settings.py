@@ -6,7 +6,9 @@ from datetime import timedelta
 
 import pytest
 
+from runner.model.limits import Limits
 from runner.model.problem import Problem
+from runner.model.retry import Retry
 from runner.model.settings import Settings
 from runner.taskfile.compiler import compile_settings, compile_task
 
@@ -46,6 +48,10 @@ defaults:
   kill_grace: 5s
   owner: platform@example.org
   tags: [nightly, team-a]
+  retry: {attempts: 5, delay: 1m, backoff: 1.5, max_delay: 10m}
+  limits: {memory: 512M, cpu: 5m, processes: 20, open_files: 256, file_size: 1G}
+shutdown_grace: 1m
+secrets_file: /etc/runner/secrets
 """
     assert _settings(text) == Settings(
         timezone="Europe/Berlin",
@@ -55,6 +61,10 @@ defaults:
         kill_grace=timedelta(seconds=5),
         owner="platform@example.org",
         tags=("nightly", "team-a"),
+        retry=Retry(5, timedelta(minutes=1), 1.5, timedelta(minutes=10)),
+        limits=Limits(512 * 2**20, timedelta(minutes=5), 20, 256, 2**30),
+        shutdown_grace=timedelta(minutes=1),
+        secrets_file="/etc/runner/secrets",
     )
 
 
@@ -96,7 +106,12 @@ def test_one_key_leaves_the_others_as_they_are(text: str, expected: Settings) ->
         ("ref: ''\n", ["1:6: value: `ref` is '', which does not fit"]),
         ("defaults: 30m\n", ["1:11: type: `defaults` must be a mapping of keys, not '30m'"]),
         ("defaults:\n", ["1:10: type: `defaults` must be a mapping of keys, not nothing"]),
-        ("defaults:\n  retry: 3\n", ["2:3: unknown-key: unknown key `retry`"]),
+        ("defaults:\n  history: 3\n", ["2:3: unknown-key: unknown key `history`"]),
+        ("defaults:\n  retry: 3\n", ["2:10: type: `defaults.retry` must be a mapping of keys, not 3"]),
+        ("defaults: {limits: {memory: 1M}}\n", ["1:29: size: `memory` 1M is less than Python itself takes"]),
+        ("defaults: {limits: {cpu: 0s}}\n", ["1:26: duration: a limit of 0s would end every run at once"]),
+        ("secrets_file: secrets\n", ["1:15: value: `secrets_file` is 'secrets', which does not fit"]),
+        ("shutdown_grace: 99999d\n", ["1:17: duration: `shutdown_grace` 99999d is longer than a hundred years"]),
         ("defaults:\n  timeout: 30\n", ["2:12: type: `defaults.timeout` must be text, not 30"]),
         ("defaults:\n  timeout: 1 h\n", ["2:12: value: `defaults.timeout` is '1 h', which does not fit"]),
         ("defaults:\n  tags: [a, a]\n", ["2:9: value: `defaults.tags` names something twice"]),

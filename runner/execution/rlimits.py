@@ -1,0 +1,34 @@
+"""Limits that the kernel holds each process of a task to (setrlimit(2)). Called in the child; what it starts inherits them."""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+from runner.model.limits import Limits
+
+#: Seconds between the signal that says that the time on the processor is up, and the one that cannot be ignored.
+_CPU_GRACE = 2
+#: Since Linux 4.7 RLIMIT_DATA counts all private memory that can be written (setrlimit(2)), and not what is merely reserved.
+_MEMORY = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+
+
+def set_limits(limits: Limits) -> None:
+    """Limit this process and all that it will start."""
+    if limits.memory is not None:
+        _set(_MEMORY, limits.memory, limits.memory)
+    if limits.cpu is not None:
+        seconds = max(1, -int(-limits.cpu.total_seconds() // 1))
+        _set(resource.RLIMIT_CPU, seconds, seconds + _CPU_GRACE)
+    if limits.open_files is not None:
+        _set(resource.RLIMIT_NOFILE, limits.open_files, limits.open_files)
+    if limits.file_size is not None:
+        _set(resource.RLIMIT_FSIZE, limits.file_size, limits.file_size)
+    # Not RLIMIT_NPROC: it counts all processes of the user, other tasks' too, and binds nobody who is root. The pool counts.
+
+
+def _set(what: int, soft: int, hard: int) -> None:
+    _, ceiling = resource.getrlimit(what)
+    if ceiling != resource.RLIM_INFINITY:
+        soft, hard = min(soft, ceiling), min(hard, ceiling)
+    resource.setrlimit(what, (soft, hard))

@@ -1,0 +1,84 @@
+"""Where secrets come from: a file outside of the repository, systemd's credentials, or the environment of runner itself."""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: Set by systemd for services with LoadCredential= (systemd.exec(5)).
+_CREDENTIALS = "CREDENTIALS_DIRECTORY"
+#: What is shorter cannot be masked: it would be found in every other word.
+SHORTEST = 4
+
+
+class SecretError(Exception):
+    """A secret cannot be had. Says which one and why; never its value."""
+
+
+def find_secrets(names: Iterable[str], file: str | None, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the values of secrets. Raises SecretError for one that is nowhere, empty, or too short to be masked."""
+    wanted = list(names)
+    if not wanted:
+        return {}
+    listed = read_file(file) if file else {}
+    found = {}
+    for name in wanted:
+        value = listed.get(name) or _credential(name, environment) or environment.get(name)
+        if not value:
+            raise SecretError(f"the secret {name} is not set: {_where(file)}")
+        if len(value.encode("utf-8", "surrogateescape")) < SHORTEST:
+            raise SecretError(
+                f"the secret {name} has fewer than {SHORTEST} bytes: it could not be masked in the output"
+            )
+        found[name] = value
+    return found
+
+
+def _where(file: str | None) -> str:
+    return f"add it to {file}" if file else "name a file in runner.yaml (secrets_file), or set it for runner itself"
+
+
+def read_file(path: str) -> dict[str, str]:
+    """Return the secrets of a file: a line `NAME=value` each, taken as it stands. Raises SecretError, which quotes no line."""
+    path = os.path.expanduser(path)
+    try:
+        # Not blocking: a FIFO in the file's place must not hold up the tick.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        with open(descriptor, encoding="utf-8") as file:
+            _check_mode(path, os.fstat(descriptor))
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        raise SecretError(f"the secrets file {path} cannot be read: {reason}") from None
+    found = {}
+    for number, line in enumerate(text.replace("\r\n", "\n").split("\n"), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        name, equals, value = line.partition("=")
+        if not equals or not name.strip().isidentifier():
+            raise SecretError(f"line {number} of the secrets file {path} is not NAME=value")
+        found[name.strip()] = value
+    return found
+
+
+def _check_mode(path: str, status: os.stat_result) -> None:
+    if status.st_mode & 0o077:
+        raise SecretError(f"the secrets file {path} may be read by others: chmod 600 {path}")
+    if status.st_uid not in {os.geteuid(), 0}:
+        raise SecretError(f"the secrets file {path} belongs to somebody else (uid {status.st_uid})")
+
+
+def _credential(name: str, environment: Mapping[str, str]) -> str | None:
+    folder = environment.get(_CREDENTIALS)
+    if not folder:
+        return None
+    try:
+        with open(f"{folder}/{name}", encoding="utf-8") as file:
+            return file.read().rstrip("\n")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError):
+        raise SecretError(f"the credential {name} in {folder} cannot be read") from None

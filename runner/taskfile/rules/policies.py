@@ -1,0 +1,23 @@
+"""What a task asks for goes together."""
+
+from collections.abc import Iterator
+
+from runner.model.words import ALL, REPLACE
+from runner.taskfile.draft import Draft
+from runner.taskfile.findings import Finding
+
+
+def check(draft: Draft) -> Iterator[Finding]:
+    """Yield a finding for policies that contradict each other, and for a secret that `env` sets as well."""
+    if draft.get("catchup") == ALL and draft.get("concurrency_policy") == REPLACE:
+        message = "`catchup: all` would have each missed slot end the one before it (`concurrency_policy: replace`)"
+        yield draft.finding("catchup", "policy", message, "write `catchup: latest`, or another policy")
+    env = draft.get("env") or {}
+    for number, name in enumerate(draft.get("secrets") or ()):
+        if name in env:
+            yield draft.document.finding(
+                ("secrets", number),
+                "secret",
+                f"`{name}` is in `env` as well",
+                "take it out of `env`: this file is in git",
+            )
