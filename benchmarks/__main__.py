@@ -1,4 +1,4 @@
-"""Measure, and print a table: what, against what, the ratio, the goal."""
+"""Measure, and print the tables: runner beside its floors, and beside what people would use instead."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ import argparse
 import os
 import platform
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
-from benchmarks import floors
+from benchmarks import comparisons, floors, peers
 from benchmarks.bench import Bench
-from benchmarks.rows import HEADING, heading, line
+from benchmarks.peer_environment import installed
+from benchmarks.rows import COMPARED, HEADING, Absence, Comparison, Row, heading, line
 
 _FLOORS = {"idle": floors.idle, "commits": floors.commits, "cold": floors.cold, "due": floors.due}
+_PEERS = "peers"
 
 
 def _machine() -> str:
@@ -21,19 +24,39 @@ def _machine() -> str:
     return f"Python {platform.python_version()}, {os.cpu_count()} cores ({cpu}), {system}"
 
 
+def _print(rows: Iterable[Row | Comparison | Absence]) -> None:
+    for row in rows:
+        print(line(row.cells()), flush=True)
+
+
+def _print_floors(bench: Bench, chosen: Iterable[str]) -> None:
+    print(heading(HEADING))
+    for name in chosen:
+        _print(_FLOORS[name](bench))
+    print()
+
+
+def _print_peers(bench: Bench) -> None:
+    environment = installed(peers.ALL)
+    print(heading(COMPARED))
+    _print(comparisons.compared(bench, environment))
+    print("", *(peer.note() for peer in peers.ALL), sep="\n")
+
+
 def main() -> None:
     """Measure what was asked for and print it as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="rounds of the quick rows; slow ones take fewer")
-    parser.add_argument("--only", choices=[*_FLOORS], action="append")
+    parser.add_argument("--only", choices=[*_FLOORS, _PEERS], action="append")
     options = parser.parse_args()
     print(f"{_machine()}\n")
     with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder:
         bench = Bench(Path(folder), options.rounds)
-        print(heading(HEADING))
-        for name in options.only or _FLOORS:
-            for row in _FLOORS[name](bench):
-                print(line(row.cells()), flush=True)
+        chosen = options.only or [*_FLOORS, _PEERS]
+        if among_floors := [name for name in chosen if name != _PEERS]:
+            _print_floors(bench, among_floors)
+        if _PEERS in chosen:
+            _print_peers(bench)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Rows of the table, as Markdown."""
+"""Rows of the two tables, as Markdown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ _MIB = 1024
 _TIMES = "×"  # noqa: RUF001 - the sign of ratios
 
 HEADING = ("what", "against", "measured", "goal", "")
+COMPARED = ("what", "runner", "peer", "ratio time", "ratio CPU", "peak memory runner / peer", "goal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,44 @@ class Row:
         """Return the cells of the table."""
         shown = f"{self.measured:.2f} {self.unit}"
         return (self.what, self.against, shown, f"≤ {self.goal:g} {self.unit}", _verdict(self.measured, self.goal))
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Runner beside a peer, which are samples of the same run. `goal` is the largest ratio of time that DESIGN §10 allows."""
+
+    what: str
+    peer: str
+    ours: Sample
+    theirs: Sample
+    goal: float | None
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of the table: a ratio below one says that runner takes less."""
+        ratio = self.ours.seconds / self.theirs.seconds
+        return (
+            self.what,
+            _duration(self.ours),
+            f"{self.peer}: {_duration(self.theirs)}",
+            f"{ratio:.2f} {_TIMES}",
+            f"{self.ours.cpu / self.theirs.cpu:.2f} {_TIMES}",
+            f"{self.ours.peak / _MIB:.1f} / {self.theirs.peak / _MIB:.1f} MiB",
+            "" if self.goal is None else f"time ≤ {self.goal:g} {_TIMES}: {_verdict(ratio, self.goal)}",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A comparison that this machine cannot make, and why."""
+
+    what: str
+    peer: str
+    reason: str
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the cells of the table."""
+        reason = self.reason.replace("|", "/")
+        return (self.what, "", f"{self.peer}: not measured, {reason}", "", "", "", "")
 
 
 def in_mebibytes(sample: Sample) -> float:
@@ -46,3 +85,7 @@ def heading(cells: Sequence[str]) -> str:
 
 def _verdict(measured: float, goal: float) -> str:
     return "reached" if measured <= goal else "MISSED"
+
+
+def _duration(sample: Sample) -> str:
+    return f"{sample.seconds:.2f} s" if sample.seconds >= 1 else f"{sample.seconds * 1000:.0f} ms"
