@@ -7,9 +7,8 @@ import shutil
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 #: A small process between us and what is measured: ru_maxrss of a child counts what it was forked from.
@@ -42,6 +41,24 @@ class Command:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNNER_")}
         return {**kept, "PYTHONHASHSEED": "0", **self.environment}
 
+    def preceded_by(self, preparation: Callable[[], None]) -> Command:
+        """Return the same command, with this done before each time."""
+        return replace(self, before=preparation)
+
+    def restoring(self, folder: Path) -> Command:
+        """Return the same command, with the folder set back before each time to what it is when this is first asked."""
+        kept = folder.with_name(f"{folder.name}-kept")
+        if not kept.exists():
+            shutil.copytree(folder, kept)
+
+        def set_back() -> None:
+            shutil.rmtree(folder)
+            shutil.copytree(kept, folder)
+            # The first one to wait for the disk would wait for these copies too.
+            os.sync()
+
+        return self.preceded_by(set_back)
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -66,6 +83,19 @@ def once(command: Command) -> Sample:
     )
     seconds, cpu, peak = done.stdout.split()
     return Sample(float(seconds), float(cpu), int(peak))
+
+
+def run(command: Command) -> None:
+    """Run a command that prepares what is measured; raises CalledProcessError, with its stderr, where it fails."""
+    subprocess.run(
+        list(command.words),
+        cwd=command.folder,
+        env=command.full_environment(),
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def side_by_side(commands: Mapping[str, Command], rounds: int) -> dict[str, Sample]:
@@ -108,10 +138,3 @@ def instructions(command: Command) -> int | None:
 def _through_python(words: Sequence[str]) -> list[str]:
     """Return the words with the interpreter first: valgrind would follow a script's #! into nothing."""
     return list(words) if Path(words[0]).name.startswith("python") else [sys.executable, *words]
-
-
-def seconds_of(work: Callable[[], object]) -> float:
-    """Return how long a piece of work takes in this process."""
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -10,10 +11,12 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.measure import Command
+from benchmarks.measure import Command, run
 
 RUNNER = str(Path(sys.executable).parent / "runner")
 
+# None of the mixture is due in this minute: their slots are at the half hour, or in minutes that are multiples of five.
+_THE_MINUTE_BEFORE, _THE_MINUTE = "2026-06-10T12:00:00Z", "2026-06-10T12:01:00Z"
 _UNITS = ("days", "hours", "weeks", "months")
 _IDENTITY = {
     "GIT_AUTHOR_NAME": "Bench",
@@ -58,25 +61,47 @@ class Repository:
         return Command([RUNNER, "tick"], self.root, {"RUNNER_STATE": str(self.state), **environment})
 
 
-def make(root: Path, tasks: int, *, schedule: str | None = None, code: str | None = None) -> Repository:
-    """Return a repository with so many committed tasks: a mixture of schedules, none due soon, unless told otherwise."""
+def ticked(root: Path, tasks: int, *, due: int = 0) -> Repository:
+    """Return the repository at a path, where one tick has already been; it is made when first asked for.
+
+    The tasks are a mixture of schedules, none due soon, except that the first `due` are one line to be run every minute.
+    """
     repository = Repository(root)
-    for number in range(tasks):
-        path = root / "tasks" / f"group-{number % 20}" / f"task-{number}.yaml"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text(number, schedule, code))
-    repository.git("init", "--quiet", "--initial-branch=main")
-    repository.commit()
+    if not root.exists():
+        for number in range(tasks):
+            path = root / "tasks" / f"group-{number % 20}" / f"task-{number}.yaml"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(_due_text(number) if number < due else _idle_text(number))
+        repository.git("init", "--quiet", "--initial-branch=main")
+        repository.commit()
+        run(repository.tick(RUNNER_NOW=_THE_MINUTE_BEFORE) if due else repository.tick())
     return repository
 
 
-def _text(number: int, schedule: str | None, code: str | None) -> str:
-    if schedule is None:
-        start = f"2026-01-{number % 28 + 1:02} {number % 24:02}:30"
-        schedule = f"frequency: {number % 7 + 2}\nunit: {_UNITS[number % 4]}\nstart: {start}"
-        if number % 5 == 0:
-            schedule = f"cron: {number % 60} {number % 24} * * {number % 7}"
-    body = _BODY.format(number=number) if code is None else f"  {code}\n"
+def due_tick(root: Path, tasks: int, due: int) -> Command:
+    """Return a tick for which so many tasks out of so many are due every time."""
+    repository = ticked(root, tasks, due=due)
+    return repository.tick(RUNNER_NOW=_THE_MINUTE).restoring(repository.state)
+
+
+def first_tick(repository: Repository) -> Command:
+    """Return a tick that finds no state every time."""
+    return repository.tick().preceded_by(lambda: shutil.rmtree(repository.state, ignore_errors=True))
+
+
+def _due_text(number: int) -> str:
+    return _text(number, "frequency: 1\nunit: minutes", "  x = 1\n")
+
+
+def _idle_text(number: int) -> str:
+    start = f"2026-01-{number % 28 + 1:02} {number % 24:02}:30"
+    schedule = f"frequency: {number % 7 + 2}\nunit: {_UNITS[number % 4]}\nstart: {start}"
+    if number % 5 == 0:
+        schedule = f"cron: {number % 60} {number % 24} * * {number % 7}"
+    return _text(number, schedule, _BODY.format(number=number))
+
+
+def _text(number: int, schedule: str, body: str) -> str:
     return (
         f"description: Task number {number} of the benchmark\nowner: team-{number % 9}@example.org\n"
         f"{schedule}\ntimezone: Europe/Berlin\nactive: true\ncode: |\n{body}"

@@ -1,0 +1,1 @@
+"""The one app: tasks in a table."""

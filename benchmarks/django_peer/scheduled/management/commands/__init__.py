@@ -1,0 +1,1 @@
+"""The command of the design, and the one that prepares it."""

@@ -1,0 +1,87 @@
+"""Runner beside its floors: what Python and git take who do nothing else, and beside itself with less to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks.bench import MANY, Bench
+from benchmarks.measure import instructions, side_by_side
+from benchmarks.repositories import Repository, due_tick, fill_history, first_tick, ticked
+from benchmarks.rows import Row, in_mebibytes
+
+
+def idle(bench: Bench) -> Iterator[Row]:
+    """Measure an idle tick: against its floor, with more tasks, with more history."""
+    few, many, old = ticked(bench.folder / "few", 10), bench.many(), ticked(bench.folder / "old", 10)
+    fill_history(old, 1_000_000)
+    floor = bench.bare("import sqlite3")
+    commands = {"floor": floor, "few": few.tick(), "many": many.tick(), "old": old.tick()}
+    taken = side_by_side(commands, bench.rounds * 4)
+    counted = {name: instructions(command) for name, command in commands.items()}
+    what, against = f"idle tick, {MANY:,} tasks", "python -c 'import sqlite3'"
+    yield Row(what + ", time", against, taken["many"].seconds / taken["floor"].seconds, 1.25)
+    yield from _counted(what, against, counted["many"], counted["floor"], 1.15)
+    yield Row(what + ", time", "the same, 10 tasks", taken["many"].seconds / taken["few"].seconds, 1.15)
+    yield from _counted(what, "the same, 10 tasks", counted["many"], counted["few"], 1.05)
+    what, against = "idle tick, a million runs on record", "the same, none on record"
+    yield Row(what + ", time", against, taken["old"].seconds / taken["few"].seconds, 1.15)
+    yield from _counted(what, against, counted["old"], counted["few"], 1.05)
+    yield Row("idle tick, peak memory", "python -c 'import sqlite3'", taken["many"].peak / taken["floor"].peak, 1.25)
+
+
+def commits(bench: Bench) -> Iterator[Row]:
+    """Measure a tick after a commit that changed one task, and after one that changed none."""
+    repository = bench.many()
+    changed, untouched = _Edits(repository, "tasks/group-3/task-3.yaml"), _Edits(repository, "README")
+    commands = {
+        "heavy": bench.bare("import sqlite3, yaml, jsonschema, subprocess"),
+        "changed": repository.tick().preceded_by(changed.commit_another),
+        "light": bench.bare("import sqlite3"),
+        "untouched": repository.tick().preceded_by(untouched.commit_another),
+    }
+    taken = side_by_side(commands, bench.rounds * 2)
+    what, against = (
+        f"tick after a commit that changed one file of {MANY:,}, time",
+        "python -c 'import sqlite3, yaml, jsonschema, subprocess'",
+    )
+    yield Row(what, against, taken["changed"].seconds / taken["heavy"].seconds, 1.35)
+    what, against = "tick after a commit that touched no task, time", "python -c 'import sqlite3'"
+    yield Row(what, against, taken["untouched"].seconds / taken["light"].seconds, 2.75)
+
+
+def cold(bench: Bench) -> Iterator[Row]:
+    """Measure the first tick in a repository: everything is compiled."""
+    repository = bench.many()
+    loop = bench.script("bare_loop.py", repository.root)
+    taken = side_by_side({"loop": loop, "cold": first_tick(repository)}, bench.few_rounds)
+    against = "git cat-file --batch and CSafeLoader, nothing else"
+    yield Row(f"cold compile of {MANY:,} files, time", against, taken["cold"].seconds / taken["loop"].seconds, 2.0)
+    yield Row("cold compile, peak memory", "", in_mebibytes(taken["cold"]), 80, "MiB")
+
+
+def due(bench: Bench) -> Iterator[Row]:
+    """Measure a whole tick with a thousand due one-line tasks, each isolated, captured and recorded."""
+    tick = due_tick(bench.folder / "due", 1000, 1000)
+    taken = side_by_side({"forks": bench.script("bare_forks.py"), "due": tick}, bench.few_rounds)
+    what, against = "tick with 1,000 due one-line tasks", "fork + _exit + wait, 1,000 times"
+    yield Row(what + ", time", against, taken["due"].seconds / taken["forks"].seconds, 1.5)
+    yield Row(what + ", CPU", against, taken["due"].cpu / taken["forks"].cpu, 2.0)
+    yield Row(what + ", peak memory", "", in_mebibytes(taken["due"]), 16, "MiB")
+
+
+class _Edits:
+    """Commits an edit of one file, another one each time."""
+
+    def __init__(self, repository: Repository, path: str) -> None:
+        self._repository = repository
+        self._path = path
+
+    def commit_another(self) -> None:
+        with (self._repository.root / self._path).open("a") as file:
+            file.write("# edited\n")
+        self._repository.commit()
+
+
+def _counted(what: str, against: str, ours: int | None, floor: int | None, goal: float) -> Iterator[Row]:
+    if ours is not None and floor is not None:
+        yield Row(what + ", instructions", against, ours / floor, goal)
