@@ -77,7 +77,7 @@ def compiler() -> Compiler:
     """Return what turns bytes into tasks, with YAML and JSON schema behind it."""
     from runner.operations.compile import Compiler  # noqa: PLC0415
     from runner.taskfile import names  # noqa: PLC0415
-    from runner.taskfile.compiler import compile_settings, compile_task, symlink_problem  # noqa: PLC0415
+    from runner.taskfile.compiler import compile_settings, compile_task, place_of, symlink_problem  # noqa: PLC0415
     from runner.taskfile.findings import shown  # noqa: PLC0415
     from runner.taskfile.text import LARGEST_FILE  # noqa: PLC0415
 
@@ -88,6 +88,7 @@ def compiler() -> Compiler:
         check_case=names.check_case,
         symlink_problem=symlink_problem,
         is_task_file=names.is_task_file,
+        place_of=place_of,
         shown=shown,
         largest_file=LARGEST_FILE,
     )

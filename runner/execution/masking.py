@@ -61,7 +61,7 @@ def forms(secret: str) -> set[bytes]:
             ascii(secret)[1:-1],
             repr(plain)[2:-1],
             repr(f"'{secret}")[2:-1],
-            repr(f"\"'{secret}")[3:-1],
+            repr(f"\"'{secret}")[4:-1],
         ),
         *(dumps(secret)[1:-1], dumps(secret, ensure_ascii=False)[1:-1], dumps(secret).replace("/", "\\/")[1:-1]),
         *(escape(secret), escape(secret, quote=False)),

@@ -117,7 +117,7 @@ class Pool:
     def start(self, job: Job) -> Started | Ended:
         """Start a child for a job, in a place that `has_place` has taken."""
         try:
-            secrets = find_secrets(job.secrets, self._secrets_file, self._outside)
+            secrets = find_secrets(job.secrets, self._secrets_file, self._outside, self._workshop.root)
             started_at = clock.now()
             attempt = self._fork(job, secrets, started_at)
         except SecretError as error:

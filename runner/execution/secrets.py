@@ -18,12 +18,15 @@ class SecretError(Exception):
     """A secret cannot be had. Says which one and why; never its value."""
 
 
-def find_secrets(names: Iterable[str], file: str | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of secrets. Raises SecretError for one that is nowhere, empty, or too short to be masked."""
+def find_secrets(names: Iterable[str], file: str | None, environment: Mapping[str, str], root: str) -> dict[str, str]:
+    """Return the values of secrets. Raises SecretError for one that is nowhere, empty, or too short to be masked.
+
+    `file` is the secrets file, if there is one, and `root` the repository that it must not lie in.
+    """
     wanted = list(names)
     if not wanted:
         return {}
-    listed = read_file(file) if file else {}
+    listed = read_file(file, root) if file else {}
     found = {}
     for name in wanted:
         value = listed.get(name) or _credential(name, environment) or environment.get(name)
@@ -41,8 +44,15 @@ def _where(file: str | None) -> str:
     return f"add it to {file}" if file else "name a file in runner.yaml (secrets_file), or set it for runner itself"
 
 
-def read_file(path: str) -> dict[str, str]:
+def is_inside(path: str, root: str) -> bool:
+    """Return whether a secrets file lies in the repository, where it would be committed one day."""
+    return os.path.realpath(os.path.expanduser(path)).startswith(os.path.realpath(root) + os.sep)
+
+
+def read_file(path: str, root: str) -> dict[str, str]:
     """Return the secrets of a file: a line `NAME=value` each, taken as it stands. Raises SecretError, which quotes no line."""
+    if is_inside(path, root):
+        raise SecretError(f"the secrets file {path} lies in the repository: put it elsewhere")
     path = os.path.expanduser(path)
     try:
         # Not blocking: a FIFO in the file's place must not hold up the tick.

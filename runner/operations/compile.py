@@ -32,6 +32,7 @@ class Compiler:
     check_case: Callable[[Sequence[str]], Iterator[Problem]]
     symlink_problem: Callable[[str], Problem]
     is_task_file: Callable[[str], bool]
+    place_of: Callable[[bytes, tuple[str | int, ...]], tuple[int, int]]
     shown: Callable[[str], str]
     largest_file: int
 

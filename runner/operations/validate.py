@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from runner.errors import RunnerError, UsageError
-from runner.model.problem import ERROR, Problem
+from runner.execution.secrets import SecretError, is_inside, read_file
+from runner.model.problem import ERROR, WARNING, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.model.task import FOLDER
@@ -38,15 +39,36 @@ def validate(root: str, compiler: Compiler, paths: Sequence[str] = ()) -> Valida
         found = (compiler.symlink_problem(SETTINGS_FILE),)
     problems = [*found, *compiler.check_case([file.path for file in files])]
     chosen = [file for file in files if _is_wanted(file.path, wanted)]
+    names = _secret_names(root, settings)
     for file in chosen:
-        problems += _problems(root, compiler, file, settings or Settings())
+        problems += _problems(root, compiler, file, settings or Settings(), names)
+    if settings is not None and settings.secrets_file and is_inside(settings.secrets_file, root):
+        problems.append(_inside(compiler, content or b""))
     chosen_problems = [
         problem for problem in problems if _is_wanted(problem.file, [compiler.shown(place) for place in wanted])
     ]
     return Validation(len(chosen), tuple(sorted(chosen_problems, key=Problem.order)))
 
 
-def _problems(root: str, compiler: Compiler, file: File, settings: Settings) -> Sequence[Problem]:
+def _secret_names(root: str, settings: Settings | None) -> frozenset[str] | None:
+    """Return the names of the secrets that are known on this machine; None where it has no secrets file, as in CI."""
+    if settings is None or not settings.secrets_file:
+        return None
+    try:
+        return frozenset(read_file(settings.secrets_file, root))
+    except SecretError:
+        return None
+
+
+def _inside(compiler: Compiler, content: bytes) -> Problem:
+    line, column = compiler.place_of(content, ("secrets_file",))
+    message = "the secrets file lies in the repository, where it would be committed one day"
+    return Problem(SETTINGS_FILE, line, column, "secrets-file", ERROR, message, "for example /etc/runner/secrets")
+
+
+def _problems(
+    root: str, compiler: Compiler, file: File, settings: Settings, names: frozenset[str] | None
+) -> Sequence[Problem]:
     if file.is_symlink:
         return (compiler.symlink_problem(file.path),)
     if file.unreadable:
@@ -55,7 +77,20 @@ def _problems(root: str, compiler: Compiler, file: File, settings: Settings) -> 
         content = worktree.read_file(root, file.path, compiler.largest_file)
     except RunnerError as error:
         return (_unreadable(file.path, error.message.rpartition(": ")[2]),)
-    return compiler.compile_task(file.path, content, settings).problems
+    compiled = compiler.compile_task(file.path, content, settings)
+    if compiled.task is None or names is None:
+        return compiled.problems
+    unknown = [
+        number for number, name in enumerate(compiled.task.secrets) if name not in names and name not in os.environ
+    ]
+    places = {number: compiler.place_of(content, ("secrets", number)) for number in unknown}
+    return [_unknown_secret(file.path, *places[number], compiled.task.secrets[number], settings) for number in unknown]
+
+
+def _unknown_secret(path: str, line: int, column: int, name: str, settings: Settings) -> Problem:
+    message = f"the secret `{name}` is not in {settings.secrets_file} of this machine"
+    hint = f"add a line {name}=… there, or set it for runner itself"
+    return Problem(path, line, column, "unknown-secret", WARNING, message, hint)
 
 
 def _unreadable(path: str, why: str) -> Problem:

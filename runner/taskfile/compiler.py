@@ -87,6 +87,15 @@ def _items(mapping: Any) -> Iterator[tuple[str, Any]]:
     return iter(mapping.items() if isinstance(mapping, dict) else ())
 
 
+def place_of(content: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
+    """Return line and column of the value at a path of an accepted file."""
+    text = read_text(content)
+    if isinstance(text, Finding):
+        return 1, 1
+    place = read_document(text).place(path)
+    return place.line, place.column
+
+
 def symlink_problem(path: str) -> Problem:
     """Return what is said of a symbolic link: a task is a file, whose history git shows."""
     return Problem(shown(path), 1, 1, "symlink", ERROR, "symbolic links are not read", "put the file itself there")
