@@ -20,6 +20,7 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.execution.cgroups import Group
     from runner.execution.masking import Masker
 
 _LARGEST_REPORT = 65_536
@@ -43,6 +44,7 @@ class Attempt:
         "_status",
         "_usage",
         "capture",
+        "group",
         "job",
         "masker",
         "orphans",
@@ -65,6 +67,7 @@ class Attempt:
         started: float,
         live_file: str,
         masker: Masker | None,
+        group: Group | None,
         show: Callable[[bytes], None] | None,
     ) -> None:
         self.job = job
@@ -75,6 +78,7 @@ class Attempt:
         self.started_at = started_at
         self.started = started
         self.masker = masker
+        self.group = group
         self.show = show
         self.capture = Capture()
         self.orphans: set[int] = set()
@@ -139,7 +143,7 @@ class Attempt:
             timeout = format_duration(self.job.timeout)
             self.end_early(TIMED_OUT, f"timed out after {timeout}", monotonic)
         else:
-            processes.kill_tree(self.pid)
+            self._kill()
             # Should anything be left, it is killed again; a process that hangs in the kernel dies when it comes out.
             self._kill_at = monotonic + 0.1
 
@@ -154,8 +158,13 @@ class Attempt:
         """Kill the whole tree, which has used more than it may: there is no telling what it does with a grace."""
         if self._status is None:
             self._status, self._reason = FAILED, f"over its limit {self.job.limits.in_words(name)}"
-        processes.kill_tree(self.pid)
+        self._kill()
         self._kill_at = monotonic
+
+    def _kill(self) -> None:
+        processes.kill_tree(self.pid)
+        if self.group is not None:
+            self.group.kill()
 
     def ending(self, finished_at: datetime) -> Ending:
         """Return how the attempt ended; closes the report and the file that others follow."""
@@ -170,11 +179,12 @@ class Attempt:
         else:
             code = os.WEXITSTATUS(status)
         told = self._told()
+        at_limit = self._at_limit(number, told)
         return Ending(
-            self._status or (SUCCEEDED if code == 0 else FAILED),
+            self._status or (SUCCEEDED if code == 0 and at_limit is None else FAILED),
             self.started_at,
             finished_at,
-            self._reason or self._at_limit(number, told) or _reason(code, number, told),
+            self._reason or at_limit or _reason(code, number, told),
             exit_code=code,
             signal=number,
             error=told.error if told is not None else None,
@@ -186,15 +196,19 @@ class Attempt:
     def _at_limit(self, number: int | None, told: Report | None) -> str | None:
         """Return the reason of an ending that the kernel has brought about by a limit, or None."""
         limits = self.job.limits
-        if number is not None and limits.cpu is not None:
-            is_over = self._usage >= limits.cpu.total_seconds()
-            if number == signal.SIGXCPU or (number == signal.SIGKILL and is_over):
-                return f"over its limit {limits.in_words('cpu')}"
+        if self.group is not None and limits.memory is not None and self.group.is_out_of_memory():
+            return f"over its limit {limits.in_words('memory')}"
+        if limits.cpu is not None and (number == signal.SIGXCPU or self._cpu() > limits.cpu.total_seconds()):
+            return f"over its limit {limits.in_words('cpu')}"
         if number == signal.SIGXFSZ and limits.file_size is not None:
             return f"over its limit {limits.in_words('file_size')}"
         if told is None or not told.limit:
             return None
         return f"over its limit {limits.in_words(told.limit)}: {_said(told)}"
+
+    def _cpu(self) -> float:
+        """Return the seconds on a processor that the tree has used; without a group, of those that were waited for."""
+        return max(self._usage, 0.0 if self.group is None else self.group.cpu())
 
     def _told(self) -> Report | None:
         os.set_blocking(self.report, False)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import NoReturn
 
+    from runner.execution.cgroups import Group
     from runner.execution.masking import Masker
 
 #: Exit code of a child that could not be set up; the report says why.
@@ -47,21 +48,29 @@ _LIMIT_OF_ERRNO = {
     errno.EFBIG: "file_size",
     errno.EAGAIN: "processes",
 }
+_LIMIT_OF_SIGNAL: dict[object, str] = {-signal.SIGXFSZ: "file_size", -signal.SIGXCPU: "cpu"}
 
 
 class Place:
     """What one child is given: an empty folder if there is one to be had, the writing ends of two pipes, and its secrets."""
 
-    __slots__ = ("masker", "output", "report", "secrets", "spare")
+    __slots__ = ("group", "masker", "output", "report", "secrets", "spare")
 
     def __init__(
-        self, spare: str | None, output: int, report: int, secrets: dict[str, str], masker: Masker | None
+        self,
+        spare: str | None,
+        output: int,
+        report: int,
+        secrets: dict[str, str],
+        masker: Masker | None,
+        group: Group | None,
     ) -> None:
         self.spare = spare
         self.output = output
         self.report = report
         self.secrets = secrets
         self.masker = masker
+        self.group = group
 
 
 def live(job: Job, common: Common, place: Place) -> NoReturn:
@@ -93,6 +102,8 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
     atexit._clear()  # noqa: SLF001 - the tick's own exit handlers are not the child's
     os.environ.update(workshop.own_environment(job, place.secrets))
     _enter(workshop.folder(job.run_id, job.attempt, os.getpid()), place.spare)
+    if place.group is not None:
+        place.group.enter()
     if job.limits.any():
         from runner.execution.rlimits import set_limits  # noqa: PLC0415 - only for tasks that have limits
 
@@ -212,6 +223,8 @@ def _limit_of(error: BaseException, job: Job) -> str:
     name = "memory" if isinstance(error, MemoryError) else ""
     if isinstance(error, OSError):
         name = _LIMIT_OF_ERRNO.get(error.errno or 0, "")
+    # As subprocess.CalledProcessError has it, of a program that the kernel has ended.
+    name = _LIMIT_OF_SIGNAL.get(getattr(error, "returncode", None), name)
     if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
         name = "processes"
     return name if name and getattr(job.limits, name) is not None else ""

@@ -38,6 +38,13 @@ class Usage:
         self.resident = sum(int(row[_RSS]) for row in rows) * _PAGE
 
 
+def control_groups() -> str | None:
+    """Return the folder in which this process may make control groups, if there is one."""
+    from runner.execution.cgroups import find  # noqa: PLC0415 - only for tasks that have limits
+
+    return find()
+
+
 def adopt_orphans() -> None:
     """Make this process the parent of every descendant whose own parent ends, so that none gets away unseen."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -84,9 +91,9 @@ def _kill(pid: int, number: int) -> bool:
     return True
 
 
-def usage(pid: int) -> Usage | None:
-    """Return what a process and everything below it uses."""
-    pids = [pid, *descendants(pid)]
+def usage(pid: int, others: list[int]) -> Usage | None:
+    """Return what a process, everything below it, and others that belong to it use."""
+    pids = [*{pid, *descendants(pid), *others}]
     rows = [(member, fields) for member in pids if (fields := _stat(member)) is not None]
     return Usage([member for member, _ in rows], [fields for _, fields in rows])
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from runner.execution.cgroups import Group
     from runner.execution.masking import Masker
 
 _CHUNK = 65_536
@@ -134,6 +135,7 @@ class Pool:
 
     def _fork(self, job: Job, secrets: dict[str, str], started_at: datetime) -> Attempt:
         masker = _masker(secrets)
+        group = self._group(job)
         output, output_end = os.pipe()
         try:
             report, report_end = os.pipe()
@@ -145,7 +147,7 @@ class Pool:
         try:
             pid = os.fork()
             if pid == 0:
-                child.live(job, self._common, child.Place(spare, output_end, report_end, secrets, masker))
+                child.live(job, self._common, child.Place(spare, output_end, report_end, secrets, masker, group))
         except OSError:
             os.close(output)
             os.close(report)
@@ -155,7 +157,16 @@ class Pool:
             os.close(report_end)
         os.set_blocking(output, False)
         live_file = self._workshop.live_file(job.run_id, job.attempt)
-        return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, self._show)
+        return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, self._show)
+
+    def _group(self, job: Job) -> Group | None:
+        """Return a control group for an attempt that has limits, where the machine lets us make one."""
+        base = processes.control_groups() if job.limits.any() else None
+        if base is None:
+            return None
+        from runner.execution import cgroups  # noqa: PLC0415 - only for tasks that have limits
+
+        return cgroups.make(base, self._workshop.mark(job.run_id), job.limits)
 
     def wait(self, longest: float) -> list[Ended]:
         """Wait until something happens, at most so many seconds; read what has been printed, and return what has ended."""
@@ -209,7 +220,7 @@ class Pool:
         for attempt in self._attempts.values():
             limits = attempt.job.limits
             if limits.any() and not attempt.has_exited():
-                name = processes.over(attempt.pid, limits.memory, limits.cpu, limits.processes)
+                name = processes.over(attempt.pid, limits, attempt.group)
                 if name is not None:
                     attempt.end_at_limit(name, now)
 
@@ -245,7 +256,10 @@ class Pool:
                 break
         self._close_output(attempt)
         self._put_away(attempt)
-        return Ended(attempt.job, attempt.ending(clock.now()), attempt.live_file())
+        ended = Ended(attempt.job, attempt.ending(clock.now()), attempt.live_file())
+        if attempt.group is not None:
+            processes.empty(attempt.group)
+        return ended
 
     def _put_away(self, attempt: Attempt) -> None:
         """Keep the private folder of a child for another one if nothing is in it; making folders costs more than running."""

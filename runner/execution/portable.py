@@ -18,6 +18,10 @@ _TRIES = 3
 _UNITS = (1, 60, 3_600)
 
 
+def control_groups() -> None:
+    """Return nothing: only Linux has them."""
+
+
 def adopt_orphans() -> None:
     """Do nothing: orphans go to init."""
 
@@ -89,9 +93,9 @@ def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> b
     return True
 
 
-def usage(pid: int) -> None:
+def usage(pid: int, others: list[int]) -> None:
     """Return nothing: the kernel's own limits have to do."""
-    del pid
+    del pid, others
 
 
 def proportional(pids: list[int]) -> int:

@@ -7,9 +7,13 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from datetime import timedelta
 
 from runner.execution.signals import NEWS
+from runner.model.limits import Limits
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from runner.execution.cgroups import Group
 
 #: Set to anything, this makes Linux use the means of other systems; the tests run both.
 _PORTABLE = "RUNNER_PORTABLE"
@@ -22,6 +26,7 @@ else:
 adopt_orphans = system.adopt_orphans
 become_child = system.become_child
 watch = system.watch
+control_groups = system.control_groups
 
 #: How long ended processes are waited for; KILL works at once unless a process hangs in the kernel.
 _PATIENCE = 10.0
@@ -52,17 +57,17 @@ def was_rebooted(identity: str) -> bool:
     return identity.split(":", 1)[0] not in {system.boot_id(), "unknown"}
 
 
-def over(pid: int, memory: int | None, cpu: timedelta | None, count: int | None) -> str | None:
+def over(pid: int, limits: Limits, group: Group | None) -> str | None:
     """Return the name of a limit that a child with everything below it is over, or None; None where that cannot be told."""
-    use = system.usage(pid)
+    use = system.usage(pid, [] if group is None else group.members())
     if use is None:
         return None
-    if count is not None and use.count > count:
+    if limits.processes is not None and use.count > limits.processes:
         return "processes"
-    if cpu is not None and use.cpu > cpu.total_seconds():
+    if limits.cpu is not None and max(use.cpu, 0.0 if group is None else group.cpu()) > limits.cpu.total_seconds():
         return "cpu"
     # What processes share is counted for each of them at first, and only then in fair parts, which takes longer.
-    if memory is not None and use.resident > memory and system.proportional(use.pids) > memory:
+    if limits.memory is not None and use.resident > limits.memory and system.proportional(use.pids) > limits.memory:
         return "memory"
     return None
 
@@ -111,6 +116,28 @@ def end_all(left: Callable[[], set[int]]) -> None:
         if pids == before:
             time.sleep(_PAUSE)
         before = pids
+
+
+def end_group(mark: str) -> None:
+    """Kill and remove what a lost run has left in a control group."""
+    if system.control_groups() is None:
+        return
+    from runner.execution import cgroups  # noqa: PLC0415 - only where there are any
+
+    group = cgroups.left_by(mark)
+    if group is not None:
+        empty(group)
+
+
+def empty(group: Group) -> None:
+    """Kill the members of a control group, and remove it."""
+    give_up = time.monotonic() + _PATIENCE
+    while not group.remove() and time.monotonic() < give_up:
+        group.kill()
+        for pid in group.members():
+            _send(pid, signal.SIGKILL)
+            _reap(pid)
+        time.sleep(_PAUSE)
 
 
 def end_marked(mark: str, leader: int, since: float) -> None:

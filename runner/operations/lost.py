@@ -51,6 +51,7 @@ def _end(workshop: Workshop, orphan: Orphan) -> Remains:
     folders = workshop.leftovers(orphan.run_id)
     was_rebooted = processes.was_rebooted(orphan.supervisor)
     if not was_rebooted:
+        processes.end_group(workshop.mark(orphan.run_id))
         if not folders:
             processes.end_marked(workshop.mark(orphan.run_id), 0, 0)
         for folder, leader in folders:

@@ -60,6 +60,7 @@ class Supervisor:
         self._asked: set[int] = set()
         self._no_place_since: float | None = None
         self._grace_ends: float | None = None
+        self._trouble: StoreError | None = None
 
     def run(self, job: Job) -> None:
         """Run a job that is in hand, and nothing else. Raises as `run_waiting`."""
@@ -85,11 +86,19 @@ class Supervisor:
             self._end_the_rest()
             self._record_the_rest()
         self._begun.close()
+        self._say_why()
+
+    def _say_why(self) -> None:
+        """Raise what has ended the work before its time, if anything has."""
         stopped_by = self._pool.signals.stopped_by
         if stopped_by == signal.SIGINT:
             raise KeyboardInterrupt
         if stopped_by is not None:
-            raise RunnerError(f"{REASONS[stopped_by]}; what still ran was cancelled", "see `runner history`")
+            raise RunnerError(
+                REASONS[stopped_by], "what had not ended is cancelled, or tried again: see `runner history`"
+            )
+        if self._trouble is not None:
+            raise self._trouble
 
     def _present(self) -> datetime:
         """Return the instant that was given at the beginning, and what has passed since on a clock that nobody can set."""
@@ -100,6 +109,8 @@ class Supervisor:
             return self._is_stopped()
         if self._pool.is_busy() or (self._hand and self._waiting is None):
             return False
+        if self._trouble is not None:
+            return True
         if self._no_place_since is not None and clock.monotonic() - self._no_place_since > _WAIT_FOR_PLACE:
             return True
         minute_ends = self._now.replace(second=0, microsecond=0) + timedelta(minutes=1)
@@ -135,9 +146,9 @@ class Supervisor:
         now = self._present()
         try:
             jobs = self._waiting.take(now)
-        except StoreError:
-            if not self._pool.is_busy():
-                raise
+        except StoreError as error:
+            # What runs is not to suffer from it; and what has ended is to be recorded first.
+            self._trouble = None if self._pool.is_busy() else error
             self._waiting.look_later(now)
             return False
         self._hand.extend(jobs)

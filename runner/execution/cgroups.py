@@ -1,0 +1,131 @@
+"""Control groups, version 2, where this process may make some: they hold a whole tree, wherever its processes flee to.
+
+A group is made for each attempt that has limits, and gone with it (https://docs.kernel.org/admin-guide/cgroup-v2.html). Where the
+kernel offers the controllers `memory` and `pids` below our group (systemd's `Delegate=yes`), they hold the limits; else the tick counts.
+"""
+
+from __future__ import annotations
+
+import os
+
+from runner.model.limits import Limits
+
+_CONTROLLERS = ("memory", "pids")
+
+
+class Group:
+    """One group. What cannot be read or written any more counts as gone: the rest of the pool goes on without it."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def enter(self) -> None:
+        """Put this process into the group, and with it all that it will start."""
+        self._write("cgroup.procs", "0")
+
+    def limit(self, limits: Limits) -> None:
+        """Let the kernel hold what it can, for all members together."""
+        if limits.memory is not None and self._write("memory.max", str(limits.memory)):
+            self._write("memory.swap.max", "0")
+            self._write("memory.oom.group", "1")
+        if limits.processes is not None:
+            self._write("pids.max", str(limits.processes))
+
+    def offer_controllers(self) -> None:
+        """Let groups in this one have controllers. Refused where other processes are in it: then the tick counts."""
+        offered = [name for name in self._read("cgroup.controllers").split() if name in _CONTROLLERS]
+        if set(offered) - set(self._read("cgroup.subtree_control").split()):
+            self._write("cgroup.subtree_control", " ".join(f"+{name}" for name in offered))
+
+    def members(self) -> list[int]:
+        """Return the processes that are in the group."""
+        return [int(pid) for pid in self._read("cgroup.procs").split()]
+
+    def cpu(self) -> float:
+        """Return the seconds on a processor that members have used, those that have ended included."""
+        for line in self._read("cpu.stat").splitlines():
+            if line.startswith("usage_usec "):
+                return int(line.split()[1]) / 1e6
+        return 0.0
+
+    def is_out_of_memory(self) -> bool:
+        """Return whether the kernel has killed a member for the memory that they use together."""
+        lines = self._read("memory.events").splitlines()
+        return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in lines)
+
+    def kill(self) -> None:
+        """Kill every member at once, also while they fork (Linux 5.14)."""
+        self._write("cgroup.kill", "1")
+
+    def remove(self) -> bool:
+        """Remove the group once nobody is in it; return whether it is gone."""
+        try:
+            os.rmdir(self._path)
+        except FileNotFoundError:
+            return True
+        except OSError:
+            return False
+        return True
+
+    def _read(self, name: str) -> str:
+        try:
+            with open(f"{self._path}/{name}", encoding="ascii") as file:
+                return file.read()
+        except OSError:
+            return ""
+
+    def _write(self, name: str, text: str) -> bool:
+        try:
+            descriptor = os.open(f"{self._path}/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        except OSError:
+            return False
+        try:
+            os.write(descriptor, text.encode())
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+        return True
+
+
+def find() -> str | None:
+    """Return the folder of this process's own group, where groups can be made in it; None where there is no such thing."""
+    try:
+        with open("/proc/self/cgroup", encoding="utf-8") as file:
+            own = next(line[3:].rstrip("\n") for line in file if line.startswith("0::"))
+        with open("/proc/self/mountinfo", encoding="utf-8") as file:
+            mounts = [line.split() for line in file if " - cgroup2 " in line]
+    except (OSError, StopIteration):
+        return None
+    for fields in mounts:
+        root, folder = fields[3], fields[4]
+        path = folder + own.removeprefix(root.rstrip("/")).rstrip("/")
+        if os.access(path, os.W_OK) and os.access(f"{path}/cgroup.procs", os.W_OK):
+            return path
+    return None
+
+
+def make(base: str, mark: str, limits: Limits) -> Group | None:
+    """Return a new group for an attempt, with the mark of its run as name; None where none can be made."""
+    Group(base).offer_controllers()
+    path = _path(base, mark)
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        pass  # of an attempt that was lost; nobody is in it any more
+    except OSError:
+        return None
+    group = Group(path)
+    group.limit(limits)
+    return group
+
+
+def left_by(mark: str) -> Group | None:
+    """Return the group that a run has left behind, if it has."""
+    base = find()
+    path = None if base is None else _path(base, mark)
+    return Group(path) if path is not None and os.path.isdir(path) else None
+
+
+def _path(base: str, mark: str) -> str:
+    return f"{base}/runner-{mark}"
