@@ -19,6 +19,8 @@ from runner.schedule.duration import format_duration
 MOST_MISSED = 10_000
 #: `catchup: all` runs so many slots at most, the newest ones.
 MOST_CAUGHT_UP = 100
+#: A clock that is set back by less than this makes tasks wait; by more, they go on from the present.
+CLOCK_MAY_BE_WRONG = timedelta(hours=2)
 
 _MINUTE = timedelta(minutes=1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -64,6 +66,21 @@ def changed(  # every argument is one of the facts that decide
     elif active and was_active and before == after:
         return state
     return activated(after, state, now) if active else replace(state, next_slot=None)
+
+
+def is_ahead(instant: datetime, now: datetime) -> bool:
+    """Return whether the clock has been set back since something was decided: by more than it may be wrong for a moment."""
+    return instant > now + CLOCK_MAY_BE_WRONG
+
+
+def set_back(spec: ScheduleSpec, state: TaskState, now: datetime) -> TaskState:
+    """Return the state of a task that was decided ahead of the present, while the clock was wrong: it goes on from here.
+
+    Slots that were decided then stay decided; whoever records a decision knows them.
+    """
+    anchor = state.anchor if state.anchor is not None and not is_ahead(state.anchor, now) else minute_of(now)
+    state = replace(state, anchor=anchor, watermark=None, last_run_slot=None)
+    return activated(spec, state, now)
 
 
 def removed(state: TaskState) -> TaskState:

@@ -1,7 +1,8 @@
 """Control groups, version 2, where this process may make some: they hold a whole tree, wherever its processes flee to.
 
-A group is made for each attempt that has limits, and gone with it (https://docs.kernel.org/admin-guide/cgroup-v2.html). Where the
-kernel offers the controllers `memory` and `pids` below our group (systemd's `Delegate=yes`), they hold the limits; else the tick counts.
+A group is made for each attempt that has limits, and gone with it (https://docs.kernel.org/admin-guide/cgroup-v2.html). Where
+the kernel offers the controllers `memory` and `pids` below our group (systemd's `Delegate=yes`), they hold the limits; else the
+tick counts.
 """
 
 from __future__ import annotations

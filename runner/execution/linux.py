@@ -7,16 +7,20 @@ import errno
 import os
 import signal
 
+from runner.execution.identity import boot_id, identity, stat
+
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+__all__ = ["boot_id", "identity"]  # these two are answers as well
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # <linux/prctl.h>
 # Keeps the interpreter's lock and asks for no errno: after a fork each page that a call writes to has to be copied.
 _prctl = ctypes.PyDLL(None).prctl
 
-#: Fields of /proc/PID/stat behind the name in brackets (proc_pid_stat(5)); starttime is the 22nd of all.
-_STATE, _PPID, _SESSION, _START = 0, 1, 3, 19
+#: Fields of /proc/PID/stat behind the name in brackets (proc_pidstat(5)); starttime is the 22nd of all.
+_STATE, _PPID, _SESSION = 0, 1, 3
 
 _UTIME, _STIME, _CUTIME, _CSTIME, _RSS = 11, 12, 13, 14, 21
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -94,7 +98,7 @@ def _kill(pid: int, number: int) -> bool:
 def usage(pid: int, others: list[int]) -> Usage | None:
     """Return what a process, everything below it, and others that belong to it use."""
     pids = [*{pid, *descendants(pid), *others}]
-    rows = [(member, fields) for member in pids if (fields := _stat(member)) is not None]
+    rows = [(member, fields) for member in pids if (fields := stat(member)) is not None]
     return Usage([member for member, _ in rows], [fields for _, fields in rows])
 
 
@@ -110,25 +114,11 @@ def proportional(pids: list[int]) -> int:
     return total * 1024
 
 
-def identity(pid: int) -> str | None:
-    """Return what tells a living process from any other that has, had or will have its pid; None where it is gone."""
-    fields = _stat(pid)
-    if fields is None or fields[_STATE] == "Z":
-        return None
-    return f"{boot_id()}:{pid}:{fields[_START]}"
-
-
-def boot_id() -> str:
-    """Return what changes with every boot of the machine."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read().strip()
-
-
 def descendants(pid: int) -> list[int]:
     """Return the living processes below one, the nearest first."""
     children: dict[int, list[int]] = {}
     for other in _pids():
-        fields = _stat(other)
+        fields = stat(other)
         if fields is not None and fields[_STATE] != "Z":
             children.setdefault(int(fields[_PPID]), []).append(other)
     found = [pid]
@@ -145,7 +135,7 @@ def own_children() -> list[int]:
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             return [int(pid) for pid in file.readall().split()]
     except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
-        return [pid for pid in _pids() if (_stat(pid) or ["", "0"])[_PPID] == str(me)]
+        return [pid for pid in _pids() if (stat(pid) or ["", "0"])[_PPID] == str(me)]
 
 
 def carries(pid: int, mark: str) -> bool:
@@ -171,20 +161,12 @@ def marked(mark: str, leader: int, since: float) -> list[int]:
 
 
 def _session(pid: int) -> str:
-    fields = _stat(pid)
+    fields = stat(pid)
     return "" if fields is None else fields[_SESSION]
 
 
 def _pids() -> list[int]:
     return [int(name) for name in os.listdir("/proc") if name.isdigit()]
-
-
-def _stat(pid: int) -> list[str] | None:
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return None
 
 
 def _name(pid: int) -> str:

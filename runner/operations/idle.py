@@ -5,23 +5,29 @@ the figures, and a test names what may not be loaded here.
 """
 
 from runner import clock
+from runner.execution.identity import is_alive
 from runner.repo.head import commit_at, is_same
 from runner.store.idle import Outlook, look, move
 
 _OURS = ("tasks", "runner.yaml")
 _VERSION = 1  # of the database; a test holds it to that of `store.database`, which is too heavy to ask
 _MINUTE = 60_000  # milliseconds
+_CLOCK_MAY_BE_WRONG = 7_200_000  # as in `planning`, which is too heavy to ask; a test holds them together
 _SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
 def idle_line(root: str, database: str) -> str | None:
     """Return what a tick with nothing to do says, or None where there may be something."""
     outlook = look(database)
-    if outlook is None or outlook.version != _VERSION or outlook.commit is None or outlook.is_running:
+    if outlook is None or outlook.version != _VERSION or outlook.commit is None:
         return None
+    if not all(map(is_alive, outlook.supervisors)):
+        return None  # somebody has left runs behind
     now = clock.to_millis(clock.now())
     if outlook.next_due is not None and outlook.next_due <= now:
         return None
+    if outlook.decided is not None and outlook.decided > now + _CLOCK_MAY_BE_WRONG:
+        return None  # it has been set back
     if outlook.waiting is not None and outlook.waiting < now - now % _MINUTE + _MINUTE:
         return None  # a tick waits for what comes before the next one
     return _line(outlook, now) if _is_current(root, database, outlook) else None

@@ -58,11 +58,23 @@ def decide(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | N
         decided = Decided()
         with transaction(connection):
             decided.lost += settle_lost(connection, remains, now)
+            _follow_the_clock_back(connection, now)
             in_the_way = _decide_all(connection, decided, now, only)
         forget(connection, workshop, remains)
     for supervisor in in_the_way:
         processes.wake(supervisor)
     return decided
+
+
+def _follow_the_clock_back(connection: sqlite3.Connection, now: datetime) -> None:
+    """Let what was decided while the clock was far ahead go on from the present."""
+    last = claims.last_decided(connection)
+    if last is None or not planning.is_ahead(last, now):
+        return
+    for key in claims.decided_ahead(connection, now + planning.CLOCK_MAY_BE_WRONG):
+        due = claims.due_task(connection, key)
+        claims.set_state(connection, due, planning.set_back(due.spec, due.state, now))
+    claims.start_by(connection, now)
 
 
 def _decide_all(

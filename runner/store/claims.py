@@ -56,7 +56,7 @@ class Orphan:
 
 
 _DUE = f"""
-    SELECT t.key, t.version, coalesce(t.valid_commit, c.commit_id), {STATE_COLUMNS}, {SPEC_COLUMNS}
+    SELECT t.key, t.version, coalesce(t.valid_commit, c.commit_id), t.id, {STATE_COLUMNS}, {SPEC_COLUMNS}
     FROM tasks t JOIN versions v ON v.id = t.version JOIN catalog c WHERE t.key = ?
 """  # noqa: S608 - columns are constants of ours
 
@@ -69,27 +69,65 @@ def due_tasks(connection: sqlite3.Connection, now: datetime, only: frozenset[str
     sql = "SELECT key, id FROM tasks WHERE next_due <= ? ORDER BY next_due, id"
     for key, task_id in connection.execute(sql, (to_millis(now),)).fetchall():
         if only is None or task_id in only:
-            row = connection.execute(_DUE, (key,)).fetchone()
-            state, spec, policy = state_of(row[3:]), spec_of(row[7:]), policy_of(row[7:])
-            yield Due(key, row[1], row[2], task_id, spec, policy, state, runs_under_way(connection, key))
+            yield due_task(connection, key)
+
+
+def due_task(connection: sqlite3.Connection, key: int) -> Due:
+    """Return a task with what deciding about it takes."""
+    row = connection.execute(_DUE, (key,)).fetchone()
+    state, spec, policy = state_of(row[4:]), spec_of(row[8:]), policy_of(row[8:])
+    return Due(key, row[1], row[2], row[3], spec, policy, state, runs_under_way(connection, key))
+
+
+def decided_ahead(connection: sqlite3.Connection, instant: datetime) -> list[int]:
+    """Return the tasks of which slots later than an instant have been decided."""
+    rows = connection.execute(
+        "SELECT key FROM tasks WHERE watermark > ? AND next_due IS NOT NULL", (to_millis(instant),)
+    )
+    return [key for (key,) in rows]
+
+
+def last_decided(connection: sqlite3.Connection) -> datetime | None:
+    """Return when something was decided last."""
+    row = connection.execute("SELECT decided_at FROM runs ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else from_millis(row[0])
+
+
+def set_state(connection: sqlite3.Connection, due: Due, state: TaskState) -> None:
+    """Record where a task stands."""
+    connection.execute(
+        """
+        UPDATE tasks SET anchor = ?, watermark = ?, last_run_slot = ?, next_slot = ?, next_due = ?, next_local = ?
+        WHERE key = ?
+        """,
+        (*state_row(state, due.spec, due.policy.offset(due.task)), due.key),
+    )
+
+
+def start_by(connection: sqlite3.Connection, now: datetime) -> None:
+    """Let runs that wait for an instant ahead start now: they were decided while the clock was wrong."""
+    connection.execute(
+        "UPDATE runs SET due_at = ?1 WHERE status = 'running' AND supervisor IS NULL AND due_at > ?1", (to_millis(now),)
+    )
 
 
 def record(connection: sqlite3.Connection, due: Due, verdict: Verdict, now: datetime) -> tuple[list[int], list[int]]:
     """Record what was decided and where the task stands after it; return the ids of what is to be run, and of what is not."""
     claimed, skipped = [], []
     for decision in verdict.decisions:
+        if _is_decided(connection, due.key, decision.slot):
+            continue  # before the clock was set back
         if decision.action == START:
             claimed.append(_claim(connection, due, decision, now))
         else:
             skipped.append(record_skip(connection, due.key, due.version, due.commit, decision, now))
-    connection.execute(
-        """
-        UPDATE tasks SET anchor = ?, watermark = ?, last_run_slot = ?, next_slot = ?, next_due = ?, next_local = ?
-        WHERE key = ?
-        """,
-        (*state_row(verdict.state, due.spec, due.policy.offset(due.task)), due.key),
-    )
+    set_state(connection, due, verdict.state)
     return claimed, skipped
+
+
+def _is_decided(connection: sqlite3.Connection, key: int, slot: datetime) -> bool:
+    sql = "SELECT 1 FROM runs WHERE task = ? AND scheduled_for = ?"
+    return connection.execute(sql, (key, to_millis(slot))).fetchone() is not None
 
 
 def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, now: datetime) -> int:

@@ -2,11 +2,18 @@
 
 import sqlite3
 
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    Row = tuple[
+        int, str | None, str | None, str, str | None, int | None, int | None, int, str | None, int | None, str | None
+    ]
+
 _QUESTION = """
 SELECT
     (SELECT user_version FROM pragma_user_version), c.commit_id, c.head_id, c.ref_path,
-    EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND supervisor IS NOT NULL),
+    (SELECT group_concat(DISTINCT supervisor) FROM runs WHERE status = 'running'),
     (SELECT min(due_at) FROM runs WHERE status = 'running' AND supervisor IS NULL),
+    (SELECT decided_at FROM runs ORDER BY id DESC LIMIT 1),
     (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local
 FROM catalog c
 LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1)
@@ -17,25 +24,14 @@ class Outlook:
     """What the store expects next. A plain class: dataclasses would cost an idle tick half as much again."""
 
     __slots__ = (
-        *(
-            "broken",
-            "commit",
-            "head",
-            "is_running",
-            "next_due",
-            "next_local",
-            "next_task",
-            "ref_path",
-            "version",
-            "waiting",
-        ),
+        *("version", "commit", "head", "ref_path", "supervisors", "waiting", "decided"),
+        *("broken", "next_task", "next_due", "next_local"),
     )
 
-    def __init__(
-        self, row: tuple[int, str | None, str | None, str, int, int | None, int, str | None, int | None, str | None]
-    ) -> None:
-        self.version, self.commit, self.head, self.ref_path, self.is_running, self.waiting, self.broken = row[:7]
-        self.next_task, self.next_due, self.next_local = row[7:]
+    def __init__(self, row: "Row") -> None:
+        self.version, self.commit, self.head, self.ref_path, supervisors, self.waiting, self.decided = row[:7]
+        self.supervisors = supervisors.split(",") if supervisors else []
+        self.broken, self.next_task, self.next_due, self.next_local = row[7:]
 
 
 def look(path: str) -> Outlook | None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MILLISECOND = timedelta(milliseconds=1)
-_FOLDER, _SUFFIX = "tasks/", ".yaml"  # as in model.task, which is too heavy to ask; a test holds them together
+FOLDER, SUFFIX = "tasks/", ".yaml"  # as in model.task, which is too heavy to ask; a test holds them together
 
 
 class Terms(Value):
@@ -100,7 +100,7 @@ def _job(row: tuple[Any, ...]) -> Job:
     return Job(
         run_id=run_id,
         task=task,
-        path=_FOLDER + task + _SUFFIX,
+        path=FOLDER + task + SUFFIX,
         code=code,
         code_line=code_line,
         timezone=timezone,

@@ -13,6 +13,8 @@ import pytest
 from tests.support.processes import Family, background, family_of, wait_until
 from tests.support.project import MINUTE, NOON, Project
 
+#: Runs end at once when their tick is asked to.
+_NO_GRACE = "shutdown_grace: 0s\n"
 _STUBBORN = """\
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
 if os.fork() == 0:
@@ -173,6 +175,7 @@ def test_a_stopped_supervisor_is_not_declared_lost(project: Project, family: Fam
 def test_a_signal_to_a_tick_ends_its_runs_cancelled(
     project: Project, family: Family, number: signal.Signals, reason: str
 ) -> None:
+    project.write("runner.yaml", _NO_GRACE)
     with _ticking(project, family, "daemon('daemon')\nprint('so far')\nnote('ready')\nforever()") as tick:
         tick.send_signal(number)
         tick.wait()
@@ -187,6 +190,7 @@ def test_a_signal_to_a_tick_ends_its_runs_cancelled(
 def test_a_task_that_ignores_term_is_killed_after_its_grace_when_its_tick_is_ended(
     project: Project, family: Family
 ) -> None:
+    project.write("runner.yaml", _NO_GRACE)
     project.task("once", family.code(_STUBBORN), kill_grace="1s")
     project.commit()
     with background(project, "tick") as tick:
@@ -252,6 +256,7 @@ def test_folders_that_a_killed_tick_had_to_spare_are_removed_too(project: Projec
     work = project.state / "work"
     with background(project, "tick") as tick:
         wait_until(lambda: work.exists() and any(work.glob("spare-*")), "a folder to spare")
+        wait_until(lambda: project.runs("b-slow")[0].started_at, "the start of the other task")
         tick.kill()
         tick.wait()
 

@@ -11,6 +11,8 @@ from tests.support.project import MINUTE, NOON, Project
 
 _HEAVY = {"git", "yaml", "jsonschema", "typer", "click", "rich", "pydantic", "asyncio", "logging", "json", "re"}
 _ALSO_NOT = {"dataclasses", "enum", "typing", "subprocess", "argparse", "pathlib", "zoneinfo", "contextlib", "inspect"}
+#: What `signal`, `linecache` and the transactions of the store bring along, and children would load themselves.
+_FORKS = {"re", "enum", "contextlib"}
 _PROBE = """
 import os, sys
 sys.argv = ["runner", "tick"]
@@ -55,7 +57,7 @@ def test_a_tick_with_something_to_run_loads_neither_yaml_nor_git_nor_typer(proje
 
     _, loaded = _modules(project, 1)
 
-    assert loaded & (_HEAVY - {"re"}) == set()  # `re` comes with dataclasses
+    assert loaded & (_HEAVY - {"re"}) == set()  # `re` comes with dataclasses, which the report needs
     assert [run.status for run in project.runs()] == ["succeeded", "succeeded"]
 
 
@@ -73,3 +75,30 @@ def test_an_idle_tick_writes_nothing(project: Project) -> None:
 
 def test_the_version_that_an_idle_tick_expects_is_the_one_that_is_written() -> None:
     assert idle._VERSION == database.VERSION  # noqa: SLF001 - the two may not import each other
+
+
+def test_the_process_that_forks_is_small_has_one_thread_and_leaves_no_descriptor_to_its_children(
+    project: Project,
+) -> None:
+    code = """\
+import os, sys
+print(*sorted(sys.modules))
+print(*sorted(os.listdir("/proc/self/fd"), key=int))
+with open(f"/proc/{os.getppid()}/status") as file:
+    print(*(line.split()[1] for line in file if line.startswith("Threads:")))"""
+    project.task("often", code)
+    project.commit()
+    project.runner("tick", now=NOON)
+
+    modules, descriptors, threads = project.show(1).output.decode().splitlines()
+    decides = {
+        "dateutil",
+        "cronsim",
+        "zoneinfo",
+        "runner.planning",
+        "runner.schedule.schedule",
+        "runner.store.catalogs",
+    }
+    assert set(modules.split()) & ((_HEAVY | _ALSO_NOT | decides) - _FORKS) == set()
+    assert len(descriptors.split()) == 5  # three streams, the report, and the folder that is being listed
+    assert threads == "1"

@@ -181,6 +181,7 @@ def _look_at_a_live_run(project: Project, family: Family, env: dict[str, str]) -
 
 
 def test_term_to_a_tick_ends_its_runs_cancelled(project: Project, family: Family) -> None:
+    project.write("runner.yaml", "shutdown_grace: 0s\n")
     project.task("once", family.code(_PROGRAM + "note('ready')\nforever()"))
     project.commit()
     with background(project, "tick", env=_PORTABLE) as tick:

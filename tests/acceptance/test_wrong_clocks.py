@@ -1,0 +1,81 @@
+"""Clocks that are wrong for a while: set back, set forward, by an hour or by a year."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+
+from runner import planning
+from runner.model.task import path_of
+from runner.operations import idle
+from runner.store.queue import FOLDER, SUFFIX
+from tests.support.project import MINUTE, NOON, Project
+
+_HOUR = timedelta(hours=1)
+_YEAR = timedelta(days=365)
+
+
+def _slots(project: Project, status: str = "succeeded") -> list[str]:
+    return [f"{run.scheduled_for:%Y-%m-%d %H:%M}" for run in project.runs() if run.status == status]
+
+
+def test_an_hour_that_comes_twice_because_the_clock_was_set_back_runs_once(project: Project) -> None:
+    project.task("often", frequency=20, unit="minutes")
+    project.commit()
+    for minutes in (0, 20, 40, 60, 0, 20, 40, 60, 80):
+        assert project.runner("tick", now=NOON + minutes * MINUTE).returncode == 0
+
+    assert _slots(project) == [f"2026-06-10 {time}" for time in ("12:00", "12:20", "12:40", "13:00", "13:20")]
+
+
+@pytest.mark.parametrize("keys", [{"frequency": 1, "unit": "minutes"}, {"cron": "* * * * *"}])
+def test_after_a_clock_that_was_a_year_ahead_tasks_go_on_from_the_present(
+    project: Project, keys: dict[str, object]
+) -> None:
+    project.task("often", **keys)
+    project.commit()
+    for now in (NOON, NOON + _YEAR, NOON + MINUTE, NOON + 2 * MINUTE):
+        assert project.runner("tick", now=now).returncode == 0
+
+    assert _slots(project) == ["2026-06-10 12:00", "2027-06-10 12:00", "2026-06-10 12:01", "2026-06-10 12:02"]
+
+
+def test_what_was_decided_before_the_clock_was_set_back_a_day_is_not_decided_again(project: Project) -> None:
+    project.task("often", frequency=1, unit="hours", start="2026-01-01 00:00")
+    project.commit()
+    hours = [*range(6), *range(8)]
+    for hour in hours:
+        project.tick(NOON + hour * _HOUR)
+
+    assert max(Counter(_slots(project)).values()) == 1
+    assert _slots(project) == [f"2026-06-10 {12 + hour}:00" for hour in range(8)]
+
+
+def test_a_retry_that_a_wrong_clock_has_put_off_for_a_year_is_made_when_it_is_right_again(project: Project) -> None:
+    project.task("once", "assert task.attempt == 2", frequency=1, unit="days", retry={"attempts": 2, "delay": "5m"})
+    project.commit()
+    project.runner("tick", now=NOON + _YEAR)
+    assert [run.state_in_words() for run in project.runs()] == ["retrying"]
+
+    project.runner("tick", now=NOON)
+
+    assert next((run.status, run.attempts) for run in project.runs()) == ("succeeded", 2)
+
+
+def test_an_interval_that_was_first_seen_while_the_clock_was_ahead_begins_again(project: Project) -> None:
+    project.task("daily", frequency=1, unit="days")
+    project.commit()
+    project.runner("tick", now=NOON + _YEAR)
+
+    project.runner("tick", now=NOON)
+    project.runner("tick", now=NOON + timedelta(days=1))
+
+    assert _slots(project) == ["2027-06-10 12:00", "2026-06-10 12:00", "2026-06-11 12:00"]
+
+
+def test_what_light_modules_repeat_of_heavy_ones_is_the_same() -> None:
+    # The two may not import each other.
+    assert planning.CLOCK_MAY_BE_WRONG // timedelta(milliseconds=1) == idle._CLOCK_MAY_BE_WRONG  # noqa: SLF001
+    assert path_of("a/b") == FOLDER + "a/b" + SUFFIX
