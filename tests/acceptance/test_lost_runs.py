@@ -260,5 +260,7 @@ def test_folders_that_a_killed_tick_had_to_spare_are_removed_too(project: Projec
         tick.kill()
         tick.wait()
 
+    project.task("b-slow")
+    project.commit()
     assert "b-slow" in {run.task for run in project.tick(NOON).lost}
     assert not any(work.glob("spare-*"))
