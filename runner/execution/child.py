@@ -88,7 +88,7 @@ def live(job: Job, common: Common, place: Place) -> NoReturn:
 def _set_up(job: Job, common: Common, place: Place) -> None:
     os.setsid()
     workshop = common.workshop
-    if not processes.become_child(common.parent, workshop.mark(job.run_id)):
+    if not processes.become_child(common.parent, workshop.mark(job.run_id, job.attempt)):
         os._exit(NOT_STARTED)
     for number in _DEFAULT_SIGNALS:
         set_handler(number, SIG_DFL)

@@ -166,7 +166,7 @@ class Pool:
             return None
         from runner.execution import cgroups  # noqa: PLC0415 - only for tasks that have limits
 
-        return cgroups.make(base, self._workshop.mark(job.run_id), job.limits)
+        return cgroups.make(base, self._workshop.mark(job.run_id, job.attempt), job.limits)
 
     def wait(self, longest: float) -> list[Ended]:
         """Wait until something happens, at most so many seconds; read what has been printed, and return what has ended."""
@@ -244,7 +244,9 @@ class Pool:
         """Return what an attempt has left running, which has ended: children of this process now."""
         others = [other for other in self._attempts.values() if other is not attempt]
         known = self._foreign.union({other.pid for other in others}, *(other.orphans for other in others))
-        return processes.left_by(attempt.pid, known, [self._workshop.mark(other.job.run_id) for other in others])
+        return processes.left_by(
+            attempt.pid, known, [self._workshop.mark(other.job.run_id, other.job.attempt) for other in others]
+        )
 
     def _finish(self, attempt: Attempt) -> Ended:
         if attempt.orphans:

@@ -37,12 +37,12 @@ class Workshop(Value):
             **secrets,
             "RUNNER_RUN_ID": str(job.run_id),
             "RUNNER_TASK": job.task,
-            "RUNNER_MARK": self.mark(job.run_id),
+            "RUNNER_MARK": self.mark(job.run_id, job.attempt),
         }
 
-    def mark(self, run_id: int) -> str:
-        """Return the mark of a run's processes; as a process name it has at most 15 bytes (prctl(2), PR_SET_NAME)."""
-        return f"r{self.store_id}.{run_id % 10**8}"
+    def mark(self, run_id: int, attempt: int) -> str:
+        """Return the mark of an attempt's processes; as a process name it has at most 15 bytes (prctl(2), PR_SET_NAME)."""
+        return f"r{self.store_id}.{run_id % 10**6}.{attempt % 10}"
 
     def folder(self, run_id: int, attempt: int, pid: int) -> str:
         """Return the private folder of a child; its name says whose it was should nobody be left to ask."""

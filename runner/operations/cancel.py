@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime
 
 from runner import clock
 from runner.errors import RunnerError, UsageError
 from runner.execution import processes
-from runner.execution.workshop import Workshop
 from runner.model.run import Run
 from runner.model.words import RUNNING
-from runner.operations.lost import end_leftovers, find_lost, forget, settle_lost
+from runner.operations.lost import end_lost
 from runner.operations.site import Site
-from runner.store import catalogs, claims, history
+from runner.store import claims, history
 from runner.store.database import opened, transaction
 
 REASON = "cancelled by hand"
@@ -52,13 +50,3 @@ def wait_for_end(site: Site, supervisors: dict[int, str], now: datetime) -> None
                     end_lost(connection, site, now)
                     continue
         clock.pause(_LOOK)
-
-
-def end_lost(connection: sqlite3.Connection, site: Site, now: datetime) -> None:
-    """End what runs without anybody who answers for it, and record what becomes of it."""
-    lost = find_lost(connection)
-    workshop = Workshop(site.root, site.state, catalogs.origin(connection).store_id)
-    remains = end_leftovers(workshop, lost)
-    with transaction(connection):
-        settle_lost(connection, remains, now)
-    forget(connection, workshop, remains)

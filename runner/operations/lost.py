@@ -7,13 +7,17 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from runner.errors import StoreError
 from runner.execution import begun, live, processes
+from runner.execution.alone import alone
 from runner.execution.output import Capture
 from runner.execution.workshop import Workshop, remove_folder
 from runner.model.ending import Ending
 from runner.model.words import CANCELLED, LOST
-from runner.store import claims
+from runner.operations.site import Site
+from runner.store import catalogs, claims
 from runner.store.claims import Orphan
+from runner.store.database import transaction
 from runner.store.endings import record_end
 from runner.store.queue import give_back
 
@@ -39,23 +43,37 @@ def find_lost(connection: sqlite3.Connection) -> list[Orphan]:
     return lost
 
 
-def end_leftovers(workshop: Workshop, lost: list[Orphan]) -> list[Remains]:
-    """Kill what lost runs have left running, before anything else of theirs is started; return what is left of each."""
-    remains = [_end(workshop, orphan) for orphan in lost]
-    for folder in workshop.abandoned_spares() if lost else ():
-        remove_folder(folder)
-    return remains
+def end_lost(connection: sqlite3.Connection, site: Site, now: datetime) -> list[int]:
+    """End what runs without anybody who answers for it, and record what becomes of it; return the runs that were lost.
+
+    One process at a time does so: who is late would otherwise end what is started again already. Raises StoreError.
+    """
+    if not find_lost(connection):
+        return []
+    workshop = Workshop(site.root, site.state, catalogs.origin(connection).store_id)
+    try:
+        with alone(f"{site.state}/lost.lock"):
+            remains = [_end(workshop, orphan) for orphan in find_lost(connection)]
+            with transaction(connection):
+                lost = settle(connection, remains, now)
+            _forget(connection, workshop, remains)
+    except OSError as error:
+        raise StoreError(
+            f"the folder {site.state} cannot be written: {error.strerror}", "check it, and the disk"
+        ) from error
+    return lost
 
 
 def _end(workshop: Workshop, orphan: Orphan) -> Remains:
     folders = workshop.leftovers(orphan.run_id)
+    mark = workshop.mark(orphan.run_id, orphan.attempt)
     was_rebooted = processes.was_rebooted(orphan.supervisor)
     if not was_rebooted:
-        processes.end_group(workshop.mark(orphan.run_id))
+        processes.end_group(mark)
         if not folders:
-            processes.end_marked(workshop.mark(orphan.run_id), 0, 0)
+            processes.end_marked(mark, 0, 0)
         for folder, leader in folders:
-            processes.end_marked(workshop.mark(orphan.run_id), leader, _made_at(folder))
+            processes.end_marked(mark, leader, _made_at(folder))
     # After a crash of the machine the disk is no witness of what had begun.
     noted = (orphan.run_id, orphan.attempt) in begun.read(begun.path_of(workshop.state, orphan.supervisor))
     has_begun = orphan.is_recorded or noted or was_rebooted
@@ -73,7 +91,7 @@ def _made_at(folder: str) -> float:
         return float("inf")
 
 
-def settle_lost(connection: sqlite3.Connection, remains: list[Remains], now: datetime) -> list[int]:
+def settle(connection: sqlite3.Connection, remains: list[Remains], now: datetime) -> list[int]:
     """Record what becomes of lost runs, inside of a transaction; return those that were lost, without what others have settled.
 
     A run that never began waits for somebody else; of the others an attempt is lost, and their retry policy applies.
@@ -89,18 +107,24 @@ def settle_lost(connection: sqlite3.Connection, remains: list[Remains], now: dat
         elif orphan.cancel_reason is not None:
             ending = Ending(CANCELLED, None, now, orphan.cancel_reason)
             record_end(connection, orphan.run_id, orphan.attempt, ending, orphan.cancel_reason, None)
+        elif orphan.is_by_hand:  # whoever wanted it then may not want it now
+            ending = Ending(LOST, None, now)
+            record_end(connection, orphan.run_id, orphan.attempt, ending, f"{_reason(orphan)}; it had not begun", None)
+            lost.append(orphan.run_id)
         else:
             give_back(connection, [orphan.run_id])
     return lost
 
 
-def forget(connection: sqlite3.Connection, workshop: Workshop, remains: list[Remains]) -> None:
+def _forget(connection: sqlite3.Connection, workshop: Workshop, remains: list[Remains]) -> None:
     """Remove the files of what is on record by now; of others that are gone, too."""
     if not remains:
         return
     for supervisor in begun.supervisors(workshop.state):
         if not processes.is_alive(supervisor):
             begun.remove(begun.path_of(workshop.state, supervisor))
+    for folder in workshop.abandoned_spares():
+        remove_folder(folder)
     for run_id, attempt in workshop.live_attempts():
         if not claims.is_under_way(connection, run_id, attempt):
             live.remove(workshop.live_file(run_id, attempt))

@@ -14,7 +14,7 @@ from runner import planning
 from runner.execution.output import Capture
 from runner.model.problem import Problem
 from runner.model.state import START
-from runner.operations.lost import Remains, find_lost, settle_lost
+from runner.operations.lost import Remains, find_lost, settle
 from runner.operations.site import Site
 from runner.store import catalogs, claims
 from runner.store.catalogs import StoredTask
@@ -55,7 +55,7 @@ def rehearse(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] |
     with rehearsed(site.database) as connection:
         refresh(connection, now)
         lost = [Remains(orphan, has_begun=True, output=Capture()) for orphan in find_lost(connection)]
-        settle_lost(connection, lost, now)
+        settle(connection, lost, now)
         verdicts = [
             _verdict(connection, task, now)
             for task in catalogs.stored_tasks(connection)

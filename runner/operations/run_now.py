@@ -11,8 +11,9 @@ from runner.execution import processes
 from runner.model.job import Job
 from runner.model.run import RunDetails
 from runner.model.words import FORBID, REPLACE
-from runner.operations.cancel import end_lost, wait_for_end
+from runner.operations.cancel import wait_for_end
 from runner.operations.find import known_task
+from runner.operations.lost import end_lost
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
 from runner.store import catalogs, claims, history, queue

@@ -8,11 +8,10 @@ from datetime import datetime
 
 from runner import planning
 from runner.execution import processes
-from runner.execution.workshop import Workshop
 from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.operations.decided import Decided
-from runner.operations.lost import end_leftovers, find_lost, forget, settle_lost
+from runner.operations.lost import end_lost
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
 from runner.store import catalogs, claims, history
@@ -52,15 +51,11 @@ def decide(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | N
     """Decide every slot that has come, and claim those to be run: from then on they wait for whoever has a place."""
     with opened(site.database) as connection:
         refresh(connection, now)
-        lost = find_lost(connection)
-        workshop = Workshop(site.root, site.state, catalogs.origin(connection).store_id)
-        remains = end_leftovers(workshop, lost)
         decided = Decided()
+        decided.lost += end_lost(connection, site, now)
         with transaction(connection):
-            decided.lost += settle_lost(connection, remains, now)
             _follow_the_clock_back(connection, now)
             in_the_way = _decide_all(connection, decided, now, only)
-        forget(connection, workshop, remains)
     for supervisor in in_the_way:
         processes.wake(supervisor)
     return decided
@@ -90,7 +85,7 @@ def _decide_all(
         claimed, skipped = claims.record(connection, due, verdict, now)
         decided.claimed += claimed
         decided.skipped += skipped
-        for old in {run_id for decision in verdict.decisions for run_id in decision.replaces}:
+        for old in {run_id for decision in verdict.decisions for run_id in decision.replaces if claimed}:
             supervisor = claims.ask_to_end(connection, old, f"replaced by run {claimed[-1]}", now)
             in_the_way |= {supervisor} if supervisor else set()
     return in_the_way

@@ -48,6 +48,7 @@ class Orphan:
     due_at: datetime
     retry: Retry
     cancel_reason: str | None
+    is_by_hand: bool
 
     @property
     def is_recorded(self) -> bool:
@@ -194,7 +195,7 @@ def in_hands(connection: sqlite3.Connection) -> list[Orphan]:
         """
         SELECT r.id, r.supervisor, max(1, r.attempts + (a.number IS NULL)), a.started_at, r.due_at,
                CASE WHEN r."trigger" = 'manual' THEN 1 ELSE v.retry_attempts END, v.retry_delay, v.retry_backoff,
-               v.retry_max_delay, r.cancel_reason
+               v.retry_max_delay, r.cancel_reason, r."trigger" = 'manual'
         FROM runs r JOIN versions v ON v.id = r.version
         LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts AND a.status = 'running'
         WHERE r.status = 'running' AND r.supervisor IS NOT NULL ORDER BY r.id
@@ -203,9 +204,9 @@ def in_hands(connection: sqlite3.Connection) -> list[Orphan]:
     return [_orphan(row) for row in rows]
 
 
-def _orphan(row: tuple[int, str, int, int | None, int, int, int, float, int, str | None]) -> Orphan:
+def _orphan(row: tuple[int, str, int, int | None, int, int, int, float, int, str | None, int]) -> Orphan:
     retry = Retry(row[5], row[6] * _MILLISECOND, row[7], row[8] * _MILLISECOND)
-    return Orphan(row[0], row[1], row[2], instant(row[3]), from_millis(row[4]), retry, row[9])
+    return Orphan(row[0], row[1], row[2], instant(row[3]), from_millis(row[4]), retry, row[9], bool(row[10]))
 
 
 def is_still_in_hands(connection: sqlite3.Connection, orphan: Orphan) -> bool:

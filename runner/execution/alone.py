@@ -1,0 +1,22 @@
+"""One at a time, over all processes: a locked file, which the kernel unlocks however its holder ends (flock(2))."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def alone(path: str) -> Iterator[None]:
+    """Hold the lock of a file; waits for whoever has it. Raises OSError where the file cannot be made."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
