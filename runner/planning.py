@@ -154,16 +154,24 @@ def decide(  # every argument is one of the facts that decide
     decisions = _answer(owed, policy, offset, now)
     state = owed.decided(state)
     if running and policy.concurrency_policy == FORBID:
-        return Verdict((_behind(owed, decisions, running[-1]),), state)
+        return _behind(owed, decisions, running[-1], state, everything=policy.catchup == ALL)
     if running and policy.concurrency_policy == REPLACE:
         decisions = [replace(it, replaces=running) if it.action == START else it for it in decisions]
     started = [decision.slot for decision in decisions if decision.action == START]
     return Verdict(tuple(decisions), replace(state, last_run_slot=started[-1]) if started else state)
 
 
-def _behind(owed: _Owed, decisions: list[Decision], run: int) -> Decision:
-    trigger = decisions[-1].trigger
-    return Decision(SKIP, owed.latest, trigger, f"the task is still running (run {run})", owed.missed, run)
+def _behind(owed: _Owed, decisions: list[Decision], run: int, state: TaskState, *, everything: bool) -> Verdict:
+    """Return what becomes of slots that come while a run is in their way.
+
+    With `everything` those that were missed wait for their turn, and so does the one that follows them.
+    """
+    reason = f"the task is still running (run {run})"
+    is_catching_up = any(decision.trigger == CATCHUP for decision in decisions)
+    if not (everything and is_catching_up):
+        return Verdict((Decision(SKIP, owed.latest, decisions[-1].trigger, reason, owed.missed, run),), state)
+    started = [decision.slot for decision in decisions if decision.action == START]
+    return Verdict(tuple(decisions), replace(state, last_run_slot=started[-1]) if started else state)
 
 
 def _answer(owed: _Owed, policy: Policy, offset: timedelta, now: datetime) -> list[Decision]:
@@ -215,7 +223,7 @@ def _missed(slot: datetime, older: int, reason: str) -> Decision:
 
 
 def _is_late(slot: datetime, offset: timedelta, now: datetime) -> bool:
-    return now >= _ceiling(slot + offset) + _MINUTE
+    return now >= _ceiling(due_at(slot, offset)) + _MINUTE
 
 
 def _is_past_deadline(slot: datetime, policy: Policy, offset: timedelta, now: datetime) -> bool:

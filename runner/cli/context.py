@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from runner.operations.tick import Refresh
 
 
+#: The largest number that a run can have (https://sqlite.org/autoinc.html).
+LARGEST = 2**63 - 1
 #: Wide enough that no column is cut where nobody's terminal is the limit.
 _PIPED_WIDTH = 400
 

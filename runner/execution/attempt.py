@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _LARGEST_REPORT = 65_536
 _LONGEST_REASON = 200
+#: Seconds: so roughly the kernel counts when it ends a process at RLIMIT_CPU.
+_CPU_SLACK = 0.05
 #: Seconds after which the output of an attempt is also written to a file that others can follow: most never take as long.
 _LIVE_AFTER = 0.5
 
@@ -41,6 +43,7 @@ class Attempt:
         "_live",
         "_live_file",
         "_reason",
+        "_seen_over",
         "_status",
         "_usage",
         "capture",
@@ -89,6 +92,7 @@ class Attempt:
         self._status: str | None = None
         self._reason: str | None = None
         self._kill_at: float | None = None
+        self._seen_over = False
 
     def take(self, data: bytes) -> None:
         """Take a piece of what the child has printed."""
@@ -155,7 +159,13 @@ class Attempt:
             processes.signal_tree(self.pid, signal.SIGTERM)
 
     def end_at_limit(self, name: str, monotonic: float) -> None:
-        """Kill the whole tree, which has used more than it may: there is no telling what it does with a grace."""
+        """Kill the whole tree, which has used more than it may: there is no telling what it does with a grace.
+
+        Memory has to be seen twice: a process and what it is just starting (vfork(2)) have the same, for a moment.
+        """
+        if name == "memory" and not self._seen_over:
+            self._seen_over = True
+            return
         if self._status is None:
             self._status, self._reason = FAILED, f"over its limit {self.job.limits.in_words(name)}"
         self._kill()
@@ -198,7 +208,11 @@ class Attempt:
         limits = self.job.limits
         if self.group is not None and limits.memory is not None and self.group.is_out_of_memory():
             return f"over its limit {limits.in_words('memory')}"
-        if limits.cpu is not None and (number == signal.SIGXCPU or self._cpu() > limits.cpu.total_seconds()):
+        if self.group is not None and limits.processes is not None and self.group.is_out_of_processes():
+            return f"over its limit {limits.in_words('processes')}"
+        if limits.cpu is not None and (
+            number == signal.SIGXCPU or self._cpu() >= limits.cpu.total_seconds() - _CPU_SLACK
+        ):
             return f"over its limit {limits.in_words('cpu')}"
         if number == signal.SIGXFSZ and limits.file_size is not None:
             return f"over its limit {limits.in_words('file_size')}"

@@ -51,8 +51,14 @@ class Group:
 
     def is_out_of_memory(self) -> bool:
         """Return whether the kernel has killed a member for the memory that they use together."""
-        lines = self._read("memory.events").splitlines()
-        return any(line.startswith("oom_kill ") and line != "oom_kill 0" for line in lines)
+        return self._counts("memory.events", "oom_kill")
+
+    def is_out_of_processes(self) -> bool:
+        """Return whether the kernel has refused a member another process."""
+        return self._counts("pids.events", "max")
+
+    def _counts(self, name: str, event: str) -> bool:
+        return any(line.startswith(f"{event} ") and line != f"{event} 0" for line in self._read(name).splitlines())
 
     def kill(self) -> None:
         """Kill every member at once, also while they fork (Linux 5.14)."""

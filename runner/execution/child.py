@@ -46,7 +46,6 @@ _LIMIT_OF_ERRNO = {
     errno.ENOMEM: "memory",
     errno.EMFILE: "open_files",
     errno.EFBIG: "file_size",
-    errno.EAGAIN: "processes",
 }
 _LIMIT_OF_SIGNAL: dict[object, str] = {-signal.SIGXFSZ: "file_size", -signal.SIGXCPU: "cpu"}
 
@@ -105,6 +104,8 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
     if place.group is not None:
         place.group.enter()
     if job.limits.any():
+        import traceback  # noqa: F401, PLC0415 - there may be no memory and no file left when it is needed
+
         from runner.execution.rlimits import set_limits  # noqa: PLC0415 - only for tasks that have limits
 
         set_limits(job.limits)
@@ -144,6 +145,10 @@ def _run(job: Job, place: Place) -> int:
     except BaseException as error:  # noqa: BLE001 - whatever ends the code is the run's ending
         # The first frame is the exec above.
         trace = error.__traceback__.tb_next if error.__traceback__ else None
+        if job.limits.any():
+            from runner.execution.rlimits import use_spare  # noqa: PLC0415 - loaded when they were set
+
+            use_spare()
         told = _report(error, trace, job)
         _show(error, trace, told)
         if os.getpid() == own:  # a process that the task has forked fails for itself
@@ -225,8 +230,6 @@ def _limit_of(error: BaseException, job: Job) -> str:
         name = _LIMIT_OF_ERRNO.get(error.errno or 0, "")
     # As subprocess.CalledProcessError has it, of a program that the kernel has ended.
     name = _LIMIT_OF_SIGNAL.get(getattr(error, "returncode", None), name)
-    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
-        name = "processes"
     return name if name and getattr(job.limits, name) is not None else ""
 
 
@@ -244,21 +247,22 @@ def _message(error: BaseException) -> str:
 
 
 def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
-    from traceback import format_exception  # noqa: PLC0415 - only for runs that fail
-
     try:
+        from traceback import format_exception  # noqa: PLC0415 - only for runs that fail
+
         return "".join(format_exception(type(error), error, trace))
     except BaseException as trouble:  # noqa: BLE001 - an exception of the task's own making
         return f"<no traceback: {type(trouble).__name__} while it was formatted>\n"
 
 
 def _tell(place: Place, told: Report) -> None:
-    if place.masker is not None:
-        # Before it is cut to fit into the pipe: half of a secret is none that could be found.
-        mask = place.masker.mask_text
-        error = told.error.but(type=mask(told.error.type), message=mask(told.error.message))
-        told = told.but(error=error, traceback=mask(told.traceback))
     try:
-        os.write(place.report, told.encode())
+        # Masked before it is cut to fit into the pipe: half of a secret is none that could be found.
+        os.write(place.report, (told if place.masker is None else _masked(told, place.masker)).encode())
     except OSError:
         pass  # closed by the task: the exit code still tells
+
+
+def _masked(told: Report, masker: Masker) -> Report:
+    error = told.error.but(type=masker.mask_text(told.error.type), message=masker.mask_text(told.error.message))
+    return told.but(error=error, traceback=masker.mask_text(told.traceback))

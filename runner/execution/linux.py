@@ -22,7 +22,7 @@ _prctl = ctypes.PyDLL(None).prctl
 #: Fields of /proc/PID/stat behind the name in brackets (proc_pidstat(5)); starttime is the 22nd of all.
 _STATE, _PPID, _SESSION = 0, 1, 3
 
-_UTIME, _STIME, _CUTIME, _CSTIME, _RSS = 11, 12, 13, 14, 21
+_UTIME, _STIME, _CUTIME, _CSTIME, _VSIZE, _RSS = 11, 12, 13, 14, 20, 21
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -36,7 +36,9 @@ class Usage:
     __slots__ = ("count", "cpu", "pids", "resident")
 
     def __init__(self, pids: list[int], rows: list[list[str]]) -> None:
-        self.pids = pids
+        sizes = {pid: (row[_VSIZE], row[_RSS]) for pid, row in zip(pids, rows, strict=True)}
+        # A process that is just being started may run in the memory of its parent (vfork(2)): it has none of its own.
+        self.pids = [pid for pid, row in zip(pids, rows, strict=True) if sizes.get(int(row[_PPID])) != sizes[pid]]
         self.count = len(pids)
         self.cpu = sum(int(row[field]) for row in rows for field in (_UTIME, _STIME, _CUTIME, _CSTIME)) / _TICKS
         self.resident = sum(int(row[_RSS]) for row in rows) * _PAGE
@@ -95,10 +97,24 @@ def _kill(pid: int, number: int) -> bool:
     return True
 
 
-def usage(pid: int, others: list[int]) -> Usage | None:
+Table = dict[int, list[str]]
+
+
+def table() -> Table:
+    """Return the fields of every process, of ended ones that nobody has waited for, too."""
+    return {pid: fields for pid in _pids() if (fields := stat(pid)) is not None}
+
+
+def usage(pid: int, others: list[int], processes: Table) -> Usage | None:
     """Return what a process, everything below it, and others that belong to it use."""
-    pids = [*{pid, *descendants(pid), *others}]
-    rows = [(member, fields) for member in pids if (fields := stat(member)) is not None]
+    children: dict[int, list[int]] = {}
+    for other, fields in processes.items():
+        children.setdefault(int(fields[_PPID]), []).append(other)
+    pids = [pid]
+    for ancestor in pids:
+        pids += children.get(ancestor, [])
+    pids += [other for other in others if other not in pids]
+    rows = [(member, processes[member]) for member in pids if member in processes]
     return Usage([member for member, _ in rows], [fields for _, fields in rows])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MASK = b"***"
-#: Pieces of an encoded form that are shorter say too little about the secret, and would be found everywhere.
+#: Pieces of a secret, or of an encoded form, that are shorter say too little about it, and would be found everywhere.
 _SHORTEST_PIECE = 8
 
 
@@ -11,39 +11,98 @@ class Masker:
     """Masks a stream of bytes, whatever pieces it comes in."""
 
     def __init__(self, secrets: list[str]) -> None:
-        found = {form for secret in secrets for form in forms(secret)}
-        # The longest first: a form that holds another one is masked as a whole.
-        self._forms = sorted(found, key=len, reverse=True)
+        self._forms = sorted({form for secret in secrets for form in forms(secret)})
+        inside = {form for secret in secrets for form in _inside_base64(secret.encode("utf-8", "surrogateescape"))}
+        #: Those that somebody may have broken into lines (RFC 2045 does so after 76 letters).
+        self._broken = sorted(form for form in inside if len(form) >= _SHORTEST_PIECE)
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
         """Take the next piece; return what can be shown by now. What may be the beginning of a secret is held back."""
-        data = self.mask(self._held + data)
-        keep = max((_overlap(data, form) for form in self._forms), default=0)
-        self._held = data[len(data) - keep :]
-        return data[: len(data) - keep]
+        data = self._held + data
+        spans = self._spans(data)
+        end = min(len(data) - _longest_overlap(data, self._forms), self._end_in_lines(data))
+        for begin, after in reversed(spans):
+            if begin < end < after:
+                end = begin  # the rest of it may belong to a longer one
+        self._held = data[end:]
+        return _masked(data[:end], [span for span in spans if span[1] <= end])
 
     def flush(self) -> bytes:
         """Return what was held back: nothing more comes."""
         data, self._held = self._held, b""
-        return data
+        return self.mask(data)
 
     def mask(self, data: bytes) -> bytes:
         """Return bytes, which are all there is, without secrets."""
-        for form in self._forms:
-            data = data.replace(form, MASK)
-        return data
+        return _masked(data, self._spans(data))
 
     def mask_text(self, text: str) -> str:
         """Return a text without secrets."""
-        return self.mask(text.encode("utf-8", "surrogateescape")).decode("utf-8", "surrogateescape")
+        return self.mask(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+
+    def _end_in_lines(self, data: bytes) -> int:
+        """Return up to where data can be shown, as far as base64 in lines goes."""
+        longest = max(map(len, self._broken), default=0)
+        tail = data[-2 * longest :]
+        if b"\n" not in tail:
+            return len(data)
+        plain, places = _without_line_ends(tail)
+        keep = _longest_overlap(plain, self._broken)
+        return len(data) - len(tail) + places[len(plain) - keep] if keep else len(data)
+
+    def _spans(self, data: bytes) -> list[tuple[int, int]]:
+        """Return where secrets stand, from and to, in order; what overlaps or touches is one."""
+        found = _find(data, self._forms)
+        if b"\n" in data:
+            plain, places = _without_line_ends(data)
+            found += [(places[begin], places[end - 1] + 1) for begin, end in _find(plain, self._broken)]
+        merged: list[tuple[int, int]] = []
+        for begin, end in sorted(found):
+            if merged and begin <= merged[-1][1]:
+                merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+            else:
+                merged.append((begin, end))
+        return merged
+
+
+def _find(data: bytes, wanted: list[bytes]) -> list[tuple[int, int]]:
+    found = []
+    for form in wanted:
+        begin = data.find(form)
+        while begin >= 0:
+            found.append((begin, begin + len(form)))
+            begin = data.find(form, begin + 1)
+    return found
+
+
+def _without_line_ends(data: bytes) -> tuple[bytes, list[int]]:
+    """Return data without line ends, and where each byte that is left stood before."""
+    places = [place for place, byte in enumerate(data) if byte not in b"\r\n"]
+    return data.translate(None, b"\r\n"), places
+
+
+def _longest_overlap(data: bytes, wanted: list[bytes]) -> int:
+    return max((_overlap(data, form) for form in wanted), default=0)
+
+
+def _masked(data: bytes, spans: list[tuple[int, int]]) -> bytes:
+    pieces: list[bytes] = []
+    shown = 0
+    for begin, end in spans:
+        pieces += (data[shown:begin], MASK)
+        shown = end
+    return b"".join((*pieces, data[shown:]))
 
 
 def _overlap(data: bytes, form: bytes) -> int:
     """Return how many bytes at the end of the data are the beginning of a form, and not all of it."""
-    for size in range(min(len(form) - 1, len(data)), 0, -1):
-        if data.endswith(form[:size]):
-            return size
+    first = form[:1]
+    begin = data.find(first, max(0, len(data) - len(form) + 1))
+    while begin >= 0:
+        if form.startswith(data[begin:]):
+            return len(data) - begin
+        begin = data.find(first, begin + 1)
     return 0
 
 
@@ -56,13 +115,9 @@ def forms(secret: str) -> set[bytes]:
 
     plain = secret.encode("utf-8", "surrogateescape")
     texts = {
-        *(
-            repr(secret)[1:-1],
-            ascii(secret)[1:-1],
-            repr(plain)[2:-1],
-            repr(f"'{secret}")[2:-1],
-            repr(f"\"'{secret}")[4:-1],
-        ),
+        *_inside_quotes(secret),
+        repr(plain)[2:-1],
+        repr(b"'\"" + plain)[5:-1],
         *(dumps(secret)[1:-1], dumps(secret, ensure_ascii=False)[1:-1], dumps(secret).replace("/", "\\/")[1:-1]),
         *(escape(secret), escape(secret, quote=False)),
         *(plain.hex(), plain.hex().upper()),
@@ -75,13 +130,19 @@ def forms(secret: str) -> set[bytes]:
     return found | _inside_base64(plain)
 
 
+def _inside_quotes(secret: str) -> set[str]:
+    """Return what repr() and ascii() make of a secret: by itself, and in a text with quotes of either kind or both."""
+    found = set()
+    for write in (repr, ascii):
+        found.add(write(secret)[1:-1])
+        found.add(write(f"'{secret}")[2:-1])
+        found.add(write(f"\"'{secret}")[4:-1])
+    return found
+
+
 def _lower_escapes(text: str) -> str:
-    return "".join(part if not number else part[:2].lower() + part[2:] for number, part in enumerate(_split(text)))
-
-
-def _split(text: str) -> list[str]:
     first, *rest = text.split("%")
-    return [first, *(f"%{part}" for part in rest)]
+    return "%".join((first, *(part[:2].lower() + part[2:] for part in rest)))
 
 
 def _inside_base64(plain: bytes) -> set[bytes]:

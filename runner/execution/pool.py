@@ -123,8 +123,11 @@ class Pool:
             attempt = self._fork(job, secrets, started_at)
         except SecretError as error:
             return Ended(job, Ending(FAILED, None, clock.now(), str(error)))
-        except OSError as error:  # no process, no descriptor: the machine is at its limits
-            return Ended(job, Ending(FAILED, None, clock.now(), f"could not be started: {error.strerror}"))
+        except (
+            OSError
+        ) as error:  # no process, no descriptor: the machine is at its limits, and may not be the next time
+            now = clock.now()
+            return Ended(job, Ending(FAILED, now, now, f"could not be started: {error.strerror}"))
         self._free -= 1
         self._attempts[attempt.pid] = attempt
         for descriptor in (attempt.output, attempt.watch):
@@ -217,12 +220,12 @@ class Pool:
         if now < self._next_meter:
             return
         self._next_meter = now + _METER
-        for attempt in self._attempts.values():
-            limits = attempt.job.limits
-            if limits.any() and not attempt.has_exited():
-                name = processes.over(attempt.pid, limits, attempt.group)
-                if name is not None:
-                    attempt.end_at_limit(name, now)
+        limited = [it for it in self._attempts.values() if it.job.limits.any() and not it.has_exited()]
+        seen = processes.table() if limited else {}
+        for attempt in limited:
+            name = processes.over(attempt.pid, attempt.job.limits, attempt.group, seen)
+            if name is not None:
+                attempt.end_at_limit(name, now)
 
     def _collect(self) -> list[Ended]:
         """End what has run out of time; return the attempts that are over."""

@@ -93,9 +93,13 @@ def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> b
     return True
 
 
-def usage(pid: int, others: list[int]) -> None:
+def table() -> None:
     """Return nothing: the kernel's own limits have to do."""
-    del pid, others
+
+
+def usage(pid: int, others: list[int], processes: object) -> None:
+    """Return nothing, as `table` does."""
+    del pid, others, processes
 
 
 def proportional(pids: list[int]) -> int:

@@ -14,6 +14,7 @@ from runner.model.limits import Limits
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from runner.execution.cgroups import Group
+    from runner.execution.linux import Table
 
 #: Set to anything, this makes Linux use the means of other systems; the tests run both.
 _PORTABLE = "RUNNER_PORTABLE"
@@ -27,6 +28,7 @@ adopt_orphans = system.adopt_orphans
 become_child = system.become_child
 watch = system.watch
 control_groups = system.control_groups
+table = system.table
 
 #: How long ended processes are waited for; KILL works at once unless a process hangs in the kernel.
 _PATIENCE = 10.0
@@ -57,9 +59,9 @@ def was_rebooted(identity: str) -> bool:
     return identity.split(":", 1)[0] not in {system.boot_id(), "unknown"}
 
 
-def over(pid: int, limits: Limits, group: Group | None) -> str | None:
+def over(pid: int, limits: Limits, group: Group | None, seen: Table) -> str | None:
     """Return the name of a limit that a child with everything below it is over, or None; None where that cannot be told."""
-    use = system.usage(pid, [] if group is None else group.members())
+    use = system.usage(pid, [] if group is None else group.members(), seen)
     if use is None:
         return None
     if limits.processes is not None and use.count > limits.processes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -57,9 +58,12 @@ def read_file(path: str, root: str) -> dict[str, str]:
     try:
         # Not blocking: a FIFO in the file's place must not hold up the tick.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-        with open(descriptor, encoding="utf-8") as file:
+        try:
             _check_mode(path, os.fstat(descriptor))
-            text = file.read()
+            with open(descriptor, encoding="utf-8", closefd=False) as file:
+                text = file.read()
+        finally:
+            os.close(descriptor)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8"
         raise SecretError(f"the secrets file {path} cannot be read: {reason}") from None
@@ -75,6 +79,8 @@ def read_file(path: str, root: str) -> dict[str, str]:
 
 
 def _check_mode(path: str, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise SecretError(f"the secrets file {path} is not a file")
     if status.st_mode & 0o077:
         raise SecretError(f"the secrets file {path} may be read by others: chmod 600 {path}")
     if status.st_uid not in {os.geteuid(), 0}:

@@ -36,7 +36,9 @@ class Signals:
         """Begin; return a descriptor that becomes readable when a signal comes."""
         self._pipe = os.pipe()
         os.set_blocking(self._pipe[1], False)
-        self._old = {number: signal.signal(number, self._stop) for number in REASONS}
+        # Who starts us with nohup(1) wants the runs to outlive the terminal.
+        heeded = [number for number in REASONS if signal.getsignal(number) is not signal.SIG_IGN]
+        self._old = {number: signal.signal(number, self._stop) for number in heeded}
         self.blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._old[NEWS] = signal.signal(NEWS, self._tell)
         # Where the caller ignores it, the kernel would reap children before anybody can ask how they ended.

@@ -18,11 +18,12 @@ from runner.store.database import reading
 
 _PAUSE = 0.1
 _CHUNK = 65_536
+_DIGITS = 19  # of the largest number that a run can have
 
 
 def run_named(site: Site, name: str) -> int:
     """Return the run of that number, or the last one of the task of that id. Raises UsageError where there is none."""
-    if name.isascii() and name.isdigit():
+    if name.isascii() and name.isdigit() and len(name) < _DIGITS:
         return int(name)
     with reading(site.database) as connection:
         known_task(connection, name)

@@ -21,8 +21,8 @@ def idle_line(root: str, database: str) -> str | None:
     outlook = look(database)
     if outlook is None or outlook.version != _VERSION or outlook.commit is None:
         return None
-    if not all(map(is_alive, outlook.supervisors)):
-        return None  # somebody has left runs behind
+    if outlook.is_asked or not all(map(is_alive, outlook.supervisors)):
+        return None  # a run is to be ended, or somebody has left some behind
     now = clock.to_millis(clock.now())
     if outlook.next_due is not None and outlook.next_due <= now:
         return None

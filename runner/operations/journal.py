@@ -61,7 +61,7 @@ class Journal:
                     job, ending = ended.job, ended.ending
                     meant = outcome(job, ending, asked=asked)
                     record_end(connection, job.run_id, job.attempt, ending, meant.said, meant.retry_at)
-                give_back(connection, self._returned)
+                give_back(connection, self._returned, clock.now())
             wanted = asked_to_end(connection, self._supervisor)
         for ended, _ in self._endings:
             if ended.live_file is not None:

@@ -104,15 +104,12 @@ def settle(connection: sqlite3.Connection, remains: list[Remains], now: datetime
         if remain.has_begun:
             _lose(connection, remain, now)
             lost.append(orphan.run_id)
-        elif orphan.cancel_reason is not None:
-            ending = Ending(CANCELLED, None, now, orphan.cancel_reason)
-            record_end(connection, orphan.run_id, orphan.attempt, ending, orphan.cancel_reason, None)
-        elif orphan.is_by_hand:  # whoever wanted it then may not want it now
+        elif orphan.is_by_hand and orphan.cancel_reason is None:  # whoever wanted it then may not want it now
             ending = Ending(LOST, None, now)
             record_end(connection, orphan.run_id, orphan.attempt, ending, f"{_reason(orphan)}; it had not begun", None)
             lost.append(orphan.run_id)
         else:
-            give_back(connection, [orphan.run_id])
+            give_back(connection, [orphan.run_id], now)
     return lost
 
 
@@ -120,8 +117,10 @@ def _forget(connection: sqlite3.Connection, workshop: Workshop, remains: list[Re
     """Remove the files of what is on record by now; of others that are gone, too."""
     if not remains:
         return
+    # One that has ended meanwhile, and whose runs nobody has settled, still needs its notes.
+    answering = {orphan.supervisor for orphan in claims.in_hands(connection)}
     for supervisor in begun.supervisors(workshop.state):
-        if not processes.is_alive(supervisor):
+        if supervisor not in answering and not processes.is_alive(supervisor):
             begun.remove(begun.path_of(workshop.state, supervisor))
     for folder in workshop.abandoned_spares():
         remove_folder(folder)

@@ -124,7 +124,7 @@ def _fires(stored: StoredTask, since: datetime | None, now: datetime) -> Iterato
     schedule = stored.spec.schedule(stored.state.anchor or now)
     slot = stored.state.next_slot if since is None else schedule.after(since - timedelta(microseconds=1))
     while slot is not None:
-        yield Fire(stored.id, slot, schedule.zone)
+        yield Fire(stored.id, slot + stored.offset, schedule.zone)
         slot = schedule.after(slot)
 
 

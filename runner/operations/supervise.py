@@ -33,6 +33,7 @@ _PAUSE = 1.0
 #: How long a pool waits for more news before what there is is written down, and between tries to get a place.
 _LULL = 0.05
 _TRY_AGAIN = 0.1
+_SHARE_AFTER = 0.3
 #: How long a tick waits for a place that others have: then there is another tick that does.
 _WAIT_FOR_PLACE = 60.0
 
@@ -111,7 +112,9 @@ class Supervisor:
             return False
         if self._trouble is not None:
             return True
-        if self._no_place_since is not None and clock.monotonic() - self._no_place_since > _WAIT_FOR_PLACE:
+        if self._waiting is not None and self._journal.has_news():
+            self._flush()  # what has ended may be tried again within the minute
+        if self._waits_longer_than(_WAIT_FOR_PLACE):
             return True
         minute_ends = self._now.replace(second=0, microsecond=0) + timedelta(minutes=1)
         return not self._hand and (self._waiting is None or not self._waiting.comes_before(minute_ends))
@@ -131,12 +134,22 @@ class Supervisor:
         while self._hand or self._may_take():
             if not self._pool.has_place():
                 self._no_place_since = self._no_place_since or clock.monotonic()
+                self._share()
                 return
             self._no_place_since = None
             if not self._hand and not self._take():
                 break
             self._start(self._hand.popleft())
         self._pool.give_places_back()
+
+    def _share(self) -> None:
+        """Leave what has been in hand for a moment without a place to whoever has one."""
+        if self._hand and self._waiting is not None and self._waits_longer_than(_SHARE_AFTER):
+            self._let_go()
+            self._waiting.slow_down()
+
+    def _waits_longer_than(self, seconds: float) -> bool:
+        return self._no_place_since is not None and clock.monotonic() - self._no_place_since > seconds
 
     def _may_take(self) -> bool:
         return self._waiting is not None and self._waiting.may_take(self._present())
@@ -178,6 +191,8 @@ class Supervisor:
 
     def _patience(self) -> float:
         longest = _LULL if self._journal.has_news() else float("inf")
+        if self._pool.signals.news:
+            longest = _PAUSE
         if self._no_place_since is not None:
             longest = min(longest, _TRY_AGAIN)
         elif self._waiting is not None:
@@ -191,7 +206,8 @@ class Supervisor:
         try:
             wanted = self._journal.flush()
         except StoreError:
-            return  # noted all the same
+            self._pool.signals.news = True  # noted all the same, and tried again
+            return
         if self._waiting is not None:
             self._waiting.look_again(self._present())
         for run_id, reason in wanted:

@@ -14,7 +14,7 @@ from runner.operations.decided import Decided
 from runner.operations.lost import end_lost
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
-from runner.store import catalogs, claims, history
+from runner.store import catalogs, claims, history, queue
 from runner.store.database import opened, transaction
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -55,8 +55,10 @@ def decide(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | N
         decided.lost += end_lost(connection, site, now)
         with transaction(connection):
             _follow_the_clock_back(connection, now)
-            in_the_way = _decide_all(connection, decided, now, only)
-    for supervisor in in_the_way:
+            _decide_all(connection, decided, now, only)
+        # Also for a tick that was killed before it could say so.
+        asked = queue.asked(connection)
+    for supervisor in asked:
         processes.wake(supervisor)
     return decided
 
@@ -72,11 +74,8 @@ def _follow_the_clock_back(connection: sqlite3.Connection, now: datetime) -> Non
     claims.start_by(connection, now)
 
 
-def _decide_all(
-    connection: sqlite3.Connection, decided: Decided, now: datetime, only: frozenset[str] | None
-) -> set[str]:
-    """Record what is decided; return who has runs in hand that are to make way."""
-    in_the_way: set[str] = set()
+def _decide_all(connection: sqlite3.Connection, decided: Decided, now: datetime, only: frozenset[str] | None) -> None:
+    """Record what is decided, and ask runs that are in the way of others to end."""
     for due in claims.due_tasks(connection, now, only):
         offset = due.policy.offset(due.task)
         verdict = planning.decide(due.spec, due.policy, offset, due.state, due.running, now)
@@ -86,9 +85,7 @@ def _decide_all(
         decided.claimed += claimed
         decided.skipped += skipped
         for old in {run_id for decision in verdict.decisions for run_id in decision.replaces if claimed}:
-            supervisor = claims.ask_to_end(connection, old, f"replaced by run {claimed[-1]}", now)
-            in_the_way |= {supervisor} if supervisor else set()
-    return in_the_way
+            claims.ask_to_end(connection, old, f"replaced by run {claimed[-1]}", now)
 
 
 def report(site: Site, decided: Decided, taken: list[int]) -> TickReport:

@@ -52,6 +52,10 @@ class Waiting:
         self._look_at = now + self._pause
         self._pause = min(self._pause * 2, _LATE)
 
+    def slow_down(self) -> None:
+        """Take one at a time again: what was taken could not be started at once."""
+        self._last_take = None
+
     def take(self, now: datetime) -> list[Job]:
         """Take the runs that have waited longest, durably, before any of them is started. Raises StoreError."""
         is_quick = self._last_take is not None and now - self._last_take < _QUICK

@@ -138,7 +138,7 @@ def add_version(connection: sqlite3.Connection, blob: str, settings_blob: str, t
     columns = TASK_COLUMNS.replace("v.", "")
     row = (blob, settings_blob, *version_row(task))
     marks = ", ".join("?" * len(row))
-    sql = f"INSERT OR IGNORE INTO versions (blob, settings_blob, {columns}) VALUES ({marks})"  # noqa: S608 - columns are ours
+    sql = f"INSERT INTO versions (blob, settings_blob, {columns}) VALUES ({marks}) ON CONFLICT (blob, settings_blob) DO NOTHING"  # noqa: S608 - columns are ours
     connection.execute(sql, row)
 
 

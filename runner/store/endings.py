@@ -42,8 +42,11 @@ def record_end(
 
     A run that somebody else has ended stays as it is. An attempt that never started leaves no row.
     """
-    if not connection.execute("SELECT 1 FROM runs WHERE id = ? AND status = 'running'", (run_id,)).fetchone():
+    row = connection.execute("SELECT cancel_reason FROM runs WHERE id = ? AND status = 'running'", (run_id,)).fetchone()
+    if row is None:
         return
+    if row[0] is not None:
+        retry_at = None  # somebody wanted the run to end, and it has
     if ending.started_at is not None:
         _add_attempt(connection, run_id, number, ending, ending.started_at)
     attempts = 0 if ending.started_at is None else number

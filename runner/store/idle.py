@@ -5,13 +5,25 @@ import sqlite3
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     Row = tuple[
-        int, str | None, str | None, str, str | None, int | None, int | None, int, str | None, int | None, str | None
+        int,
+        str | None,
+        str | None,
+        str,
+        str | None,
+        int,
+        int | None,
+        int | None,
+        int,
+        str | None,
+        int | None,
+        str | None,
     ]
 
 _QUESTION = """
 SELECT
     (SELECT user_version FROM pragma_user_version), c.commit_id, c.head_id, c.ref_path,
     (SELECT group_concat(DISTINCT supervisor) FROM runs WHERE status = 'running'),
+    EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND cancel_reason IS NOT NULL),
     (SELECT min(due_at) FROM runs WHERE status = 'running' AND supervisor IS NULL),
     (SELECT decided_at FROM runs ORDER BY id DESC LIMIT 1),
     (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local
@@ -24,14 +36,14 @@ class Outlook:
     """What the store expects next. A plain class: dataclasses would cost an idle tick half as much again."""
 
     __slots__ = (
-        *("version", "commit", "head", "ref_path", "supervisors", "waiting", "decided"),
+        *("version", "commit", "head", "ref_path", "supervisors", "is_asked", "waiting", "decided"),
         *("broken", "next_task", "next_due", "next_local"),
     )
 
     def __init__(self, row: "Row") -> None:
-        self.version, self.commit, self.head, self.ref_path, supervisors, self.waiting, self.decided = row[:7]
+        self.version, self.commit, self.head, self.ref_path, supervisors, self.is_asked = row[:6]
         self.supervisors = supervisors.split(",") if supervisors else []
-        self.broken, self.next_task, self.next_due, self.next_local = row[7:]
+        self.waiting, self.decided, self.broken, self.next_task, self.next_due, self.next_local = row[6:]
 
 
 def look(path: str) -> Outlook | None:

@@ -116,11 +116,28 @@ def _job(row: tuple[Any, ...]) -> Job:
     )
 
 
-def give_back(connection: sqlite3.Connection, run_ids: Iterable[int]) -> None:
-    """Let somebody else take runs that were taken and never started."""
-    connection.executemany(
-        "UPDATE runs SET supervisor = NULL WHERE id = ? AND status = 'running'", [(run_id,) for run_id in run_ids]
+def give_back(connection: sqlite3.Connection, run_ids: Iterable[int], now: datetime) -> None:
+    """Let somebody else take runs that were taken and never started; those that somebody wanted to end, end."""
+    for run_id in run_ids:
+        connection.execute(
+            """
+            UPDATE runs SET status = 'cancelled', reason = cancel_reason, finished_at = ?
+            WHERE id = ? AND status = 'running' AND cancel_reason IS NOT NULL
+            """,
+            (to_millis(now), run_id),
+        )
+        connection.execute("UPDATE runs SET supervisor = NULL WHERE id = ? AND status = 'running'", (run_id,))
+
+
+def asked(connection: sqlite3.Connection) -> list[str]:
+    """Return who has runs in hand that somebody wants to end."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT supervisor FROM runs
+        WHERE status = 'running' AND supervisor IS NOT NULL AND cancel_reason IS NOT NULL
+        """
     )
+    return [supervisor for (supervisor,) in rows]
 
 
 def asked_to_end(connection: sqlite3.Connection, supervisor: str) -> list[tuple[int, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_an_hour_that_comes_twice_because_the_clock_was_set_back_runs_once(proje
 
 @pytest.mark.parametrize("keys", [{"frequency": 1, "unit": "minutes"}, {"cron": "* * * * *"}])
 def test_after_a_clock_that_was_a_year_ahead_tasks_go_on_from_the_present(
-    project: Project, keys: dict[str, object]
+    project: Project, keys: dict[str, Any]
 ) -> None:
     project.task("often", **keys)
     project.commit()

@@ -9,7 +9,7 @@ import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import statuses, task_ids
-from runner.cli.context import State, show, write_through
+from runner.cli.context import LARGEST, State, show, write_through
 from runner.errors import UsageError
 from runner.operations import overview, past
 from runner.operations.follow import logs, run_named
@@ -127,7 +127,9 @@ def _history(
 
 def _show(
     context: typer.Context,
-    run: Annotated[int, typer.Argument(metavar="RUN", help="The number of the run, from `runner history`.")],
+    run: Annotated[
+        int, typer.Argument(metavar="RUN", min=1, max=LARGEST, help="The number of the run, from `runner history`.")
+    ],
     json: _Json = False,
 ) -> int:
     """Show one run: how it ended, what it printed, where it failed."""

@@ -9,7 +9,8 @@ import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import State, show, show_lines, write_through
+from runner.cli.context import LARGEST, State, show, show_lines
+from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import CANCELLED, SUCCEEDED
 from runner.operations.cancel import cancel
@@ -116,7 +117,9 @@ def _run(
     """Run one task now, whether it is due or not; its schedule is not touched."""
     state: State = context.obj
     prepare_state(state.site)
-    details = run_now(state.site, state.refresher(worktree=worktree), task, clock.now(), None if json else _pass_on)
+    passing = Passing(sys.stdout)
+    details = run_now(state.site, state.refresher(worktree=worktree), task, clock.now(), None if json else passing.show)
+    passing.finish()
     run = details.run
     if json:
         print(as_json.dumps(as_json.run_details(details)))
@@ -129,7 +132,9 @@ def _run(
 
 def _cancel(
     context: typer.Context,
-    run: Annotated[int, typer.Argument(metavar="RUN", help="The number of the run, from `runner status`.")],
+    run: Annotated[
+        int, typer.Argument(metavar="RUN", min=1, max=LARGEST, help="The number of the run, from `runner status`.")
+    ],
     json: _Json = False,
 ) -> int:
     """End a run, wherever it runs or waits, with everything that it has started; return once it is gone."""
@@ -140,11 +145,3 @@ def _cancel(
     else:
         print(f"run {ended.run_id} {ended.status}")
     return 0 if ended.status == CANCELLED else 1
-
-
-def _pass_on(data: bytes) -> None:
-    """Show what a task prints, as it comes; where nobody can read it any more, the run goes on."""
-    try:
-        write_through(data)
-    except (OSError, ValueError):
-        pass

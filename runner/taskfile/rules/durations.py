@@ -1,6 +1,7 @@
 """Durations and sizes are more than nothing where nothing makes no sense, and less than a lifetime."""
 
 from collections.abc import Iterator
+from math import isfinite
 from typing import Any
 
 from runner.model.limits import parse_size
@@ -13,6 +14,7 @@ _DURATIONS = (
     *(("timeout",), ("kill_grace",), ("starting_deadline",), ("jitter",), ("retry", "delay"), ("retry", "max_delay")),
     *(("limits", "cpu"), ("shutdown_grace",)),
 )
+_BACKOFF = ("retry", "backoff")
 _SIZES = (("limits", "memory"), ("limits", "file_size"))
 _NOT_NOTHING = {
     "timeout": ("a timeout of 0s would end every run at once", "leave it out, or write 1h"),
@@ -37,6 +39,9 @@ def against(document: Document, below: Path, value: dict[str, Any]) -> Iterator[
         said = _against_duration(path[-1], _at(value, path))
         if said is not None:
             yield document.finding((*below, *path), "duration", *said)
+    backoff = _at(value, _BACKOFF)
+    if isinstance(backoff, float) and not isfinite(backoff):
+        yield document.finding((*below, *_BACKOFF), "value", "`backoff` is not a number to reckon with", "write 2")
     for path in _SIZES:
         said = _against_size(path[-1], _at(value, path))
         if said is not None:

@@ -1,0 +1,50 @@
+"""What a task prints, passed on to whoever looks, without ever waiting for them: the time limits of the run go on."""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import TextIO
+
+#: A pipe that is ready takes so much without blocking (pipe(7), PIPE_BUF).
+_PIECE = 4_096
+#: So much is kept for a reader that pauses; then the oldest is left out. All of it is on record.
+_MOST = 8 << 20
+
+
+class Passing:
+    """Writes bytes as they come; where nobody can read them any more, the run goes on."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting = bytearray()
+        self._left_out = 0
+        self._is_gone = False
+
+    def show(self, data: bytes) -> None:
+        """Pass on what can be passed on at once."""
+        if self._is_gone:
+            return
+        self._waiting += data
+        excess = len(self._waiting) - _MOST
+        if excess > 0:
+            del self._waiting[:excess]
+            self._left_out += excess
+        self._write(0)
+
+    def finish(self) -> None:
+        """Pass on the rest, at the pace of the reader."""
+        if self._left_out:
+            self._waiting += b"\n[... %d bytes not shown, see `runner logs` ...]\n" % self._left_out
+        self._write(None)
+
+    def _write(self, patience: int | None) -> None:
+        try:
+            descriptor = self._stream.fileno()
+            poll = select.poll()
+            poll.register(descriptor, select.POLLOUT)
+            while self._waiting and poll.poll(patience):
+                del self._waiting[: os.write(descriptor, self._waiting[:_PIECE])]
+        except (OSError, ValueError):
+            self._is_gone = True
+            self._waiting.clear()
