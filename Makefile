@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: help setup tick dry-run validate test check format bench cron-show clean
+.PHONY: help setup tick dry-run validate test check format bench chaos cron-show clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ format: $(VENV)/.dev ## put the code into its one form
 bench: $(VENV)/.dev ## the figures of DESIGN §10, as ratios beside their floors and beside what people would use instead
 	@$(BIN)/python -m compileall -q runner benchmarks
 	@$(BIN)/python -m benchmarks
+
+chaos: $(VENV)/.dev ## a thousand rounds of kills, wrong clocks, full disks and commits; CHAOS_SEED repeats one
+	@$(BIN)/python -m tests.chaos
 
 cron-show: ## the line for cron, with this checkout's path in place
 	@$(PYTHON) -c "$$CRON_LINE"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 
 from runner import clock
+from runner.errors import RunnerError
 from runner.execution.apart import apart
 from runner.operations.decided import Decided
 from runner.operations.site import Site
@@ -19,6 +20,8 @@ def run_tick(root: str, state: str) -> int:
     """Run what is due, print what was done, and return the exit code. Raises RunnerError."""
     site = Site(root, state)
     code, said = apart(lambda descriptor: _decide(site, descriptor))
+    if code < 0:
+        raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
     kind, _, text = said.partition("\n")
     if kind == _DECIDED:
         text = _run(site, Decided.decode(text))

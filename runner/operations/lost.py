@@ -48,7 +48,7 @@ def end_lost(connection: sqlite3.Connection, site: Site, now: datetime) -> list[
 
     One process at a time does so: who is late would otherwise end what is started again already. Raises StoreError.
     """
-    if not find_lost(connection):
+    if not find_lost(connection) and all(map(processes.is_alive, begun.supervisors(site.state))):
         return []
     workshop = Workshop(site.root, site.state, catalogs.origin(connection).store_id)
     try:
@@ -56,7 +56,7 @@ def end_lost(connection: sqlite3.Connection, site: Site, now: datetime) -> list[
             remains = [_end(workshop, orphan) for orphan in find_lost(connection)]
             with transaction(connection):
                 lost = settle(connection, remains, now)
-            _forget(connection, workshop, remains)
+            _forget(connection, workshop)
     except OSError as error:
         raise StoreError(
             f"the folder {site.state} cannot be written: {error.strerror}", "check it, and the disk"
@@ -113,10 +113,8 @@ def settle(connection: sqlite3.Connection, remains: list[Remains], now: datetime
     return lost
 
 
-def _forget(connection: sqlite3.Connection, workshop: Workshop, remains: list[Remains]) -> None:
+def _forget(connection: sqlite3.Connection, workshop: Workshop) -> None:
     """Remove the files of what is on record by now; of others that are gone, too."""
-    if not remains:
-        return
     # One that has ended meanwhile, and whose runs nobody has settled, still needs its notes.
     answering = {orphan.supervisor for orphan in claims.in_hands(connection)}
     for supervisor in begun.supervisors(workshop.state):

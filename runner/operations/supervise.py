@@ -132,7 +132,7 @@ class Supervisor:
         if self._pool.signals.stopped_by is not None:
             return
         while self._hand or self._may_take():
-            if not self._pool.has_place():
+            if not self._has_place():
                 self._no_place_since = self._no_place_since or clock.monotonic()
                 self._share()
                 return
@@ -141,6 +141,19 @@ class Supervisor:
                 break
             self._start(self._hand.popleft())
         self._pool.give_places_back()
+
+    def _has_place(self) -> bool:
+        try:
+            return self._pool.has_place()
+        except OSError as error:
+            self._stop_taking(error)
+            return False
+
+    def _stop_taking(self, error: OSError) -> None:
+        """Start nothing more, because the state folder cannot be written; what runs is not to suffer from it."""
+        what = f"the state folder cannot be written: {error.strerror}"
+        self._trouble = StoreError(what, "free some space, or check its permissions; the next tick goes on")
+        self._let_go()
 
     def _share(self) -> None:
         """Leave what has been in hand for a moment without a place to whoever has one."""
@@ -152,7 +165,9 @@ class Supervisor:
         return self._no_place_since is not None and clock.monotonic() - self._no_place_since > seconds
 
     def _may_take(self) -> bool:
-        return self._waiting is not None and self._waiting.may_take(self._present())
+        if self._waiting is None or self._trouble is not None:
+            return False
+        return self._waiting.may_take(self._present())
 
     def _take(self) -> bool:
         assert self._waiting is not None  # noqa: S101 - `_may_take` has said so
@@ -161,7 +176,8 @@ class Supervisor:
             jobs = self._waiting.take(now)
         except StoreError as error:
             # What runs is not to suffer from it; and what has ended is to be recorded first.
-            self._trouble = None if self._pool.is_busy() else error
+            if not self._pool.is_busy():
+                self._trouble = error
             self._waiting.look_later(now)
             return False
         self._hand.extend(jobs)
@@ -172,8 +188,12 @@ class Supervisor:
         try:
             self._begun.note(job.run_id, job.attempt)
         except OSError as error:
+            self._stop_taking(error)
             reason = f"could not be started: the state folder cannot be written: {error.strerror}"
-            self._journal.note(Ended(job, Ending(FAILED, None, clock.now(), reason)))
+            if self._waiting is not None:
+                self._journal.give_back(job.run_id)
+            else:
+                self._journal.note(Ended(job, Ending(FAILED, None, clock.now(), reason)))
             return
         self._journal.note(self._pool.start(job))
         if self._journal.is_full():

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
-from runner import planning
+from runner import clock, planning
 from runner.execution import processes
 from runner.model.problem import Problem
 from runner.model.run import Run
@@ -66,7 +66,8 @@ def decide(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | N
 def _follow_the_clock_back(connection: sqlite3.Connection, now: datetime) -> None:
     """Let what was decided while the clock was far ahead go on from the present."""
     last = claims.last_decided(connection)
-    if last is None or not planning.is_ahead(last, now):
+    # Read again: another tick may have decided while this one waited for the store, asleep for hours.
+    if last is None or not planning.is_ahead(last, max(now, clock.now())):
         return
     for key in claims.decided_ahead(connection, now + planning.CLOCK_MAY_BE_WRONG):
         due = claims.due_task(connection, key)

@@ -1,0 +1,67 @@
+"""Who is there: the processes of a storm, known by the folder that their environment or their words name (proc(5))."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+
+def below(pid: int) -> list[int]:
+    """Return the processes below one, the nearest first."""
+    children: dict[int, list[int]] = {}
+    for other in _pids():
+        parent = _stat(other, 1)
+        if parent is not None:
+            children.setdefault(int(parent), []).append(other)
+    found = [pid]
+    for ancestor in found:
+        found += children.get(ancestor, [])
+    return found[1:]
+
+
+def kill(pid: int, mark: str) -> bool:
+    """Kill a process of ours; return whether it was one. It is held by a descriptor before it is asked who it is."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if not _is_marked(pid, mark):
+            return False
+        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def marked(mark: str) -> list[int]:
+    """Return the living processes that carry a mark."""
+    return [pid for pid in _pids() if pid != os.getpid() and _is_marked(pid, mark) and _stat(pid, 0) not in {None, "Z"}]
+
+
+def words_of(pid: int) -> str:
+    """Return what a process was started as."""
+    return f"{pid} {_read(pid, 'comm').decode(errors='replace').strip()}: {_read(pid, 'cmdline')[:200]!r}"
+
+
+def _is_marked(pid: int, mark: str) -> bool:
+    return mark.encode() in _read(pid, "environ") or mark.encode() in _read(pid, "cmdline")
+
+
+def _pids() -> list[int]:
+    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+
+
+def _stat(pid: int, field: int) -> str | None:
+    text = _read(pid, "stat").decode(errors="replace")
+    return text.rpartition(")")[2].split()[field] if text else None
+
+
+def _read(pid: int, name: str) -> bytes:
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as file:
+            return file.read()
+    except OSError:  # gone
+        return b""

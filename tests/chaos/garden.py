@@ -1,0 +1,138 @@
+"""The repository of tasks, and people who change it while the ticks go on."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from tests.chaos.kinds import KINDS, STEADY, Planted, edit_of
+from tests.support.project import Project
+
+_FEWEST, _MOST = 6, 14
+_SETTINGS = "shutdown_grace: 1s\nmax_parallel: {}\n"
+_BREAKS = ("unknown: 1\n", "active: yes\n", "\tx\n", "code: |\n  def (\n")
+
+
+@dataclass
+class Garden:
+    """`planted` are the tasks by their ids, without the steady ones, which nobody ever touches."""
+
+    project: Project
+    outside: Path
+    planted: dict[str, Planted] = field(default_factory=dict)
+    names: int = 0
+
+    def begin(self) -> None:
+        """Commit one task of every kind."""
+        for kind, what in STEADY.items():
+            self._write(f"steady/{kind}", Planted(f"steady-{kind}", kind, what.keys))
+        for kind in KINDS:
+            self._plant(kind)
+        self.project.write("runner.yaml", _SETTINGS.format(4))
+        self.project.commit("begin")
+
+    def change(self, dice: random.Random) -> list[str]:
+        """Commit one to three changes; return them in words."""
+        ways: list[Callable[[random.Random], str]] = [
+            *(self._edit_code, self._edit_key, self._edit_key, self._rename, self._add, self._remove),
+            *(self._break, self._repair, self._switch, self._settle),
+        ]
+        said = [way(dice) for way in dice.choices(ways, k=dice.choice((1, 1, 2, 3)))]
+        self.project.commit(", ".join(said))
+        return said
+
+    def clear(self) -> None:
+        """Leave nothing but the steady tasks."""
+        for name in list(self.planted):
+            self._delete(name)
+        self.project.write("runner.yaml", _SETTINGS.format(4))
+        self.project.commit("clear")
+
+    def any_name(self, dice: random.Random) -> str:
+        """Return the id of some task, a steady one now and then."""
+        return dice.choice([*self.planted, "steady/latest", "steady/retry"])
+
+    def _edit_code(self, dice: random.Random) -> str:
+        return f"edit {self._put(dice, lambda planted: planted)}"
+
+    def _edit_key(self, dice: random.Random) -> str:
+        name = self._any(dice)
+        key, value = edit_of(self.planted[name], dice)
+        self._write_again(name, replace(self.planted[name], keys={**self.planted[name].keys, key: value}))
+        return f"set {key} of {name} to {value}"
+
+    def _rename(self, dice: random.Random) -> str:
+        old, new = self._any(dice), self._fresh_name(dice)
+        (self.project.root / f"tasks/{new}.yaml").parent.mkdir(parents=True, exist_ok=True)
+        self.project.git("mv", f"tasks/{old}.yaml", f"tasks/{new}.yaml")
+        self.planted[new] = self.planted.pop(old)
+        return f"rename {old} to {new}"
+
+    def _add(self, dice: random.Random) -> str:
+        if len(self.planted) >= _MOST:
+            return self._remove(dice)
+        return f"add {self._plant(dice.choice(list(KINDS)))}"
+
+    def _remove(self, dice: random.Random) -> str:
+        if len(self.planted) <= _FEWEST:
+            return self._add(dice)
+        name = self._any(dice)
+        self._delete(name)
+        return f"remove {name}"
+
+    def _break(self, dice: random.Random) -> str:
+        return f"break {self._put(dice, lambda planted: replace(planted, is_broken=True))}"
+
+    def _repair(self, dice: random.Random) -> str:
+        broken = [name for name, planted in self.planted.items() if planted.is_broken]
+        if not broken:
+            return self._edit_code(dice)
+        name = dice.choice(broken)
+        self._write_again(name, replace(self.planted[name], is_broken=False))
+        return f"repair {name}"
+
+    def _switch(self, dice: random.Random) -> str:
+        name = self._any(dice)
+        active = not self.planted[name].keys.get("active", True)
+        self._write_again(name, replace(self.planted[name], keys={**self.planted[name].keys, "active": active}))
+        return f"set active of {name} to {active}"
+
+    def _settle(self, dice: random.Random) -> str:
+        places = dice.choice((2, 3, 4, 6, "many"))
+        self.project.write("runner.yaml", _SETTINGS.format(places))
+        return f"set max_parallel to {places}"
+
+    def _put(self, dice: random.Random, change: Callable[[Planted], Planted]) -> str:
+        name = self._any(dice)
+        self._write_again(name, change(self.planted[name]))
+        return name
+
+    def _any(self, dice: random.Random) -> str:
+        return dice.choice(list(self.planted))
+
+    def _plant(self, kind: str) -> str:
+        self.names += 1
+        name = f"{kind}-{self.names}"
+        self.planted[name] = Planted(f"k{self.names}", kind, KINDS[kind].keys)
+        self._write(name, self.planted[name])
+        return name
+
+    def _fresh_name(self, dice: random.Random) -> str:
+        self.names += 1
+        return f"{dice.choice(('', 'moved/', 'far/away/'))}t{self.names}"
+
+    def _delete(self, name: str) -> None:
+        del self.planted[name]
+        (self.project.root / f"tasks/{name}.yaml").unlink()
+
+    def _write_again(self, name: str, planted: Planted) -> None:
+        self.planted[name] = replace(planted, version=planted.version + 1)
+        self._write(name, self.planted[name])
+
+    def _write(self, name: str, planted: Planted) -> None:
+        path = self.project.task(name, planted.code(self.outside), **planted.keys)
+        if planted.is_broken:
+            text = path.read_text()
+            path.write_text(_BREAKS[planted.version % len(_BREAKS)] + text)

@@ -1,0 +1,247 @@
+"""The storm: rounds of ticks, kills, changes, wrong clocks and broken disks, and a calm end."""
+
+from __future__ import annotations
+
+import random
+import signal
+import sqlite3
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from tests.chaos.crew import Command, Crew
+from tests.chaos.disk import Disk
+from tests.chaos.garden import Garden
+from tests.chaos.moments import Clock
+from tests.support.project import MINUTE, Project
+
+#: How often a round begins with a commit, or with trouble with the disk, which lasts for so many rounds at most.
+_COMMIT, _TROUBLE, _LONGEST = 0.25, 0.06, 3
+#: Seconds within which something is killed, while it begins or while it runs; and for which a round waits for its commands.
+_DELAYS = (0.3, 0.3, 0.9)
+_WAITS = (0.0, 0.1, 0.2, 0.4, 0.8)
+_MOST_UNDER_WAY = 5
+_QUIET = 4.0
+#: Seconds within which a tick begins its first task, and how soon after that is soon.
+_BEGINS, _JUST = 1.0, 0.08
+_FAR = timedelta(hours=1)
+_CALM = 40  # ticks within which all must have come to an end
+_REMEMBERED = 60
+#: Runs that last long enough to be cancelled.
+_LASTS = "(code LIKE '%sleep(0._)%' OR code LIKE '%sleep(60)%' OR attempts > 0)"
+_TOO_MANY = 20  # complaints: there is no need for more
+
+
+@dataclass
+class Storm:
+    """What goes on. Each round has dice of its own: what came of one does not change what the next one tries."""
+
+    seed: int
+    garden: Garden
+    crew: Crew
+    disk: Disk
+    clock: Clock
+    did: Counter[str] = field(default_factory=Counter)
+    events: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
+    round: int = 0
+    mend_at: int = 0
+    began: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def over(cls, folder: Path, seed: int) -> Storm:
+        """Make the repository, the state and all that stands outside of it."""
+        project = Project.create(folder / "project")
+        outside = folder / "outside"
+        outside.mkdir()
+        clock = Clock(may_go_far_back=seed % 2 == 0)
+        return cls(seed, Garden(project, outside), Crew(project, outside), Disk.under(project.state), clock)
+
+    def blow(self, rounds: int, seconds: float) -> None:
+        """Begin with one calm tick, and go on for so many rounds or so long; then clear up."""
+        give_up = time.monotonic() + seconds
+        self.garden.begin()
+        self.crew.run(self.clock.now, "tick")
+        while self.round < rounds and time.monotonic() < give_up and len(self.crew.complaints) < _TOO_MANY:
+            self.round += 1
+            self._go_through(random.Random(f"{self.seed}/{self.round}"))
+        self._calm_down()
+
+    def unfinished(self, where: str = "true") -> list[int]:
+        """Return the runs that have not ended; none where the store cannot be read just now."""
+        sql = f"SELECT r.id FROM runs r JOIN versions v ON v.id = r.version WHERE status = 'running' AND {where}"  # noqa: S608
+        try:
+            with closing(sqlite3.connect(f"file:{self.disk.state}/runner.db?mode=ro", uri=True)) as store:
+                return [run for (run,) in store.execute(f"{sql} ORDER BY r.id")]
+        except sqlite3.Error:
+            return []
+
+    def _go_through(self, dice: random.Random) -> None:
+        jump = self.clock.advance(self.round, dice)
+        if jump is not None:
+            self._jumped(jump)
+        if dice.random() < _COMMIT:
+            self._note("commit", "; ".join(self.garden.change(dice)))
+        self._trouble(dice)
+        [(name, way)] = dice.choices(list(_WAYS.items()), [_ODDS[name] for name in _WAYS])
+        said = "".join(f" {it}" for it in way(self, dice))
+        self._note(name, said)
+        self.crew.wait(dice.choice(_WAITS))
+        self.crew.wait_until_few(_MOST_UNDER_WAY)
+
+    def _jumped(self, jump: timedelta) -> None:
+        self._note("jump back" if jump < timedelta(0) else "jump ahead", str(jump))
+        if jump > _FAR and not self.clock.may_go_far_back:
+            # Who decides by the time before it after somebody who does by the time after it has gone far back, too.
+            self.crew.wait_until_few(0)
+
+    def _trouble(self, dice: random.Random) -> None:
+        if not self.disk.is_well and self.round >= self.mend_at:
+            self.disk.mend()
+            self._note("disk mended")
+        elif self.disk.is_well and dice.random() < _TROUBLE:
+            self.mend_at = self.round + dice.randint(1, _LONGEST)
+            said = self.disk.fill(dice) if dice.random() < 0.6 else self._protect()
+            if said is not None:
+                self._note(said.partition(":")[0], said)
+
+    def _protect(self) -> str | None:
+        self.crew.wait(_QUIET)  # while somebody writes, the kernel refuses
+        return self.disk.protect()
+
+    def _calm_down(self) -> None:
+        self.disk.mend()
+        self.crew.wait(_QUIET)
+        for command in self.crew.under_way:
+            command.send(signal.SIGTERM)  # a tick stays up to a minute for retries that come due in its own
+        self.crew.wait_until_few(0)
+        self.garden.clear()
+        self.clock.now = (self.clock.latest + 10 * MINUTE).replace(second=0)
+        for number in range(_CALM):
+            code = self.crew.run(self.clock.now, "tick")
+            self._note("calm tick", f"exit code {code}")
+            if code:
+                self.crew.complaints.append(f"a calm tick ended with {code}")
+            if number > 1 and not self.unfinished():
+                return
+            self.clock.now += 2 * MINUTE
+
+    def _note(self, name: str, more: str = "") -> None:
+        self.did[name] += 1
+        self.events.append(
+            f"{self.round:5} {time.monotonic() - self.began:6.1f} s  {self.clock.now:%Y-%m-%d %H:%M:%S}  {name}: {more}"
+        )
+
+    def witnessed(self) -> int:
+        """Return how much the witness has seen."""
+        witness = self.garden.outside / "witness"
+        return witness.stat().st_size if witness.exists() else 0
+
+    def tick(self) -> Command:
+        """Tick at the present moment."""
+        return self.crew.start(self.clock.now, "tick")
+
+
+def _tick(storm: Storm, _dice: random.Random) -> Iterator[object]:
+    yield storm.tick().process.pid
+
+
+def _ticks_at_once(storm: Storm, dice: random.Random) -> Iterator[object]:
+    for _ in range(dice.choice((2, 2, 3))):
+        yield storm.tick().process.pid
+
+
+def _tick_signalled(number: int) -> Callable[[Storm, random.Random], Iterator[object]]:
+    def way(storm: Storm, dice: random.Random) -> Iterator[object]:
+        tick = storm.tick()
+        yield _when(storm, dice)
+        tick.send(number)
+        if dice.random() < 0.2:  # an impatient one
+            tick.send(number)
+
+    return way
+
+
+def _children_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
+    tick = storm.tick()
+    for _ in range(dice.choice((1, 3, 5))):
+        yield _when(storm, dice)
+        yield storm.crew.kill_children(tick, dice, 0.5)
+
+
+def _all_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
+    tick = storm.tick()
+    yield _when(storm, dice)
+    if dice.random() < 0.5:
+        tick.send(signal.SIGSTOP)  # so that its children are gone and nobody has noticed
+        yield storm.crew.kill_children(tick, dice, 0.8)
+        tick.send(signal.SIGKILL)
+    else:
+        tick.send(signal.SIGKILL)
+
+
+def _all_under_way_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
+    storm.tick()
+    yield _when(storm, dice)
+    for command in storm.crew.under_way:
+        yield " ".join(command.words)
+        command.send(signal.SIGKILL)
+
+
+def _run_by_hand(storm: Storm, dice: random.Random) -> Iterator[object]:
+    name = storm.garden.any_name(dice)
+    yield name
+    command = storm.crew.start(storm.clock.now, "run", name)
+    if dice.random() < 0.4:
+        storm.tick()
+    if dice.random() < 0.3:
+        yield _after(dice)
+        command.send(dice.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
+
+
+def _cancel(storm: Storm, dice: random.Random) -> Iterator[object]:
+    storm.tick()
+    yield _after(dice)
+    unfinished = storm.unfinished(_LASTS)
+    if unfinished:
+        run_id = dice.choice(unfinished)
+        yield run_id
+        storm.crew.start(storm.clock.now, "cancel", str(run_id))
+
+
+def _when(storm: Storm, dice: random.Random) -> str:
+    """Wait for a moment to strike: any, or one soon after a task's code has begun, when most is at stake."""
+    if dice.random() < 0.5:
+        return _after(dice)
+    witnessed = storm.witnessed()
+    give_up = time.monotonic() + _BEGINS
+    while storm.witnessed() == witnessed and time.monotonic() < give_up:
+        time.sleep(0.001)
+    delay = dice.uniform(0.0, _JUST)
+    time.sleep(delay)
+    return f"{delay * 1000:.0f} ms after a task has begun"
+
+
+def _after(dice: random.Random) -> str:
+    """Let some time pass: the moment is what the storm is about, not something to wait for."""
+    delay = dice.uniform(0.0, dice.choice(_DELAYS))
+    time.sleep(delay)
+    return f"after {delay * 1000:.0f} ms"
+
+
+_WAYS: dict[str, Callable[[Storm, random.Random], Iterator[object]]] = {
+    "tick": _tick,
+    "ticks at once": _ticks_at_once,
+    "tick killed": _tick_signalled(signal.SIGKILL),
+    "tick terminated": _tick_signalled(signal.SIGTERM),
+    "tick interrupted": _tick_signalled(signal.SIGINT),
+    "children killed": _children_killed,
+    "tick and children killed": _all_killed,
+    "all under way killed": _all_under_way_killed,
+    "run by hand": _run_by_hand,
+    "cancel": _cancel,
+}
+_ODDS = dict(zip(_WAYS, (24, 12, 18, 7, 3, 10, 8, 4, 7, 7), strict=True))
