@@ -267,6 +267,8 @@ class Supervisor:
 
     def _record_the_rest(self) -> None:
         give_up = clock.monotonic() + _PATIENCE
+        if self._journal.has_news():
+            self._trouble = None  # it is over once this can be written
         while self._journal.has_news():
             try:
                 self._journal.flush()

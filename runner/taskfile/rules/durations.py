@@ -36,19 +36,19 @@ def check(draft: Draft) -> Iterator[Finding]:
 def against(document: Document, below: Path, value: dict[str, Any]) -> Iterator[Finding]:
     """Yield a finding for each duration and size that makes no sense in a mapping, which stands at a path of the document."""
     for path in _DURATIONS:
-        said = _against_duration(path[-1], _at(value, path))
+        said = _against_duration(path[-1], _value_at(value, path))
         if said is not None:
             yield document.finding((*below, *path), "duration", *said)
-    backoff = _at(value, _BACKOFF)
+    backoff = _value_at(value, _BACKOFF)
     if isinstance(backoff, float) and not isfinite(backoff):
         yield document.finding((*below, *_BACKOFF), "value", "`backoff` is not a number to reckon with", "write 2")
     for path in _SIZES:
-        said = _against_size(path[-1], _at(value, path))
+        said = _against_size(path[-1], _value_at(value, path))
         if said is not None:
             yield document.finding((*below, *path), "size", *said)
 
 
-def _at(value: Any, path: Path) -> Any:
+def _value_at(value: Any, path: Path) -> Any:
     for key in path:
         value = value.get(key) if isinstance(value, dict) else None
     return value
