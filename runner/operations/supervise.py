@@ -140,6 +140,7 @@ class Supervisor:
             if not self._hand and not self._take():
                 break
             self._start(self._hand.popleft())
+        self._no_place_since = None
         self._pool.give_places_back()
 
     def _has_place(self) -> bool:
