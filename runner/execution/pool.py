@@ -252,8 +252,8 @@ class Pool:
         )
 
     def _finish(self, attempt: Attempt) -> Ended:
-        if attempt.orphans:
-            processes.end_all(lambda: self._left_by(attempt))
+        # Asked again, also where nothing was seen: a process that flees by forking is missed by one look.
+        processes.end_all(lambda: self._left_by(attempt))
         del self._attempts[attempt.pid]
         self._free += 1
         for _ in range(_MOST_CHUNKS):
