@@ -199,6 +199,12 @@ def test_the_longest_waiting_comes_first_over_two_ticks_at_once(project: Project
     assert family.names() == ["first", "go", *(f"z-{5 - number}" for number in range(6))]
 
 
+def _is_in_nobodys_hands(project: Project, task: str) -> bool:
+    with project.database() as database:
+        sql = "SELECT r.supervisor FROM runs r JOIN tasks t ON t.key = r.task WHERE t.id = ?"
+        return bool(database.execute(sql, (task,)).fetchone() == (None,))
+
+
 def test_the_longest_waiting_comes_first_also_after_quick_runs(project: Project, family: Family) -> None:
     project.write("runner.yaml", "max_parallel: 2\n")
     project.task("holder", family.code("note('holder')\nwait_for('holder-go')"), **_DAILY)
@@ -218,6 +224,7 @@ def test_the_longest_waiting_comes_first_also_after_quick_runs(project: Project,
             # Its slot comes while the slow ones wait; the third tick has a place for whatever has waited longest.
             with background(project, "tick", now=NOON + MINUTE) as three:
                 wait_until(lambda: project.runs("c-later"), "the decision")
+                wait_until(lambda: _is_in_nobodys_hands(project, "b-slow-1"), "the return of what cannot be started")
                 two.send_signal(signal.SIGSTOP)  # busy elsewhere: it does not look for places now
                 family.note("holder-go")
                 wait_until(lambda: {"c-later", "b-slow-1"} & set(family.names()), "the next start")
