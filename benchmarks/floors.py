@@ -61,12 +61,22 @@ def cold(bench: Bench) -> Iterator[Row]:
 
 def due(bench: Bench) -> Iterator[Row]:
     """Measure a whole tick with a thousand due one-line tasks, each isolated, captured and recorded."""
-    tick = due_tick(bench.folder / "due", 1000, 1000)
-    taken = side_by_side({"forks": bench.script("bare_forks.py"), "due": tick}, bench.few_rounds)
+    commands = {
+        "forks": bench.script("bare_forks.py"),
+        "isolated": bench.script("bare_isolated.py"),
+        "due": due_tick(bench.folder / "due", 1000, 1000),
+    }
+    taken = side_by_side(commands, bench.few_rounds)
+    due, forks, isolated = taken["due"], taken["forks"], taken["isolated"]
     what, against = "tick with 1,000 due one-line tasks", "fork + _exit + wait, 1,000 times"
-    yield Row(what + ", time", against, taken["due"].seconds / taken["forks"].seconds, 1.5)
-    yield Row(what + ", CPU", against, taken["due"].cpu / taken["forks"].cpu, 2.0)
-    yield Row(what + ", peak memory", "", in_mebibytes(taken["due"]), 16, "MiB")
+    yield Row(what + ", time", against, due.seconds / forks.seconds, 1.5)
+    yield Row(what + ", CPU", against, due.cpu / forks.cpu, 2.0)
+    bare = "1,000 children that are isolated, and nothing else"
+    yield Row(bare + ", time", against, isolated.seconds / forks.seconds, None)
+    yield Row(bare + ", CPU", against, isolated.cpu / forks.cpu, None)
+    yield Row(what + ", time", bare, due.seconds / isolated.seconds, None)
+    yield Row(what + ", CPU", bare, due.cpu / isolated.cpu, None)
+    yield Row(what + ", peak memory", "", in_mebibytes(due), 16, "MiB")
 
 
 class _Edits:

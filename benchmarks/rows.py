@@ -16,18 +16,19 @@ COMPARED = ("what", "runner", "peer", "ratio time", "ratio CPU", "peak memory ru
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. `goal` is the largest ratio (or MiB) that DESIGN §10 allows."""
+    """One figure. `goal` is the largest ratio (or MiB) that DESIGN §10 allows; None where it sets none."""
 
     what: str
     against: str
     measured: float
-    goal: float
+    goal: float | None
     unit: str = _TIMES
 
     def cells(self) -> tuple[str, ...]:
         """Return the cells of the table."""
         shown = f"{self.measured:.2f} {self.unit}"
-        return (self.what, self.against, shown, f"≤ {self.goal:g} {self.unit}", _verdict(self.measured, self.goal))
+        judged = ("", "") if self.goal is None else (f"≤ {self.goal:g} {self.unit}", _verdict(self.measured, self.goal))
+        return (self.what, self.against, shown, *judged)
 
 
 @dataclass(frozen=True, slots=True)

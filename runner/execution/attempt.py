@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _LARGEST_REPORT = 65_536
 _LONGEST_REASON = 200
-#: Seconds: so roughly the kernel counts when it ends a process at RLIMIT_CPU.
-_CPU_SLACK = 0.05
 #: Seconds after which the output of an attempt is also written to a file that others can follow: most never take as long.
 _LIVE_AFTER = 0.5
 
@@ -210,9 +208,7 @@ class Attempt:
             return f"over its limit {limits.in_words('memory')}"
         if self.group is not None and limits.processes is not None and self.group.is_out_of_processes():
             return f"over its limit {limits.in_words('processes')}"
-        if limits.cpu is not None and (
-            number == signal.SIGXCPU or self._cpu() >= limits.cpu.total_seconds() - _CPU_SLACK
-        ):
+        if limits.cpu is not None and (number == signal.SIGXCPU or self._cpu() > limits.cpu.total_seconds()):
             return f"over its limit {limits.in_words('cpu')}"
         if number == signal.SIGXFSZ and limits.file_size is not None:
             return f"over its limit {limits.in_words('file_size')}"

@@ -7,6 +7,9 @@ import sys
 
 from runner.model.limits import Limits
 
+#: Seconds by which the kernel comes later than the tick, which counts the whole tree and knows what to call it: the kernel counts by
+#: clock ticks, and on a busy machine may be a tenth of a second ahead of what it says itself that a process has used (getrusage(2)).
+_CPU_HEAD_START = 1
 #: Seconds between the signal that says that the time on the processor is up, and the one that cannot be ignored.
 _CPU_GRACE = 2
 #: Since Linux 4.7 RLIMIT_DATA counts all private memory that can be written (setrlimit(2)), and not what is merely reserved.
@@ -26,7 +29,7 @@ def set_limits(limits: Limits) -> None:
         _thread.stack_size(_THREAD_STACK)
         _set(_MEMORY, limits.memory, limits.memory + _SPARE_MEMORY)
     if limits.cpu is not None:
-        seconds = max(1, -int(-limits.cpu.total_seconds() // 1))
+        seconds = -int(-limits.cpu.total_seconds() // 1) + _CPU_HEAD_START
         _set(resource.RLIMIT_CPU, seconds, seconds + _CPU_GRACE)
     if limits.open_files is not None:
         _set(resource.RLIMIT_NOFILE, limits.open_files, limits.open_files + _SPARE_FILES)
