@@ -7,8 +7,8 @@ import sys
 
 from runner.model.limits import Limits
 
-#: Seconds by which the kernel comes later than the tick, which counts the whole tree and knows what to call it: the kernel counts by
-#: clock ticks, and on a busy machine may be a tenth of a second ahead of what it says itself that a process has used (getrusage(2)).
+#: Seconds by which the kernel comes later than the tick, which counts the whole tree and knows what to call it.
+#: The kernel counts by clock ticks: on a busy machine that is up to a tenth of a second ahead of getrusage(2).
 _CPU_HEAD_START = 1
 #: Seconds between the signal that says that the time on the processor is up, and the one that cannot be ignored.
 _CPU_GRACE = 2

@@ -1,12 +1,16 @@
-"""What happened: `history` and `show`."""
+"""What happened: `history` and `show`, and which commits the runs are from."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from runner.errors import UsageError
+from runner.model.commit import Commit
 from runner.model.run import Run, RunDetails
 from runner.model.words import STATUSES
 from runner.operations.find import known_task
 from runner.operations.site import Site
+from runner.repo import log
 from runner.store import history as runs
 from runner.store.database import reading
 
@@ -28,3 +32,8 @@ def show(site: Site, run_id: int) -> RunDetails:
     if details is None:
         raise UsageError(f"there is no run {run_id}", "`runner history` names the last ones")
     return details
+
+
+def commits_of(site: Site, values: Iterable[Run]) -> dict[str, Commit]:
+    """Return the commits that runs are from, by id, as far as the repository still has them."""
+    return log.commits(site.root, [run.commit for run in values if run.commit is not None])

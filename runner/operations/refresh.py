@@ -33,11 +33,11 @@ class _Target:
 Load = Callable[[], Compiler]
 
 
-def refresh(connection: sqlite3.Connection, root: str, load: Load, now: datetime) -> None:
-    """Bring the store to the commit in force. Raises GitError, RunnerError."""
+def refresh(connection: sqlite3.Connection, root: str, load: Load, now: datetime, at: str | None = None) -> None:
+    """Bring the store to the commit in force, or to commit `at` in a rehearsal. Raises GitError, RunnerError."""
     while True:
         known = catalogs.origin(connection)
-        target = _target(connection, root, known, load)
+        target = _target(connection, root, known, load) if at is None else _named(connection, root, known, at, load)
         if _put_in_force(connection, root, known, target, load, now):
             return
         # Another tick was here meanwhile: what was compared is no longer what is known.
@@ -54,7 +54,7 @@ def _put_in_force(
         return True
     compiler = load()
     blob = target.origin.settings_blob
-    settings = (blob, lambda: _settings(root, compiler, blob))
+    settings = (blob, lambda: settings_of(root, compiler, blob))
     found = compile_files(connection, root, compiler, target.changes.files, settings)
     with transaction(connection):
         if catalogs.origin(connection) != known:
@@ -79,22 +79,40 @@ def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load
     if known.commit != known.head or commit != head:
         changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
     if changes is None:
-        changes = _everything(connection, root, origin, known)
+        changes = _everything(connection, root, origin)
+        _check_not_empty(changes, root, origin, known)
+    return _settled(connection, root, known, origin, changes, load)
+
+
+def _named(connection: sqlite3.Connection, root: str, known: Origin, commit: str, load: Load) -> _Target:
+    """Return a commit that somebody has named as what is to be in force, whatever it has to say of refs."""
+    origin = replace(known, commit=commit)
+    changes = tree.difference(root, known.commit, commit) if known.commit else None
+    if changes is None:
+        changes = _everything(connection, root, origin)
+    return _settled(connection, root, known, origin, changes, load)
+
+
+def _settled(
+    connection: sqlite3.Connection, root: str, known: Origin, origin: Origin, changes: Changes, load: Load
+) -> _Target:
     origin, problems = _with_settings(root, origin, changes.settings, load)
     if origin.settings_blob != known.settings_blob and known.commit:
         # Defaults have changed: every file is compiled again.
-        changes = _everything(connection, root, origin, known)
+        changes = _everything(connection, root, origin)
     return _Target(origin, changes, problems)
 
 
-def _everything(connection: sqlite3.Connection, root: str, origin: Origin, known: Origin) -> Changes:
-    everything = tree.everything(root, str(origin.commit))
+def _everything(connection: sqlite3.Connection, root: str, origin: Origin) -> Changes:
+    return adopt.against(tree.everything(root, str(origin.commit)), catalogs.present_blobs(connection))
+
+
+def _check_not_empty(everything: Changes, root: str, origin: Origin, known: Origin) -> None:
     if not everything.files and known.commit is None:
         raise RunnerError(
             f"commit {str(origin.commit)[:12]} ({origin.ref}) has no folder tasks/ in {root}",
             "add a task such as tasks/hello.yaml and commit it: git add tasks && git commit",
         )
-    return adopt.against(everything, catalogs.present_blobs(connection))
 
 
 def _ref(root: str, blob: str, known: Origin, load: Load) -> str:
@@ -133,7 +151,8 @@ def _broken_settings(problems: tuple[Problem, ...]) -> RunnerError:
     return RunnerError(str(problems[0]), problems[0].hint or "run `runner validate`")
 
 
-def _settings(root: str, compiler: Compiler, blob: str) -> Settings:
+def settings_of(root: str, compiler: Compiler, blob: str) -> Settings:
+    """Return what a `runner.yaml` settles, by its blob; an empty one stands for none. Raises RunnerError."""
     if not blob:
         return Settings()
     [(_, content)] = tree.read_blobs(root, [blob], compiler.largest_file)

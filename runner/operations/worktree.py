@@ -20,8 +20,11 @@ from runner.store.database import transaction
 COMMIT = "worktree"
 
 
-def refresh_from_worktree(connection: sqlite3.Connection, root: str, compiler: Compiler, now: datetime) -> None:
-    """Put the files of the work tree in force, until the next tick reads a commit again. Raises RunnerError."""
+def refresh_from_worktree(connection: sqlite3.Connection, root: str, compiler: Compiler, now: datetime) -> Settings:
+    """Put the files of the work tree in force, until the next tick reads a commit again; return what is settled there.
+
+    Raises RunnerError.
+    """
     content = worktree.read_settings(root, compiler.largest_file)
     settings, problems = compiler.compile_settings(content) if content is not None else (Settings(), ())
     if settings is None:
@@ -40,6 +43,7 @@ def refresh_from_worktree(connection: sqlite3.Connection, root: str, compiler: C
         changes = adopt.against(Changes(tuple(files)), catalogs.present_blobs(connection))
         adopt.adopt(connection, compiler, changes, found, known, new, now)
         catalogs.set_origin(connection, new)
+    return settings
 
 
 def _compile(

@@ -68,6 +68,14 @@ def resolve(root: str, ref: str) -> str:
     return answer.decode().strip()
 
 
+def merge_base(root: str, one: str, other: str) -> str | None:
+    """Return the commit in which two lines of work have left each other, or None where git knows of none."""
+    try:
+        return git(root, "merge-base", one, other).decode().strip()
+    except GitError:
+        return None
+
+
 def full_name(root: str, ref: str) -> str:
     """Return the full name of a ref (`refs/remotes/origin/main`), or the ref itself where it has none."""
     answer = git(root, "rev-parse", "--symbolic-full-name", "--end-of-options", ref).decode().split()

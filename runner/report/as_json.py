@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from runner.clock import iso
+from runner.model.commit import Commit
 from runner.model.ending import RunError
 from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
@@ -40,6 +41,29 @@ def run(value: Run) -> dict[str, Any]:
         "exit_code": value.exit_code,
         "signal": value.signal,
         "error": _error(value.error),
+    }
+
+
+def run_of_commit(value: Run, commits: Mapping[str, Commit]) -> dict[str, Any]:
+    """Return a run, with who made the commit that it is from."""
+    return {**run(value), **commit_details(value, commits)}
+
+
+def commit_details(value: Run, commits: Mapping[str, Commit]) -> dict[str, Any]:
+    """Return what is known of a run's commit, as one more key."""
+    found = commits.get(value.commit or "")
+    return {"commit_details": None if found is None else commit(found)}
+
+
+def commit(value: Commit) -> dict[str, Any]:
+    """Return a commit."""
+    return {
+        "commit": value.id,
+        "author": value.author,
+        "authored_at": iso(value.authored_at),
+        "subject": value.subject,
+        "pull_request": value.pull_request,
+        "url": value.url,
     }
 
 

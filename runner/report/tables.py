@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from runner.model.commit import SHORT, Commit
 from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.words import FAILED, LOST, RUNNING, SUCCEEDED, TIMED_OUT
@@ -20,7 +21,6 @@ from runner.report.tick_text import local
 from runner.schedule.localtime import load_zone
 
 _COLOURS = {SUCCEEDED: "green", FAILED: "red", TIMED_OUT: "red", LOST: "red", RUNNING: "cyan"}
-_SHORT_COMMIT = 12
 
 
 def table(*headers: str) -> Table:
@@ -59,10 +59,12 @@ def fires(values: Iterable[Fire]) -> RenderableType:
     return made
 
 
-def runs(values: Iterable[Run]) -> RenderableType:
-    """Return runs as they are given."""
-    made = table("RUN", "TASK", "STATUS", "TRIGGER", "SLOT", "STARTED", "TOOK", "TRIES", "COMMIT", "REASON")
+def runs(values: Iterable[Run], commits: Mapping[str, Commit] | None = None) -> RenderableType:
+    """Return runs as they are given; with who changed what, where the commits are given."""
+    headers = ("RUN", "TASK", "STATUS", "TRIGGER", "SLOT", "STARTED", "TOOK", "TRIES", "COMMIT", "REASON")
+    made = table(*headers, *(() if commits is None else ("CHANGE",)))
     for value in values:
+        found = None if commits is None else commits.get(value.commit or "")
         zone = load_zone(value.timezone)
         took = value.duration_seconds
         made.add_row(
@@ -74,18 +76,19 @@ def runs(values: Iterable[Run]) -> RenderableType:
             "-" if value.started_at is None else f"{value.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
             "" if took is None else f"{took:.1f}s",
             str(value.attempts),
-            (value.commit or "-")[:_SHORT_COMMIT],
+            (value.commit or "-")[:SHORT],
             Text(plain(value.reason or "")),
+            *(() if found is None else (Text(plain(found.change())),)),
         )
     return made
 
 
-def run_details(value: RunDetails) -> Iterator[RenderableType]:
+def run_details(value: RunDetails, commits: Mapping[str, Commit]) -> Iterator[RenderableType]:
     """Yield all that is known of a run: facts, what it printed, where it failed."""
     run = value.run
     facts = table("", "")
     facts.show_header = False
-    for name, fact in _facts(run):
+    for name, fact in (*_facts(run), *_commit_facts(run, commits)):
         facts.add_row(Text(name, "bold"), fact)
     yield facts
     for attempt in value.attempts:
@@ -128,7 +131,15 @@ def _facts(run: Run) -> Iterator[tuple[str, Text]]:
     if run.missed:
         yield "missed", Text(f"{run.missed} older slots")
     yield from _attempt_facts(run)
+
+
+def _commit_facts(run: Run, commits: Mapping[str, Commit]) -> Iterator[tuple[str, Text]]:
     yield "commit", Text(run.commit or "-")
+    found = commits.get(run.commit or "")
+    if found is not None:
+        yield "change", Text(plain(found.change()))
+        if found.url is not None:
+            yield "page", Text(found.url)
 
 
 def _attempt_facts(run: Run) -> Iterator[tuple[str, Text]]:
@@ -168,7 +179,7 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
     """Yield how everything is."""
     facts = table("", "")
     facts.show_header = False
-    commit = (value.origin.commit or "-")[:_SHORT_COMMIT]
+    commit = (value.origin.commit or "-")[:SHORT]
     facts.add_row("commit", f"{commit} ({value.origin.ref})")
     facts.add_row("tasks", f"{value.active} active, {value.inactive} inactive, {len(value.invalid)} invalid")
     if value.next_slot is not None:
@@ -190,7 +201,7 @@ def _sections(value: Status) -> Iterator[RenderableType]:
         yield Text("\nfailing", "bold")
         yield runs(value.failing)
     for item in value.degraded:
-        valid, invalid = item.valid_commit[:_SHORT_COMMIT], item.invalid_commit[:_SHORT_COMMIT]
+        valid, invalid = item.valid_commit[:SHORT], item.invalid_commit[:SHORT]
         yield Text(f"\ndegraded: {item.task} is invalid since {invalid}; the version of {valid} goes on", "red")
     if value.problems:
         yield Text("\nproblems", "bold")

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from runner.clock import from_millis
+from runner.clock import from_millis, to_millis
 from runner.model.problem import Problem
 from runner.model.settings import Settings
 from runner.model.state import TaskState
@@ -105,6 +105,32 @@ def set_origin(connection: sqlite3.Connection, new: Origin) -> None:
             *(new.max_parallel, new.shutdown_grace, new.secrets_file),
         ),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What of a task differs when anything does: its id, its file, the version in force, and since when the file is invalid."""
+
+    id: str
+    blob: str | None
+    version: int | None
+    invalid_commit: str | None
+
+    def is_broken(self) -> bool:
+        """Return whether the file is not valid as it is."""
+        return self.version is None or self.invalid_commit is not None
+
+
+def fingerprints(connection: sqlite3.Connection) -> dict[int, Fingerprint]:
+    """Return what tells one state of the tasks from another, by the keys that stay with them."""
+    rows = connection.execute("SELECT key, id, blob, version, invalid_commit FROM tasks")
+    return {row[0]: Fingerprint(*row[1:]) for row in rows}
+
+
+def others_due(connection: sqlite3.Connection, key: int, since: datetime, until: datetime) -> int:
+    """Return how many tasks but one have their next slot decided in [since, until)."""
+    sql = "SELECT count(*) FROM tasks WHERE next_due >= ? AND next_due < ? AND key <> ?"
+    return int(connection.execute(sql, (to_millis(since), to_millis(until), key)).fetchone()[0])
 
 
 def present_blobs(connection: sqlite3.Connection) -> dict[str, str]:

@@ -15,7 +15,7 @@ _RUN_KEYS = [
     *("run_id", "task", "trigger", "status", "reason", "scheduled_for", "started_at", "finished_at"),
     *("duration_seconds", "commit", "attempts", "missed", "exit_code", "signal", "error"),
 ]
-_COMMANDS = ("tick", "run", "validate", "list", "next", "status", "history", "show")
+_COMMANDS = ("tick", "run", "validate", "list", "next", "status", "history", "show", "plan")
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_history_in_json_is_a_list_of_runs_with_the_agreed_keys_newest_first(bus
     runs = busy.json("history")
 
     assert [run["run_id"] for run in runs] == [2, 1]
-    assert all(list(run) == _RUN_KEYS for run in runs)
+    assert all(list(run) == [*_RUN_KEYS, "commit_details"] for run in runs)
     good = next(run for run in runs if run["task"] == "good")
     assert (good["status"], good["scheduled_for"], good["exit_code"]) == ("succeeded", "2026-06-10T12:00:00Z", 0)
     assert busy.json("history", "good", "-n", "1") == [good]
@@ -48,7 +48,11 @@ def test_show_points_at_the_line_of_the_yaml_file_and_shows_the_source_line(busy
     shown = busy.json("show", str(run_id))
     text = busy.runner("show", str(run_id)).stdout
 
-    assert list(shown) == [*_RUN_KEYS, "output", "output_dropped_bytes", "traceback", "next_attempt_at", "each_attempt"]
+    more = ["output", "output_dropped_bytes", "traceback", "next_attempt_at", "each_attempt", "commit_details"]
+    assert list(shown) == [*_RUN_KEYS, *more]
+    assert (shown["commit_details"]["author"], shown["commit_details"]["subject"]) == ("Ada", "change tasks")
+    assert "Ada: change tasks" in text
+    assert "Ada: change tasks" in busy.runner("history").stdout
     assert shown["error"] == {
         "type": "ValueError",
         "message": "no [such] luck",

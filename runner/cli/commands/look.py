@@ -118,10 +118,11 @@ def _history(
     """Show what has run, the newest first."""
     state: State = context.obj
     runs = past.history(state.site, task, status, count)
+    commits = past.commits_of(state.site, runs)
     if json:
-        print(as_json.dumps([as_json.run(run) for run in runs]))
+        print(as_json.dumps([as_json.run_of_commit(run, commits) for run in runs]))
     else:
-        show(tables.runs(runs) if runs else "no runs")
+        show(tables.runs(runs, commits) if runs else "no runs")
     return 0
 
 
@@ -135,10 +136,11 @@ def _show(
     """Show one run: how it ended, what it printed, where it failed."""
     state: State = context.obj
     details = past.show(state.site, run)
+    commits = past.commits_of(state.site, [details.run])
     if json:
-        print(as_json.dumps(as_json.run_details(details)))
+        print(as_json.dumps({**as_json.run_details(details), **as_json.commit_details(details.run, commits)}))
     else:
-        show(*tables.run_details(details))
+        show(*tables.run_details(details, commits))
     return 0
 
 

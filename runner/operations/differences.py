@@ -1,0 +1,135 @@
+"""Two versions of a task, compared field by field, in the words of a task file. Pure."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from datetime import timedelta
+from difflib import unified_diff
+
+from runner.model.change import Capability, Difference
+from runner.model.limits import Limits
+from runner.model.retry import ONCE, Retry
+from runner.model.settings import Settings
+from runner.model.task import Policy, Task
+from runner.schedule.duration import format_duration
+
+#: What holds where a file says nothing: not worth a line for a task that comes or goes.
+_UNSAID = {
+    "timeout": format_duration(Settings().timeout),
+    "kill_grace": format_duration(Settings().kill_grace),
+    "concurrency_policy": Policy().concurrency_policy,
+    "catchup": Policy().catchup,
+}
+#: What of a `runner.yaml` is no default of tasks: those are shown with each task that they change.
+_SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file")
+
+
+def fields(before: Task | None, after: Task | None) -> tuple[Difference, ...]:
+    """Return the fields that differ, code aside; of a task that comes or goes, all that it sets itself."""
+    old, new = _words(before), _words(after)
+    if before is None or after is None:
+        old, new = (dict(words.items() - _UNSAID.items()) for words in (old, new))
+    names = [name for name in (*_words(after), *_words(before)) if name in new or name in old]
+    names = list(dict.fromkeys(names))
+    return tuple(
+        Difference(name, old.get(name, ""), new.get(name, ""))
+        for name in names
+        if old.get(name, "") != new.get(name, "")
+    )
+
+
+def code(before: Task | None, after: Task | None) -> tuple[str, ...]:
+    """Return the difference of the code as lines of a unified diff, without a header; empty where it is the same."""
+    old = [] if before is None else before.code.splitlines()
+    new = [] if after is None else after.code.splitlines()
+    return tuple(unified_diff(old, new, lineterm="", n=3))[2:]
+
+
+def capabilities(before: Task | None, after: Task | None) -> tuple[Capability, ...]:
+    """Return what the code may touch from now on, and what no more."""
+    old, new = _touched(before), _touched(after)
+    found = (Capability(kind, _minus(new[kind], old[kind]), _minus(old[kind], new[kind])) for kind in new)
+    return tuple(capability for capability in found if capability.gained or capability.lost)
+
+
+def settings(before: Settings, after: Settings) -> tuple[Difference, ...]:
+    """Return what differs of two `runner.yaml`, defaults of tasks aside."""
+    pairs = [(name, _said(getattr(before, name)), _said(getattr(after, name))) for name in _SETTINGS]
+    return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def _minus(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in others)
+
+
+def _touched(task: Task | None) -> dict[str, tuple[str, ...]]:
+    if task is None:
+        return {"secrets": (), "env": (), "imports": (), "limits": ()}
+    return {
+        "secrets": task.secrets,
+        "env": tuple(name for name, _ in task.env),
+        "imports": imports(task.code),
+        "limits": tuple(f"{name} {text}" for name, text in _limits(task.limits)),
+    }
+
+
+def imports(code: str) -> tuple[str, ...]:
+    """Return the modules that code names in import statements, wherever they stand, by their first names, sorted.
+
+    What it loads in another way, by `__import__` or a module of its own, is not seen.
+    """
+    try:
+        nodes = list(ast.walk(ast.parse(code)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return ()
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module}
+    return tuple(sorted({name.partition(".")[0] for name in names}))
+
+
+def _words(task: Task | None) -> dict[str, str]:
+    if task is None:
+        return {}
+    spec, policy = task.schedule, task.policy
+    words = {
+        "description": task.description,
+        "owner": task.owner,
+        "tags": ", ".join(task.tags),
+        "schedule": spec.in_words(),
+        "timezone": spec.timezone,
+        "end": spec.end or "",
+        "active": _said(task.active),
+        "timeout": format_duration(task.timeout),
+        "kill_grace": format_duration(task.kill_grace),
+        "retry": _retry(task.retry),
+        "concurrency_policy": policy.concurrency_policy,
+        "catchup": policy.catchup,
+        "starting_deadline": _said(policy.starting_deadline),
+        "jitter": "" if not policy.jitter else format_duration(policy.jitter),
+        **{f"limits.{name}": text for name, text in _limits(task.limits)},
+        **{f"env.{name}": value for name, value in task.env},
+        "secrets": ", ".join(task.secrets),
+    }
+    return {name: text for name, text in words.items() if text}
+
+
+def _retry(retry: Retry) -> str:
+    if retry == ONCE or retry.attempts == 1:
+        return ""
+    longest = f", at most {format_duration(retry.max_delay)}"
+    return f"{retry.attempts} attempts, {format_duration(retry.delay)} apart, × {retry.backoff:g}{longest}"  # noqa: RUF001
+
+
+def _limits(limits: Limits) -> Iterator[tuple[str, str]]:
+    for name in ("memory", "cpu", "processes", "open_files", "file_size"):
+        if getattr(limits, name) is not None:
+            yield name, limits.in_words(name).removeprefix(f"{name} (").removesuffix(")")
+
+
+def _said(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return format_duration(value) if isinstance(value, timedelta) else str(value)

@@ -1,0 +1,160 @@
+"""When a task runs from now on, and what its nights bring. Decided by the tick's own code. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from runner import planning
+from runner.model.change import AtOnce, Outlook
+from runner.model.state import START, Decision
+from runner.model.task import ScheduleSpec
+from runner.schedule.localtime import load_zone, next_change, offset_at, wall_time
+from runner.store.catalogs import StoredTask
+
+#: How far ahead nights are looked for on which the clock moves.
+NIGHTS_AHEAD = timedelta(days=60)
+
+_DAY = timedelta(days=1)
+_MICROSECOND = timedelta(microseconds=1)
+#: What runs at least once a day is counted over a week, in which every pattern of weekdays returns; the rest over a year.
+_WEEK, _YEAR = timedelta(days=7), timedelta(days=364)
+_MINUTES = {"minutes": 1, "hours": 60}
+#: More than so many slots in the two days around a night are no fixed times that somebody would miss.
+_MOST_FIXED = 12
+
+
+def starts(task: StoredTask, running: tuple[int, ...], now: datetime) -> Iterator[datetime]:
+    """Yield when a task starts from now on, if nothing is in its way: what the next tick starts, then slot after slot."""
+    if task.spec is None or not task.active or task.blob is None:
+        return
+    for decision in due_now(task, running, now):
+        yield decision.due_at or decision.slot
+    verdict = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
+    state = task.state if verdict is None else verdict.state
+    schedule, slot = task.spec.schedule(state.anchor), state.next_slot
+    while slot is not None:
+        yield slot + task.offset
+        slot = schedule.after(slot)
+
+
+def due_now(task: StoredTask, running: tuple[int, ...], now: datetime) -> tuple[Decision, ...]:
+    """Return what a tick at this moment would start of a task."""
+    if task.spec is None or not task.active or task.blob is None:
+        return ()
+    verdict = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
+    return () if verdict is None else tuple(it for it in verdict.decisions if it.action == START)
+
+
+def hangs_on_the_past(task: StoredTask) -> bool:
+    """Return whether its slots are counted from when it was first seen or last ran, and not from the calendar."""
+    return task.spec is not None and task.spec.frequency is not None and task.spec.start is None
+
+
+def outlook(task: StoredTask, running: tuple[int, ...], now: datetime, count: int, *, is_known: bool) -> Outlook | None:
+    """Return when a task runs, `count` starts of it; None where no valid file of it was ever seen."""
+    if task.spec is None or task.blob is None:
+        return None
+    fires = tuple(islice(starts(task, running, now), count)) if is_known else None
+    return Outlook(task.spec.timezone, task.spec.in_words(), fires, _a_day(task, now))
+
+
+def at_once(task: StoredTask, running: tuple[int, ...], now: datetime, *, is_new: bool, is_known: bool) -> AtOnce:
+    """Return whether the next tick starts a task, and why."""
+    if task.spec is None or task.blob is None:
+        return AtOnce(answer=False, why="it does not run")
+    if not task.active:
+        return AtOnce(answer=False, why="it is inactive")
+    if not is_known:
+        return AtOnce(None, "it counts from when it was first seen or last ran, and no state is known here")
+    decisions = due_now(task, running, now)
+    if decisions and is_new and hangs_on_the_past(task):
+        return AtOnce(
+            answer=True, why="it is new and has no `start`: it counts from the minute in which it is first seen"
+        )
+    if decisions:
+        return AtOnce(answer=True, why=decisions[-1].reason)
+    first = next(starts(task, running, now), None)
+    return AtOnce(answer=False, why="its schedule has no slot left" if first is None else "its first slot is later")
+
+
+def _a_day(task: StoredTask, now: datetime) -> float:
+    spec = task.spec
+    if spec is None or not task.active:
+        return 0.0
+    if spec.frequency is not None and spec.unit in _MINUTES:
+        return 1440 / (spec.frequency * _MINUTES[spec.unit])
+    schedule = spec.schedule(task.state.anchor or now)
+    a_week = schedule.count(now, now + _WEEK, planning.MOST_MISSED)
+    if a_week >= _WEEK // _DAY:
+        return a_week / (_WEEK / _DAY)
+    return schedule.count(now, now + _YEAR, planning.MOST_MISSED) / (_YEAR / _DAY)
+
+
+def nights(task: StoredTask, now: datetime) -> tuple[str, ...]:
+    """Return what the next night on which the zone's clock moves does to a task, within sixty days."""
+    if task.spec is None or not task.active or task.blob is None:
+        return ()
+    zone = load_zone(task.spec.timezone)
+    change = next_change(now, now + NIGHTS_AHEAD, zone)
+    if change is None:
+        return ()
+    if task.spec.unit in _MINUTES:
+        return _elapsed(task.spec, change)
+    return _moved(task.spec, task.state.anchor or now, change)
+
+
+def _elapsed(spec: ScheduleSpec, change: datetime) -> tuple[str, ...]:
+    """Say so where hours are counted through a night: on the wall clock the task then starts at other times."""
+    zone = load_zone(spec.timezone)
+    step = timedelta(minutes=(spec.frequency or 1) * _MINUTES[str(spec.unit)])
+    moved = offset_at(change, zone) - offset_at(change - timedelta(seconds=1), zone)
+    if abs(moved) % step == timedelta(0):
+        return ()
+    way = "later" if moved > timedelta(0) else "earlier"
+    day = f"{change.astimezone(zone):%Y-%m-%d}"
+    return (
+        f"it counts elapsed time: from {day} on it starts {_span(abs(moved))} {way} on the clock of {spec.timezone}",
+    )
+
+
+def _moved(spec: ScheduleSpec, anchor: datetime, change: datetime) -> tuple[str, ...]:
+    """Say which wall times that night does not have, and when the task starts instead.
+
+    What the wall clock would show without any change is what the same schedule has in UTC.
+    """
+    zone = load_zone(spec.timezone)
+    low, high = change - _DAY, change + _DAY
+    slots = _slots(spec, anchor, low, high)
+    without = replace(spec, timezone="UTC")
+    wall_low, wall_high = wall_time(low, zone).replace(tzinfo=UTC), wall_time(high, zone).replace(tzinfo=UTC)
+    ideal = _slots(without, wall_time(anchor, zone).replace(tzinfo=UTC), wall_low, wall_high)
+    if max(len(slots), len(ideal)) > _MOST_FIXED:
+        return ()
+    walls = [wall_time(slot, zone) for slot in slots]
+    gone = [slot.replace(tzinfo=None) for slot in ideal if slot.replace(tzinfo=None) not in walls]
+    instead = [wall for wall in walls if wall.replace(tzinfo=UTC) not in ideal]
+    return tuple(
+        f"{old:%H:%M} does not come on {old:%Y-%m-%d}: it starts at {new:%H:%M}"
+        for old, new in zip(gone, instead, strict=False)
+    )
+
+
+def _slots(spec: ScheduleSpec, anchor: datetime, low: datetime, high: datetime) -> list[datetime]:
+    schedule = spec.schedule(anchor)
+    found: list[datetime] = []
+    slot = schedule.after(low - _MICROSECOND)
+    while slot is not None and slot <= high and len(found) <= _MOST_FIXED:
+        found.append(slot)
+        slot = schedule.after(slot)
+    return found
+
+
+def _span(moved: timedelta) -> str:
+    minutes = moved // timedelta(minutes=1)
+    hours, rest = divmod(minutes, 60)
+    if rest:
+        return f"{minutes} minutes"
+    return "an hour" if hours == 1 else f"{hours} hours"

@@ -1,0 +1,88 @@
+"""Who made commits, and why: what git's log says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+
+from runner.errors import GitError
+from runner.model.commit import Commit
+from runner.repo.forge import commit_page
+from runner.repo.process import git
+
+# One commit: fixed lines first, because a message may hold anything but NUL.
+_FORMAT = "--format=%H%n%an%n%aI%n%s%n%b"
+_ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
+#: As GitHub, GitLab, Bitbucket and Azure write them, in merges and in squashed commits.
+_PULL_REQUEST = (
+    re.compile(r"^Merge pull request #(\d+)"),
+    re.compile(r"^Merged PR (\d+):"),
+    re.compile(r"\((?:pull request )?#(\d+)\)$", re.MULTILINE),
+    re.compile(r"^See merge request \S*!(\d+)$", re.MULTILINE),
+)
+
+
+def commits(root: str, ids: Iterable[str]) -> dict[str, Commit]:
+    """Return what is known of commits, by id; none of those that git does not have, and none at all outside of a repository."""
+    wanted = sorted({name for name in ids if _ID.fullmatch(name)})
+    if not wanted:
+        return {}
+    try:
+        found = _log(root, "--no-walk=unsorted", "--ignore-missing", *wanted)
+    except GitError:
+        return {}
+    return {commit.id: commit for commit in found}
+
+
+def touching(root: str, old: str, new: str, paths: Iterable[str]) -> tuple[Commit, ...] | None:
+    """Return the commits after `old` up to `new` that touch a path, the newest first; None where git cannot say."""
+    try:
+        return tuple(_log(root, f"{old}..{new}", "--", *paths))
+    except GitError:
+        return None
+
+
+def last_touching(root: str, commit: str, path: str) -> Commit | None:
+    """Return the last commit up to one that touches a path, or None."""
+    try:
+        return next(iter(_log(root, "-1", commit, "--", path)), None)
+    except GitError:
+        return None
+
+
+def _log(root: str, *words: str) -> list[Commit]:
+    answer = git(root, "log", "-z", _FORMAT, *words).decode("utf-8", "replace")
+    page = _page(root)
+    return [_commit(entry, page) for entry in answer.split("\0") if entry]
+
+
+def _commit(entry: str, page: str | None) -> Commit:
+    name, author, authored_at, subject, body = entry.split("\n", 4)
+    return Commit(
+        name,
+        author,
+        datetime.fromisoformat(authored_at),
+        subject,
+        _pull_request(f"{subject}\n{body}"),
+        None if page is None else page + name,
+    )
+
+
+def _pull_request(message: str) -> int | None:
+    for pattern in _PULL_REQUEST:
+        match = pattern.search(message)
+        if match is not None and len(match[1]) < _MOST_DIGITS:
+            return int(match[1])
+    return None
+
+
+_MOST_DIGITS = 10
+
+
+def _page(root: str) -> str | None:
+    try:
+        remote = git(root, "config", "--get", "remote.origin.url").decode("utf-8", "replace").strip()
+    except GitError:
+        return None
+    return commit_page(remote)

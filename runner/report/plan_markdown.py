@@ -1,0 +1,116 @@
+"""A plan as Markdown: a comment on a pull request, with everything long folded away."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import zip_longest
+
+from runner.model.change import Outlook, Plan, TaskChange
+from runner.report import plan_words as words
+
+#: By this a job finds the comment that it made before, and updates it.
+MARK = "<!-- runner plan -->"
+#: A forge cuts comments off (GitHub at 65,536 letters): the code is left out first.
+_MOST_CODE = 200
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
+
+
+def plan_markdown(plan: Plan) -> str:
+    """Return a plan as Markdown."""
+    return "\n".join(_lines(plan)) + "\n"
+
+
+def _lines(plan: Plan) -> Iterator[str]:
+    yield MARK
+    yield f"### {_text(words.headline(plan))}"
+    yield ""
+    yield f"Compared {_text(words.compared(plan))}."
+    for remark in (*plan.remarks, words.unknown(plan)):
+        if remark:
+            yield ""
+            yield f"> {_text(remark)}"
+    if plan.problems:
+        yield from _problems(plan)
+    for change in plan.tasks:
+        yield ""
+        yield from _task(change)
+    if plan.settings:
+        yield ""
+        yield "#### `runner.yaml`"
+        yield ""
+        yield from (f"- `{it.name}`: {_text(words.difference(it))}" for it in plan.settings)
+
+
+def _problems(plan: Plan) -> Iterator[str]:
+    yield ""
+    yield "**To mend**"
+    yield ""
+    for problem in plan.problems:
+        hint = f" ({_text(problem.hint)})" if problem.hint else ""
+        place = f"{problem.file}:{problem.line}:{problem.column}"
+        yield f"- {_code(place)} {problem.severity}: {_text(problem.message)}{hint}"
+
+
+def _task(change: TaskChange) -> Iterator[str]:
+    kinds = words.title(change).removeprefix(f"{change.id}: ")
+    yield f"#### {_code(change.id)} {_text(kinds)}"
+    yield ""
+    if change.after is not None:
+        yield f"- **Starts at once on merge?** {_text(words.answer(change.at_once))}"
+    yield f"- **Runs a day:** {_text(words.a_day(change.before, change.after))}"
+    yield from (f"- **May touch** {_text(words.capability(it))}" for it in change.capabilities)
+    yield from (f"- **Note:** {_text(note)}" for note in change.notes)
+    yield ""
+    yield from _fires(change.before, change.after)
+    yield from _fields(change)
+    yield from _folded_code(change)
+
+
+def _fires(before: Outlook | None, after: Outlook | None) -> Iterator[str]:
+    line = words.in_one_line(before, after)
+    if line:
+        yield _text(line[:1].upper() + line[1:])
+    if line or before is None or after is None:
+        return
+    old, new = words.fires(before), words.fires(after)
+    yield "| next, before | next, after |"
+    yield "|---|---|"
+    yield from (f"| {_text(left)} | {_text(right)} |" for left, right in zip_longest(old, new, fillvalue=""))
+
+
+def _fields(change: TaskChange) -> Iterator[str]:
+    told = words.told_fields(change)
+    if not told:
+        return
+    yield ""
+    yield "| field | before | after |"
+    yield "|---|---|---|"
+    yield from (f"| {_code(it.name)} | {_text(it.before)} | {_text(it.after)} |" for it in told)
+
+
+def _folded_code(change: TaskChange) -> Iterator[str]:
+    if not change.code:
+        return
+    shown = change.code[:_MOST_CODE]
+    fence = "`" * max(3, 1 + max((len(run) for line in shown for run in re.findall("`+", line)), default=0))
+    yield ""
+    yield "<details><summary>code</summary>"
+    yield ""
+    yield f"{fence}diff"
+    yield from shown
+    yield fence
+    if len(shown) < len(change.code):
+        yield f"… and {len(change.code) - len(shown)} more lines"
+    yield ""
+    yield "</details>"
+
+
+def _text(text: str) -> str:
+    """Return text of somebody's own on one line, in which nothing is Markdown or HTML."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    """Return text as code; a backtick in it would end that."""
+    return f"`{text}`" if "`" not in text else _text(text)

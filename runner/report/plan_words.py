@@ -1,0 +1,115 @@
+"""The sentences of a plan, for every format that people read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from runner.model.change import ADDED, REMOVED, RENAMED, AtOnce, Capability, Difference, Outlook, Plan, Side, TaskChange
+from runner.model.commit import SHORT
+from runner.schedule.localtime import load_zone
+
+_SIGNS = {ADDED: "+", REMOVED: "-"}
+_MANY = 10
+_NEVER = "never"
+
+
+def headline(plan: Plan) -> str:
+    """Return how many tasks change, and how: `3 tasks change: 1 added, 2 changed`."""
+    if not plan.tasks:
+        return "no task changes"
+    counts: dict[str, int] = {}
+    for change in plan.tasks:
+        for kind in change.kinds:
+            counts[kind] = counts.get(kind, 0) + 1
+    tasks = "1 task changes" if len(plan.tasks) == 1 else f"{len(plan.tasks)} tasks change"
+    return f"{tasks}: {', '.join(f'{count} {kind}' for kind, count in counts.items())}"
+
+
+def compared(plan: Plan) -> str:
+    """Return what was compared: `from origin/main (1a2b3c4d5e6f) to the work tree`."""
+    return f"from {_named(plan.base)} to {_named(plan.head)}"
+
+
+def _named(side: Side) -> str:
+    return side.name if side.commit is None else f"{side.name} ({side.commit[:SHORT]})"
+
+
+def unknown(plan: Plan) -> str:
+    """Return what cannot be told because there is no store, empty where there is one."""
+    if plan.knows_state:
+        return ""
+    return "No state is known here: when tasks last ran, and whether slots are owed, cannot be told."
+
+
+def sign(change: TaskChange) -> str:
+    """Return `+`, `-` or `~`."""
+    return next((_SIGNS[kind] for kind in change.kinds if kind in _SIGNS), "~")
+
+
+def title(change: TaskChange) -> str:
+    """Return the task and what becomes of it: `billing/report: renamed from report, changed`."""
+    kinds = [f"renamed from {change.old_id}" if kind == RENAMED else kind for kind in change.kinds]
+    return f"{change.id}: {', '.join(kinds)}"
+
+
+def told_fields(change: TaskChange) -> Sequence[Difference]:
+    """Return the fields that a reader wants to see: none of a task that is gone."""
+    return () if REMOVED in change.kinds else change.fields
+
+
+def difference(value: Difference) -> str:
+    """Return what becomes of one field: `15m → 5m`."""
+    if not value.before:
+        return value.after
+    return f"{value.before} → {value.after or 'none'}"
+
+
+def a_day(before: Outlook | None, after: Outlook | None) -> str:
+    """Return how often the task runs a day, before and after: `96 → 288`."""
+    new = _NEVER if after is None else _rate(after.a_day)
+    old = new if before is None else _rate(before.a_day)
+    return new if old == new else f"{old} → {new}"
+
+
+def _rate(a_day: float) -> str:
+    if not a_day:
+        return _NEVER
+    return f"{a_day:.0f}" if a_day >= _MANY or a_day == round(a_day) else f"{a_day:.2g}"
+
+
+def answer(value: AtOnce) -> str:
+    """Return whether the task starts at once, and why: `yes: due`."""
+    words = {True: "yes", False: "no", None: "not known"}
+    return f"{words[value.answer]}: {value.why}"
+
+
+def fires(value: Outlook | None) -> Sequence[str]:
+    """Return the next starts on the task's wall clock; a sentence where there are none, or where they are not known."""
+    if value is None:
+        return ("-",)
+    if value.fires is None:
+        return (f"{value.schedule}; from when on is not known here",)
+    return [moment(at, value.timezone) for at in value.fires] or (_NEVER,)
+
+
+def in_one_line(before: Outlook | None, after: Outlook | None) -> str:
+    """Return the next starts where the two sides need not stand side by side, empty where they do."""
+    old, new = fires(before), fires(after)
+    if before is not None and after is not None:
+        return f"next: {', '.join(new)}" if list(old) == list(new) else ""
+    if before is not None:
+        return f"next, without this change: {', '.join(old)}"
+    return "" if after is None else f"next: {', '.join(new)}"
+
+
+def moment(at: datetime, timezone: str) -> str:
+    """Return an instant on a wall clock, `Mon 2026-11-23 08:00 CET`; seconds only where there are any."""
+    wall = at.astimezone(load_zone(timezone))
+    return f"{wall:%a %Y-%m-%d %H:%M:%S %Z}" if wall.second else f"{wall:%a %Y-%m-%d %H:%M %Z}"
+
+
+def capability(value: Capability) -> str:
+    """Return what comes and what goes: `imports: + smtplib, - os`."""
+    names = [*(f"+ {name}" for name in value.gained), *(f"- {name}" for name in value.lost)]
+    return f"{value.kind}: {', '.join(names)}"
