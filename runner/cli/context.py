@@ -6,11 +6,13 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
 from runner import wiring
+from runner.errors import UsageError
 from runner.operations.site import Site
 
 if TYPE_CHECKING:
@@ -53,3 +55,14 @@ def write_through(data: bytes) -> None:
     """Write bytes to standard output as they are, at once and all of them. Raises OSError, ValueError where nobody reads."""
     while data:
         data = data[os.write(sys.stdout.fileno(), data) :]
+
+
+def instant(text: str | None) -> datetime | None:
+    """Return the instant that an option names, None where it is not given. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text!r} is not a time", "write for example 2026-03-28 or 2026-03-28T22:00Z") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)

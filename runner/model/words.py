@@ -12,6 +12,9 @@ STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, LOST, SKIPPED)
 SCHEDULE = "schedule"
 CATCHUP = "catchup"
 MANUAL = "manual"
+REPLAY = "replay"
+#: Whoever asks for such a run looks at how it ends: it is not tried again.
+BY_HAND = (MANUAL, REPLAY)
 
 #: What happens to a slot while another run of its task is under way (`concurrency_policy`, as in Kubernetes).
 FORBID = "forbid"

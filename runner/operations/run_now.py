@@ -18,6 +18,7 @@ from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
 from runner.store import catalogs, claims, history, queue
 from runner.store.catalogs import StoredTask
+from runner.store.claims import Wanted
 from runner.store.database import opened, transaction
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class _Claimed:
-    """`in_the_way` are the runs that end before it, with who has each in hand."""
+class Claimed:
+    """A run in our hands. `in_the_way` are the runs that end before it, with who has each in hand."""
 
     job: Job
     in_the_way: dict[int, str]
@@ -44,6 +45,11 @@ def run_now(
         end_lost(connection, site, now)
         with transaction(connection):
             claimed = _claim(connection, task_id, now)
+    return run_claimed(site, claimed, now, show)
+
+
+def run_claimed(site: Site, claimed: Claimed, now: datetime, show: Callable[[bytes], None] | None = None) -> RunDetails:
+    """Run what is in hand, once nothing is in its way, and return what became of it. Raises RunnerError."""
     wait_for_end(site, claimed.in_the_way, now)
     Supervisor(site, now, show).run(claimed.job)
     with opened(site.database) as connection:
@@ -53,22 +59,26 @@ def run_now(
     return details
 
 
-def _claim(connection: sqlite3.Connection, task_id: str, now: datetime) -> _Claimed:
+def _claim(connection: sqlite3.Connection, task_id: str, now: datetime) -> Claimed:
     stored = known_task(connection, task_id)
     if stored.version is None or stored.blob is None:
         what = "was never valid" if stored.blob is not None else "is gone"
         raise UsageError(f"the task {task_id} cannot run: its file {what}", "see `runner status`")
+    commit = stored.valid_commit or catalogs.origin(connection).commit
+    return claim(connection, stored, Wanted(stored.key, stored.version, commit), now)
+
+
+def claim(connection: sqlite3.Connection, stored: StoredTask, wanted: Wanted, now: datetime) -> Claimed:
+    """Take a run that a person asks for into our hands; call it inside of a transaction. Raises RunnerError."""
     under_way = claims.runs_under_way(connection, stored.key)
     if under_way and stored.policy.concurrency_policy == FORBID:
         raise RunnerError(
-            f"the task {task_id} is running already (run {under_way[-1]})",
+            f"the task {stored.id} is running already (run {under_way[-1]})",
             f"wait for it, or end it: `runner cancel {under_way[-1]}`",
         )
-    commit = stored.valid_commit or catalogs.origin(connection).commit
-    supervisor = processes.supervisor()
-    run_id = claims.claim_by_hand(connection, stored.key, stored.version, commit, supervisor, now)
+    run_id = claims.claim_by_hand(connection, wanted, processes.supervisor(), now)
     in_the_way = _replace(connection, stored, under_way, run_id, now)
-    return _Claimed(queue.job(connection, run_id), in_the_way)
+    return Claimed(queue.job(connection, run_id), in_the_way)
 
 
 def _replace(

@@ -35,18 +35,26 @@ def commits(root: str, ids: Iterable[str]) -> dict[str, Commit]:
     return {commit.id: commit for commit in found}
 
 
-def touching(root: str, old: str, new: str, paths: Iterable[str]) -> tuple[Commit, ...] | None:
-    """Return the commits after `old` up to `new` that touch a path, the newest first; None where git cannot say."""
+def history_of(root: str, since: str | None, until: str, path: str) -> tuple[Commit, ...] | None:
+    """Return the commits after `since` up to `until` that touch a file, the newest first, also before it was renamed.
+
+    None where git cannot say: a shallow clone, a history that was rewritten.
+    """
+    span = until if since is None else f"{since}..{until}"
     try:
-        return tuple(_log(root, f"{old}..{new}", "--", *paths))
+        return tuple(_log(root, "--follow", span, "--", path))
     except GitError:
         return None
 
 
-def last_touching(root: str, commit: str, path: str) -> Commit | None:
-    """Return the last commit up to one that touches a path, or None."""
+def last_touching(root: str, commit: str, path: str, pattern: str = "") -> Commit | None:
+    """Return the last commit up to one that touches a path, or None; with a pattern, that touches a line of it.
+
+    The pattern is a basic regular expression (git-log(1), `-G`).
+    """
+    lines = [f"-G{pattern}"] if pattern else []
     try:
-        return next(iter(_log(root, "-1", commit, "--", path)), None)
+        return next(iter(_log(root, "-1", *lines, commit, "--", path)), None)
     except GitError:
         return None
 

@@ -11,10 +11,10 @@ from runner.model.ending import Ending
 from runner.model.retry import Retry
 from runner.model.state import START, Decision, TaskState, Verdict
 from runner.model.task import Policy, ScheduleSpec
-from runner.model.words import CANCELLED, MANUAL, RUNNING
+from runner.model.words import CANCELLED, MANUAL, REPLAY, RUNNING
 from runner.store.decided import insert_run, record_skip
 from runner.store.endings import record_end
-from runner.store.rows import SPEC_COLUMNS, STATE_COLUMNS, instant, policy_of, spec_of, state_of, state_row
+from runner.store.rows import SPEC_COLUMNS, STATE_COLUMNS, instant, millis, policy_of, spec_of, state_of, state_row
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def record(connection: sqlite3.Connection, due: Due, verdict: Verdict, now: date
 
 
 def _is_decided(connection: sqlite3.Connection, key: int, slot: datetime) -> bool:
-    sql = "SELECT 1 FROM runs WHERE task = ? AND scheduled_for = ?"
+    sql = """SELECT 1 FROM runs WHERE task = ? AND scheduled_for = ? AND "trigger" <> 'replay'"""
     return connection.execute(sql, (key, to_millis(slot))).fetchone() is not None
 
 
@@ -149,19 +149,29 @@ def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, now: da
     )
 
 
-def claim_by_hand(
-    connection: sqlite3.Connection, key: int, version: int, commit: str | None, supervisor: str, now: datetime
-) -> int:
-    """Record a run that a person asked for; it has no slot, and is in their hands at once. Return its id."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A run that a person asks for: a version of a task, and the run that is made again where it is a replay."""
+
+    key: int
+    version: int
+    commit: str | None
+    replayed: int | None = None
+    scheduled_for: datetime | None = None
+
+
+def claim_by_hand(connection: sqlite3.Connection, wanted: Wanted, supervisor: str, now: datetime) -> int:
+    """Record a run that a person asked for; it takes no slot, and is in their hands at once. Return its id."""
     return insert_run(
         connection,
         {
-            "task": key,
-            "version": version,
-            "commit_id": commit,
-            "trigger": MANUAL,
+            "task": wanted.key,
+            "version": wanted.version,
+            "commit_id": wanted.commit,
+            "trigger": MANUAL if wanted.replayed is None else REPLAY,
             "status": RUNNING,
-            "reason": "asked for by hand",
+            "reason": "asked for by hand" if wanted.replayed is None else f"replay of run {wanted.replayed}",
+            "scheduled_for": millis(wanted.scheduled_for),
             "decided_at": to_millis(now),
             "due_at": to_millis(now),
             "supervisor": supervisor,
@@ -194,8 +204,8 @@ def in_hands(connection: sqlite3.Connection) -> list[Orphan]:
     rows = connection.execute(
         """
         SELECT r.id, r.supervisor, max(1, r.attempts + (a.number IS NULL)), a.started_at, r.due_at,
-               CASE WHEN r."trigger" = 'manual' THEN 1 ELSE v.retry_attempts END, v.retry_delay, v.retry_backoff,
-               v.retry_max_delay, r.cancel_reason, r."trigger" = 'manual'
+               CASE WHEN r."trigger" IN ('manual', 'replay') THEN 1 ELSE v.retry_attempts END, v.retry_delay, v.retry_backoff,
+               v.retry_max_delay, r.cancel_reason, r."trigger" IN ('manual', 'replay')
         FROM runs r JOIN versions v ON v.id = r.version
         LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts AND a.status = 'running'
         WHERE r.status = 'running' AND r.supervisor IS NOT NULL ORDER BY r.id

@@ -59,10 +59,12 @@ def runs_by_id(connection: sqlite3.Connection, run_ids: Iterable[int]) -> list[R
 
 
 def last_runs(connection: sqlite3.Connection) -> dict[str, Run]:
-    """Return the newest run of every task that is not a skipped slot, by the task's id."""
+    """Return the newest run of every task that is neither a skipped slot nor a replay, by the task's id."""
     sql = f"""
         {_RUN} WHERE r.id IN (
-            SELECT (SELECT max(l.id) FROM runs l WHERE l.task = k.key AND l.status <> 'skipped') FROM tasks k
+            SELECT (
+                SELECT max(l.id) FROM runs l WHERE l.task = k.key AND l.status <> 'skipped' AND l."trigger" <> 'replay'
+            ) FROM tasks k
         )
     """  # noqa: S608 - a constant of ours
     return {run.task: run for run in map(_run, connection.execute(sql))}
@@ -99,6 +101,63 @@ def _attempt(row: tuple[Any, ...]) -> AttemptRecord:
         output=row[12],
         output_dropped_bytes=row[13],
     )
+
+
+def run_at(connection: sqlite3.Connection, key: int, instant: datetime) -> Run | None:
+    """Return the run, skipped ones included, of the last slot at or before an instant; replays aside."""
+    condition = """r.task = ? AND r.scheduled_for <= ? AND r."trigger" <> 'replay' ORDER BY r.scheduled_for DESC"""
+    return _one(connection, condition, key, to_millis(instant))
+
+
+def run_after(connection: sqlite3.Connection, key: int, instant: datetime) -> Run | None:
+    """Return the run, skipped ones included, of the first slot after an instant that was decided; replays aside."""
+    condition = """r.task = ? AND r.scheduled_for > ? AND r."trigger" <> 'replay' ORDER BY r.scheduled_for"""
+    return _one(connection, condition, key, to_millis(instant))
+
+
+def stretch(connection: sqlite3.Connection, run_id: int) -> tuple[datetime | None, int | None, datetime]:
+    """Return the last slot that a skipped row stands for, the run in its way, and when it was decided."""
+    sql = "SELECT through, blocked_by, decided_at FROM runs WHERE id = ?"
+    through, blocked_by, decided_at = connection.execute(sql, (run_id,)).fetchone()
+    return instant(through), blocked_by, from_millis(decided_at)
+
+
+def decided_before(connection: sqlite3.Connection, moment: datetime) -> datetime | None:
+    """Return when a slot was decided last, of any task, before an instant."""
+    row = connection.execute("SELECT max(decided_at) FROM runs WHERE decided_at < ?", (to_millis(moment),)).fetchone()
+    return instant(row[0])
+
+
+def version_of(connection: sqlite3.Connection, run_id: int) -> int:
+    """Return the version of its task that a run was pinned to."""
+    return int(connection.execute("SELECT version FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Streak:
+    """The ended runs of a task that tell since when it fails; replays aside. None where there is no such run."""
+
+    last: Run | None
+    last_success: Run | None
+    first_failure: Run | None
+    failures: int
+
+
+def streak(connection: sqlite3.Connection, task_id: str) -> Streak:
+    """Return since when a task fails: its last success, and what has failed after that."""
+    of_task = """r.task = (SELECT key FROM tasks WHERE id = ?) AND r."trigger" <> 'replay'"""
+    failed = f"{of_task} AND r.status IN ('failed', 'timed_out', 'lost') AND r.id > ?"
+    last = _one(connection, f"{of_task} AND r.status NOT IN ('running', 'skipped') ORDER BY r.id DESC", task_id)
+    success = _one(connection, f"{of_task} AND r.status = 'succeeded' ORDER BY r.id DESC", task_id)
+    since = 0 if success is None else success.run_id
+    first = _one(connection, f"{failed} ORDER BY r.id", task_id, since)
+    [count] = connection.execute(f"SELECT count(*) FROM runs r WHERE {failed}", (task_id, since)).fetchone()  # noqa: S608
+    return Streak(last, success, first, count)
+
+
+def _one(connection: sqlite3.Connection, condition: str, *values: object) -> Run | None:
+    row = connection.execute(f"{_RUN} WHERE {condition} LIMIT 1", values).fetchone()
+    return None if row is None else _run(row)
 
 
 def counts_since(connection: sqlite3.Connection, since: datetime) -> Counts:

@@ -13,7 +13,7 @@ from runner.model.job import Job
 from runner.model.limits import Limits
 from runner.model.retry import Retry
 from runner.model.value import Value
-from runner.model.words import MANUAL
+from runner.model.words import BY_HAND
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _job(row: tuple[Any, ...]) -> Job:
         scheduled_for=None if scheduled_for is None else from_millis(scheduled_for),
         attempt=attempts + 1,
         # Whoever asks for a run by hand looks at how it ends, and asks again.
-        retry=Retry(1 if trigger == MANUAL else tries, delay * _MILLISECOND, backoff, max_delay * _MILLISECOND),
+        retry=Retry(1 if trigger in BY_HAND else tries, delay * _MILLISECOND, backoff, max_delay * _MILLISECOND),
         limits=Limits(memory, None if cpu is None else cpu * _MILLISECOND, processes, open_files, file_size),
         env=env,
         secrets=tuple(secrets.split()),

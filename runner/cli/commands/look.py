@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import statuses, task_ids
-from runner.cli.context import LARGEST, State, show, write_through
-from runner.errors import UsageError
+from runner.cli.context import LARGEST, State, instant, show, write_through
 from runner.operations import overview, past
 from runner.operations.follow import logs, run_named
 from runner.report import as_json, tables
@@ -75,22 +73,12 @@ def _next(
 ) -> int:
     """Show the next slots, the earliest first."""
     state: State = context.obj
-    fires = overview.next_slots(state.site, state.refresher(), task, count, _instant(since), clock.now())
+    fires = overview.next_slots(state.site, state.refresher(), task, count, instant(since), clock.now())
     if json:
         print(as_json.dumps([as_json.fire(fire) for fire in fires]))
     else:
         show(tables.fires(fires) if fires else "no slot is planned")
     return 0
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text!r} is not a time", "write for example 2026-03-28 or 2026-03-28T22:00Z") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _status(context: typer.Context, json: _Json = False) -> int:

@@ -116,14 +116,14 @@ CREATE TABLE runs (
     -- The process that has the run in its hands: boot id, pid and its start time. NULL while it waits for one, any one.
     supervisor    TEXT,
     cancel_reason TEXT,                -- why its supervisor is asked to end it
-    -- A slot is started at most once, whoever ticks and how often.
-    UNIQUE (task, scheduled_for),
     CHECK (scheduled_for IS NOT NULL OR "trigger" IN ('manual', 'replay')),
     CHECK (status <> 'running' OR (finished_at IS NULL AND due_at IS NOT NULL)),
     CHECK (status <> 'skipped' OR (started_at IS NULL AND finished_at IS NULL AND reason IS NOT NULL)),
     CHECK (status IN ('running', 'skipped') OR finished_at IS NOT NULL),
     CHECK (status NOT IN ('succeeded', 'failed', 'timed_out') OR attempts > 0 OR reason IS NOT NULL)
 );
+-- A slot is started at most once, whoever ticks and how often. A replay runs it again, and says so.
+CREATE UNIQUE INDEX runs_slot ON runs (task, scheduled_for) WHERE "trigger" <> 'replay';
 CREATE INDEX runs_running ON runs (task) WHERE status = 'running';
 CREATE INDEX runs_waiting ON runs (due_at, id) WHERE status = 'running' AND supervisor IS NULL;
 CREATE INDEX runs_of_task ON runs (task, id);

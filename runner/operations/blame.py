@@ -1,0 +1,54 @@
+"""Since when a task fails, and which commits lie between its last success and its first failure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runner.model.commit import Commit
+from runner.model.settings import FILE as SETTINGS_FILE
+from runner.model.task import path_of
+from runner.operations.find import known_task
+from runner.operations.site import Site
+from runner.repo import log
+from runner.store import history
+from runner.store.database import reading
+from runner.store.history import Streak
+
+
+@dataclass(frozen=True, slots=True)
+class Blame:
+    """`commits` touched the task or `runner.yaml` after the last success, the newest first; None where git cannot say.
+
+    Where the task has never succeeded, they are the commits that its file has had until it first failed.
+    """
+
+    task: str
+    streak: Streak
+    commits: tuple[Commit, ...] | None
+
+    def fails(self) -> bool:
+        """Return whether the last run has failed."""
+        last, first = self.streak.last, self.streak.first_failure
+        return last is not None and first is not None and last.run_id >= first.run_id
+
+
+def blame(site: Site, task_id: str) -> Blame:
+    """Return since when a task fails, and who has changed it before. Raises UsageError, StoreError."""
+    with reading(site.database) as connection:
+        known_task(connection, task_id)
+        streak = history.streak(connection, task_id)
+    found = Blame(task_id, streak, ())
+    return Blame(task_id, streak, _between(site, task_id, streak)) if found.fails() else found
+
+
+def _between(site: Site, task_id: str, streak: Streak) -> tuple[Commit, ...] | None:
+    first = streak.first_failure
+    if first is None or first.commit is None:
+        return None
+    since = None if streak.last_success is None else streak.last_success.commit
+    of_task = log.history_of(site.root, since, first.commit, path_of(task_id))
+    of_settings = log.history_of(site.root, since, first.commit, SETTINGS_FILE)
+    if of_task is None or of_settings is None:
+        return None
+    both = {commit.id: commit for commit in (*of_task, *of_settings)}
+    return tuple(sorted(both.values(), key=lambda commit: commit.authored_at, reverse=True))
