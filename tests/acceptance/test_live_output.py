@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from runner.execution.output import CAP
-from tests.support.processes import Family, background, family_of, wait_until
+from tests.support.processes import Family, background, family_of
 from tests.support.project import MINUTE, NOON, RUNNER, Project
+from tests.support.waiting import wait_until
 
 _GAP = re.compile(rb"\n\[\.\.\. (\d+) bytes dropped \.\.\.\]\n")
 _BINARY = bytes(range(256)) * 2

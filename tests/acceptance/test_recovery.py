@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.support.namespace import needs_namespace, with_mounts
-from tests.support.processes import Family, background, family_of, is_alive, wait_until
+from tests.support.processes import Family, background, family_of, is_alive
 from tests.support.project import MINUTE, NOON, RUNNER, Project
+from tests.support.waiting import wait_until
 
 _HOUR = timedelta(hours=1)
 _YEAR = timedelta(days=365)

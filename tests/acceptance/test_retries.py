@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from runner.model.run import RunDetails
-from tests.support.processes import Family, background, family_of, wait_until
+from tests.support.processes import Family, background, family_of
 from tests.support.project import MINUTE, NOON, Project
+from tests.support.waiting import wait_until
 
 _DAILY = {"cron": "0 12 * * *", "frequency": None, "unit": None}
 _AT_ONCE = {"attempts": 3, "delay": "0s"}

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from runner.execution.places import Places
-from tests.support.processes import Family, background, family_of, wait_until
+from tests.support.processes import Family, background, family_of
 from tests.support.project import Project
+from tests.support.waiting import wait_until
 
 _HOLDER = """
 import sys

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Family, background, family_of, is_alive, wait_until
+from tests.support.processes import Family, background, family_of, is_alive
 from tests.support.project import MINUTE, NOON, Project
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("ps") is None, reason="the portable means need ps(1)")
 

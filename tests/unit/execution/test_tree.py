@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Family, background, family_of, is_alive, state_of, wait_until
+from tests.support.processes import Family, background, family_of, is_alive, state_of
 from tests.support.project import Project
+from tests.support.waiting import wait_until
 
 _IGNORE_TERM = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
 _SHORT = {"timeout": "1s", "kill_grace": "1s"}
