@@ -13,6 +13,7 @@ from urllib.parse import quote_plus
 import pytest
 
 from runner.model.run import RunDetails
+from tests.support.many import run_many
 from tests.support.processes import background, family_of
 from tests.support.project import NOON, RUNNER, Project
 from tests.support.waiting import wait_until
@@ -256,16 +257,18 @@ def _found_in(project: Project, *texts: bytes) -> list[str]:
     """Return where a secret stands: files of the state, the output of commands, and the texts."""
     places = {str(path): path.read_bytes() for path in project.state.rglob("*") if path.is_file()}
     places |= {str(path): str(path).encode() for path in project.state.rglob("*")}
-    commands = [["history", "--json"], ["history"], ["status"], ["status", "--json"]]
+    commands: list[tuple[str, ...]] = [("history", "--json"), ("history",), ("status",), ("status", "--json")]
     for run in project.runs():
-        commands += [["show", str(run.run_id)], ["show", str(run.run_id), "--json"], ["logs", str(run.run_id)]]
+        commands += [("show", str(run.run_id)), ("show", str(run.run_id), "--json"), ("logs", str(run.run_id))]
     with project.database() as database:
         places["dump"] = "\n".join(database.iterdump()).encode()
         blobs = database.execute("SELECT output FROM attempts")
         places["outputs"] = b"\n".join(output for (output,) in blobs)
     # Of many runs some stand for all: what is shown comes from the store, which is looked through as a whole.
-    for words in commands[:4] + commands[4::40]:
-        places[" ".join(words)] = _said(project, *words)
+    commands = commands[:4] + commands[4::40]
+    for words, said in zip(commands, run_many(project, [(NOON, words) for words in commands]), strict=True):
+        assert (said.code, said.output[:6]) != (1, b"error:"), said.output
+        places[" ".join(words)] = said.output
     places |= {f"text {number}": text for number, text in enumerate(texts)}
     return [f"{name}: {form!r}" for name, content in places.items() for form in _forms() if form in content]
 
