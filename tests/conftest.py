@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.order import long_ones_first
 from tests.support.project import Project
+
+# A shell that starts the tests in the background, or nohup(1), lets them ignore signals, and so all that they start: commands are
+# right to go on ignoring those. Here they are to hear them; what is handled, and not ignored, exec(3) gives back its default.
+for _number in (signal.SIGHUP, signal.SIGINT):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, lambda *_: None)
+
+# Most of what tests take is the start of commands, which takes twice as long where each of them compiles what it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # CI machines pause for seconds: a property is about values, never about time.
 settings.register_profile("runner", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
@@ -35,3 +48,10 @@ def _no_dangerous_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 def project(tmp_path: Path) -> Project:
     """A git repository of tasks without any, and a place for its state."""
     return Project.create(tmp_path / "project")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the long tests, so that none of them is what the others have to be waited for."""
+    worker: dict[str, int] = getattr(config, "workerinput", {})
+    items[:] = long_ones_first(items, worker.get("workercount", 1))

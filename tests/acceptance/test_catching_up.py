@@ -13,8 +13,9 @@ import pytest
 
 from runner.model.run import Run
 from runner.model.task import Policy
-from tests.support.processes import Family, background, family_of, wait_until
+from tests.support.processes import Family, background, family_of
 from tests.support.project import MINUTE, NOON, Project
+from tests.support.waiting import wait_until
 
 _DAILY: dict[str, Any] = {"cron": "0 12 * * *", "frequency": None, "unit": None}
 _SECOND = timedelta(seconds=1)

@@ -17,8 +17,9 @@ from runner.model.run import Run
 from runner.store import claims, queue
 from runner.store.database import opened, transaction
 from tests.support import waiting
-from tests.support.processes import Family, background, family_of, is_alive, state_of, wait_until
+from tests.support.processes import Family, background, family_of, is_alive, state_of
 from tests.support.project import MINUTE, NOON, Project
+from tests.support.waiting import wait_until
 
 _DAILY: dict[str, Any] = {"cron": "0 12 * * *", "frequency": None, "unit": None}
 _REPLACE: dict[str, Any] = {"concurrency_policy": "replace"}

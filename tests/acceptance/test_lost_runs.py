@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Family, background, family_of, wait_until
+from tests.support.processes import Family, background, family_of
 from tests.support.project import MINUTE, NOON, Project
+from tests.support.waiting import wait_until
 
 #: Runs end at once when their tick is asked to.
 _NO_GRACE = "shutdown_grace: 0s\n"

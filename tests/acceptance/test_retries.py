@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from runner.model.run import RunDetails
-from tests.support.processes import Family, background, family_of, wait_until
+from tests.support.processes import Family, background, family_of
 from tests.support.project import MINUTE, NOON, Project
+from tests.support.waiting import wait_until
 
 _DAILY = {"cron": "0 12 * * *", "frequency": None, "unit": None}
 _AT_ONCE = {"attempts": 3, "delay": "0s"}
@@ -201,7 +202,7 @@ def test_while_a_run_waits_for_its_retry_it_is_shown_as_retrying_with_the_time_o
 
 def test_a_timeout_counts_as_a_failed_attempt(project: Project, family: Family) -> None:
     code = family.code("note(f'try-{task.attempt}')\nif task.attempt == 1:\n    forever()")
-    _commit(project, code, retry=_AT_ONCE, timeout="1s", kill_grace="0s")
+    _commit(project, code, retry=_AT_ONCE, timeout="3s", kill_grace="0s")
 
     _tick_until_over(project)
 

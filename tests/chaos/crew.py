@@ -21,6 +21,8 @@ _PATIENCE = 150.0
 _LOOK = 0.005
 #: What a traceback of ours names, and one of a task does not.
 _OURS = str(Path(runner.__file__).parent)
+#: So much of what a command has said last is shown.
+_HEARD = 1500
 #: What a command may end with: fine, work failed, wrong usage. 3 is a bug, and so is anything else.
 _FINE = (0, 1, 2)
 _INTERRUPTED = 130
@@ -36,6 +38,7 @@ class Command:
     began: float
     signals: set[int] = field(default_factory=set)
     is_hurt: bool = False
+    heard: str = ""
 
     def send(self, number: int) -> None:
         """Send a signal, unless it has ended."""
@@ -46,11 +49,12 @@ class Command:
         """Return what is wrong with how it ended, None where nothing is."""
         said, code = self.said.read_text(errors="replace"), self.process.returncode
         self.said.unlink()
+        self.heard = said[-_HEARD:].strip()
         is_fine = code in _FINE or -code in self.signals or (code == _INTERRUPTED and signal.SIGINT in self.signals)
         if is_fine and _OURS not in said and "a bug in runner" not in said:  # a task's own traceback names its file
             return None
         hurt = ", with a child killed" if self.is_hurt else ""
-        return f"`runner {' '.join(self.words)}` ended with {code}{hurt}: {said[-1500:].strip() or 'without a word'}"
+        return f"`runner {' '.join(self.words)}` ended with {code}{hurt}: {self.heard or 'without a word'}"
 
 
 @dataclass
@@ -86,11 +90,11 @@ class Crew:
         self.under_way.append(command)
         return command
 
-    def run(self, now: datetime, *words: str) -> int:
-        """Run a command and wait for its end; return its exit code."""
+    def run(self, now: datetime, *words: str) -> Command:
+        """Run a command and wait for its end."""
         command = self.start(now, *words)
         self.wait(_PATIENCE, most=0)
-        return int(command.process.returncode)
+        return command
 
     def kill_children(self, command: Command, dice: random.Random, share: float) -> int:
         """Kill some of what a command has below it; return how many."""

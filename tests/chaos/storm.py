@@ -121,10 +121,11 @@ class Storm:
         self.garden.clear()
         self.clock.now = (self.clock.latest + 10 * MINUTE).replace(second=0)
         for number in range(_CALM):
-            code = self.crew.run(self.clock.now, "tick")
+            tick = self.crew.run(self.clock.now, "tick")
+            code = tick.process.returncode
             self._note("calm tick", f"exit code {code}")
             if code:
-                self.crew.complaints.append(f"a calm tick ended with {code}")
+                self.crew.complaints.append(f"a calm tick ended with {code}: {tick.heard}")
             if number > 1 and not self.unfinished():
                 return
             self.clock.now += 2 * MINUTE

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 _ROOT = Path(__file__).parents[2]
-_ROUNDS, _SECONDS = 20, 12
+_ROUNDS, _SECONDS = 14, 9
 
 
 @pytest.mark.parametrize("seed", [1, 2, None], ids=["far-forth", "far-back", "chosen"])

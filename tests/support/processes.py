@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,9 +14,7 @@ from pathlib import Path
 
 from runner.model.run import RunDetails
 from tests.support.project import RUNNER, Project
-
-#: Far longer than anything takes on a busy machine; only a broken test waits as long.
-PATIENCE = 20.0
+from tests.support.waiting import wait_until
 
 _PREAMBLE = """\
 import os, signal, sys, time
@@ -25,7 +22,7 @@ def note(name, pid=None):
     with open({notes!r}, "a") as file:
         file.write(f"{{pid or os.getpid()}} {{name}}\\n")
 def wait_for(name):
-    give_up = time.monotonic() + 20
+    give_up = time.monotonic() + 100
     while time.monotonic() < give_up:
         try:
             with open({notes!r}) as file:
@@ -36,7 +33,7 @@ def wait_for(name):
         time.sleep(0.005)
     raise TimeoutError(name)
 def forever():
-    give_up = time.monotonic() + 60
+    give_up = time.monotonic() + 200
     while time.monotonic() < give_up:
         time.sleep(1)
 def daemon(name, keep=True):
@@ -50,14 +47,6 @@ def daemon(name, keep=True):
         os._exit(0)
     wait_for(name)
 """
-
-
-def wait_until(happened: Callable[[], object], what: str = "it") -> None:
-    """Wait until a condition holds; fail where it never does."""
-    give_up = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < give_up, f"{what} did not happen"
-        time.sleep(0.005)
 
 
 def state_of(pid: int) -> str | None:

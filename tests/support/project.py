@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +49,17 @@ def task_text(code: str = "print('done')", **keys: object) -> str:
     return "\n".join((*lines, "code: |", *body)) + "\n"
 
 
+@cache
+def _empty_repository() -> Path:
+    """Return the `.git` of a repository on the branch main. A copy is made in a fifth of the time of `git init`."""
+    folder = Path(tempfile.mkdtemp(prefix="empty-repository-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    done = partial(subprocess.run, cwd=folder, check=True, capture_output=True)
+    done(["git", "init", "--quiet", "--initial-branch=main", "--template="])
+    done(["git", "config", "maintenance.auto", "false"])  # no process after each commit that looks whether to tidy up
+    return folder / ".git"
+
+
 @dataclass(frozen=True)
 class Project:
     """`root` is a work tree with `tasks/`; `state` lies beside it."""
@@ -55,10 +70,8 @@ class Project:
     @classmethod
     def create(cls, root: Path) -> Project:
         """Make an empty repository on the branch main."""
-        root.mkdir(parents=True)
-        made = cls(root, root.parent / f"{root.name}-state")
-        made.git("init", "--quiet", "--initial-branch=main")
-        return made
+        shutil.copytree(_empty_repository(), root / ".git")
+        return cls(root, root.parent / f"{root.name}-state")
 
     @property
     def site(self) -> Site:
@@ -87,7 +100,15 @@ class Project:
         """Commit everything; return the commit."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
-        return self.git("rev-parse", "HEAD")
+        return self._head() or self.git("rev-parse", "HEAD")
+
+    def _head(self) -> str | None:
+        """Return the commit that HEAD names where a look at the files says it: a process less for each commit."""
+        folder = self.root / ".git"
+        if not folder.is_dir():
+            return None
+        name = (folder / "HEAD").read_text().strip().removeprefix("ref: ")
+        return (folder / name).read_text().strip() if (folder / name).is_file() else None
 
     def runner(
         self, *words: str, now: datetime | None = None, env: dict[str, str] | None = None, timeout: float = 120

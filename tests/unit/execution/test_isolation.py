@@ -148,11 +148,15 @@ def test_a_very_deep_tree_of_folders_is_removed(project: Project) -> None:
         subprocess.run(["rm", "-rf", str(project.state / "work")], check=True)
 
 
-@pytest.mark.parametrize("instead", ["open(here, 'w').close()", "os.symlink('/usr', here)"])
-def test_a_file_or_link_in_the_place_of_the_folder_is_removed(project: Project, instead: str) -> None:
-    project.run_once(f"import os\nhere = os.getcwd()\nos.chdir('/')\nos.rmdir(here)\n{instead}")
+@pytest.mark.parametrize("instead", ["open(here, 'w').close()", "os.symlink({elsewhere!r}, here)"])
+def test_a_file_or_link_in_the_place_of_the_folder_is_removed(project: Project, tmp_path: Path, instead: str) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").touch()
+    made = instead.format(elsewhere=str(elsewhere))
+    project.run_once(f"import os\nhere = os.getcwd()\nos.chdir('/')\nos.rmdir(here)\n{made}")
 
-    assert Path("/usr").exists()
+    assert (elsewhere / "file").exists()
     assert _leftovers(project) == []
 
 

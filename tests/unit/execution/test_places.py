@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from runner.execution.places import Places
-from tests.support.processes import Family, background, family_of, wait_until
+from tests.support.processes import Family, background, family_of
 from tests.support.project import Project
+from tests.support.waiting import wait_until
 
 _HOLDER = """
 import sys
@@ -144,7 +145,7 @@ def test_what_a_tick_waits_to_start_is_left_to_the_next_one_when_it_is_ended(pro
             wait_until(lambda: project.runs("b"), "the claim of b")
             wait_until(lambda: _waits_for_a_place(second.pid), "the wait")
             second.terminate()
-            second.wait(timeout=5)
+            second.wait(timeout=100)  # while the first goes on
         family.note("go")
         first.wait()
 

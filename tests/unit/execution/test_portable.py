@@ -9,15 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Family, background, family_of, is_alive, wait_until
+from tests.support.processes import Family, background, family_of, is_alive
 from tests.support.project import MINUTE, NOON, Project
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(shutil.which("ps") is None, reason="the portable means need ps(1)")
 
 _PORTABLE = {"RUNNER_PORTABLE": "1"}
 _IGNORE_TERM = "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
-_SHORT = {"timeout": "1s", "kill_grace": "1s"}
-_AT_ONCE = {"timeout": "1s", "kill_grace": "0s"}
+#: Time enough for a tree to stand on a busy machine.
+_SHORT = {"timeout": "2s", "kill_grace": "1s"}
+_AT_ONCE = {"timeout": "2s", "kill_grace": "0s"}
 _PROGRAM = "import subprocess\nnote('program', subprocess.Popen(['sleep', '60']).pid)\n"
 
 
@@ -60,7 +62,7 @@ forever()"""
     _tick(project)
 
     [run] = project.runs()
-    assert (run.status, run.reason, run.signal) == ("timed_out", "timed out after 1s", signal.SIGKILL)
+    assert (run.status, run.reason, run.signal) == ("timed_out", "timed out after 2s", signal.SIGKILL)
     assert set(family.names()) == {"task", "child", "grandchild-of-its-own", "program"}
     assert family.survivors() == []
 
@@ -103,7 +105,7 @@ if os.fork() == 0:
     forever()
 wait_for("child")
 forever()"""
-    project.task("once", family.code(code), timeout="1s", kill_grace="30s")
+    project.task("once", family.code(code), timeout="2s", kill_grace="30s")
     _tick(project)
 
     assert family.names() == ["child", "tidied-up"]
