@@ -31,6 +31,9 @@ RUNNER = str(Path(sys.executable).parent / "runner")
 NOON = datetime(2026, 6, 10, 12, 0, 0, 20_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
+#: By these `runner plan` knows that it runs in CI, and what to compare: the tests are not what is planned.
+_OF_CI = {"CI", "GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"}
+
 _AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
     "GIT_AUTHOR_EMAIL": "ada@example.org",
@@ -127,7 +130,8 @@ class Project:
 
     def environment(self, now: datetime | None = None) -> dict[str, str]:
         """Return the environment in which the command finds this project's state."""
-        own = {**os.environ, "RUNNER_STATE": str(self.state)}
+        own = {name: value for name, value in os.environ.items() if name not in _OF_CI}
+        own["RUNNER_STATE"] = str(self.state)
         return own if now is None else own | {"RUNNER_NOW": now.isoformat()}
 
     def json(self, *words: str, now: datetime | None = None) -> Any:
