@@ -14,7 +14,7 @@ from benchmarks.bench import Bench
 from benchmarks.peer_environment import installed
 from benchmarks.rows import COMPARED, HEADING, Absence, Comparison, Row, heading, line
 
-_FLOORS = {"idle": floors.idle, "commits": floors.commits, "cold": floors.cold, "due": floors.due}
+_FLOORS = {"idle": floors.idle, "commits": floors.commits, "cold": floors.cold, "due": floors.due, "plan": floors.plan}
 _PEERS = "peers"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.bench import MANY, Bench
-from benchmarks.measure import instructions, side_by_side
+from benchmarks.measure import Command, instructions, run, side_by_side
 from benchmarks.repositories import Repository, due_tick, fill_history, first_tick, ticked
 from benchmarks.rows import Row, in_mebibytes
 
@@ -77,6 +77,24 @@ def due(bench: Bench) -> Iterator[Row]:
     yield Row(what + ", time", bare, due.seconds / isolated.seconds, None)
     yield Row(what + ", CPU", bare, due.cpu / isolated.cpu, None)
     yield Row(what + ", peak memory", "", in_mebibytes(due), 16, "MiB")
+
+
+def plan(bench: Bench) -> Iterator[Row]:
+    """Measure a plan of a commit that changed one task, where the store is at the commit before."""
+    repository = bench.many()
+    changed = _Edits(repository, "tasks/group-4/task-4.yaml")
+    changed.commit_another()
+    run(repository.tick())
+    changed.commit_another()
+    commands = {
+        "diff": Command(["git", "diff", "HEAD^", "HEAD"], repository.root, {}),
+        "start": repository.command("--version"),
+        "plan": repository.command("plan", "HEAD^", "HEAD"),
+    }
+    taken = side_by_side(commands, bench.rounds)
+    floor = taken["diff"].seconds + taken["start"].seconds
+    what, against = f"plan of one changed task of {MANY:,}, time", "git diff and runner --version, one after the other"
+    yield Row(what, against, taken["plan"].seconds / floor, 3.0)
 
 
 class _Edits:

@@ -58,7 +58,11 @@ class Repository:
 
     def tick(self, **environment: str) -> Command:
         """Return the bare tick, as cron calls it."""
-        return Command([RUNNER, "tick"], self.root, {"RUNNER_STATE": str(self.state), **environment})
+        return self.command("tick", **environment)
+
+    def command(self, *words: str, **environment: str) -> Command:
+        """Return a command of ours on this repository."""
+        return Command([RUNNER, *words], self.root, {"RUNNER_STATE": str(self.state), **environment})
 
 
 def ticked(root: Path, tasks: int, *, due: int = 0) -> Repository:
