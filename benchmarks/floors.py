@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from shutil import which
 
 from benchmarks.bench import MANY, Bench
 from benchmarks.measure import Command, instructions, run, side_by_side
@@ -87,7 +88,7 @@ def plan(bench: Bench) -> Iterator[Row]:
     run(repository.tick())
     changed.commit_another()
     commands = {
-        "diff": Command(["git", "diff", "HEAD^", "HEAD"], repository.root, {}),
+        "diff": Command([str(which("git")), "diff", "HEAD^", "HEAD"], repository.root, {}),
         "start": repository.command("--version"),
         "plan": repository.command("plan", "HEAD^", "HEAD"),
     }

@@ -41,6 +41,11 @@ def marked(mark: str) -> list[int]:
     return [pid for pid in _pids() if pid != os.getpid() and _is_marked(pid, mark) and _stat(pid, 0) not in {None, "Z"}]
 
 
+def holders(mark: str, name: str) -> list[int]:
+    """Return the living processes that carry a mark and have a file of that name open."""
+    return [pid for pid in marked(mark) if any(link.endswith(f"/{name}") for link in _open_files(pid))]
+
+
 def words_of(pid: int) -> str:
     """Return what a process was started as."""
     return f"{pid} {_read(pid, 'comm').decode(errors='replace').strip()}: {_read(pid, 'cmdline')[:200]!r}"
@@ -48,6 +53,21 @@ def words_of(pid: int) -> str:
 
 def _is_marked(pid: int, mark: str) -> bool:
     return mark.encode() in _read(pid, "environ") or mark.encode() in _read(pid, "cmdline")
+
+
+def _open_files(pid: int) -> list[str]:
+    folder = f"/proc/{pid}/fd"
+    try:
+        return [_target(f"{folder}/{name}") for name in os.listdir(folder)]
+    except OSError:  # gone
+        return []
+
+
+def _target(link: str) -> str:
+    try:
+        return os.readlink(link)
+    except OSError:  # closed
+        return ""
 
 
 def _pids() -> list[int]:

@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from tests.chaos import census
 from tests.chaos.crew import Command, Crew
 from tests.chaos.disk import Disk
 from tests.chaos.garden import Garden
 from tests.chaos.moments import Clock
 from tests.support.project import MINUTE, Project
+from tests.support.waiting import wait_until
 
 #: How often a round begins with a commit, or with trouble with the disk, which lasts for so many rounds at most.
 _COMMIT, _TROUBLE, _LONGEST = 0.25, 0.06, 3
@@ -118,6 +120,8 @@ class Storm:
         for command in self.crew.under_way:
             command.send(signal.SIGTERM)  # a tick stays up to a minute for retries that come due in its own
         self.crew.wait_until_few(0)
+        # Who decides for a tick that was killed goes on: on a busy machine for longer than a tick waits for the database.
+        wait_until(lambda: not census.holders(self.crew.mark, "runner.db"), "the end of those who decide")
         self.garden.clear()
         self.clock.now = (self.clock.latest + 10 * MINUTE).replace(second=0)
         for number in range(_CALM):
