@@ -111,6 +111,9 @@ def remove_folder(path: str) -> None:
     except FileNotFoundError:
         return
     except OSError:
+        if os.path.islink(path):  # chmod(1) would follow it
+            os.unlink(path)
+            return
         # rm(1) goes deeper than Python's recursion, and chmod(1) opens what the task has closed.
         script = 'chmod -R u+rwx "$1"; rm -rf -- "$1"'
         output = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]

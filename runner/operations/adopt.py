@@ -16,7 +16,7 @@ from runner.operations.compile import Compiler
 from runner.repo.tree import Changes, File
 from runner.store import catalogs
 from runner.store.catalogs import Origin, StoredTask, Version
-from runner.store.decided import record_skip
+from runner.store.decided import is_decided, record_skip
 
 
 def against(everything: Changes, present: Mapping[str, str]) -> Changes:
@@ -144,6 +144,8 @@ class _Adoption:
         if verdict is None:
             return stored.state
         for decision in verdict.decisions:
+            if is_decided(self.connection, stored.key, decision.slot):
+                continue  # before the clock was set back
             commit = stored.valid_commit or self.before
             record_skip(self.connection, stored.key, stored.version, commit, decision, self.now)
         return verdict.state

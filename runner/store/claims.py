@@ -12,7 +12,7 @@ from runner.model.retry import Retry
 from runner.model.state import START, Decision, TaskState, Verdict
 from runner.model.task import Policy, ScheduleSpec
 from runner.model.words import CANCELLED, MANUAL, REPLAY, RUNNING
-from runner.store.decided import insert_run, record_skip
+from runner.store.decided import insert_run, is_decided, record_skip
 from runner.store.endings import record_end
 from runner.store.rows import SPEC_COLUMNS, STATE_COLUMNS, instant, millis, policy_of, spec_of, state_of, state_row
 
@@ -116,7 +116,7 @@ def record(connection: sqlite3.Connection, due: Due, verdict: Verdict, now: date
     """Record what was decided and where the task stands after it; return the ids of what is to be run, and of what is not."""
     claimed, skipped = [], []
     for decision in verdict.decisions:
-        if _is_decided(connection, due.key, decision.slot):
+        if is_decided(connection, due.key, decision.slot):
             continue  # before the clock was set back
         if decision.action == START:
             claimed.append(_claim(connection, due, decision, now))
@@ -124,11 +124,6 @@ def record(connection: sqlite3.Connection, due: Due, verdict: Verdict, now: date
             skipped.append(record_skip(connection, due.key, due.version, due.commit, decision, now))
     set_state(connection, due, verdict.state)
     return claimed, skipped
-
-
-def _is_decided(connection: sqlite3.Connection, key: int, slot: datetime) -> bool:
-    sql = """SELECT 1 FROM runs WHERE task = ? AND scheduled_for = ? AND "trigger" <> 'replay'"""
-    return connection.execute(sql, (key, to_millis(slot))).fetchone() is not None
 
 
 def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, now: datetime) -> int:

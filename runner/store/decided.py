@@ -46,6 +46,12 @@ def record_skip(
     )
 
 
+def is_decided(connection: sqlite3.Connection, key: int, slot: datetime) -> bool:
+    """Return whether a slot is on record already: the clock may have been set back since."""
+    sql = """SELECT 1 FROM runs WHERE task = ? AND scheduled_for = ? AND "trigger" <> 'replay'"""
+    return connection.execute(sql, (key, to_millis(slot))).fetchone() is not None
+
+
 def insert_run(connection: sqlite3.Connection, columns: dict[str, object]) -> int:
     """Add a row to `runs`; return its id."""
     names = ", ".join(f'"{name}"' for name in columns)

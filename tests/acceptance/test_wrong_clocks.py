@@ -80,3 +80,22 @@ def test_what_light_modules_repeat_of_heavy_ones_is_the_same() -> None:
     # The two may not import each other.
     assert planning.CLOCK_MAY_BE_WRONG // timedelta(milliseconds=1) == idle._CLOCK_MAY_BE_WRONG  # noqa: SLF001
     assert path_of("a/b") == FOLDER + "a/b" + SUFFIX
+
+
+@pytest.mark.parametrize("edit", ["changed", "removed"])
+def test_an_edit_after_the_clock_was_set_back_leaves_what_was_decided_as_it_is(project: Project, edit: str) -> None:
+    project.task("often")
+    project.task("other")
+    project.commit()
+    for now in (*(NOON + minutes * MINUTE for minutes in range(4)), NOON + timedelta(days=1), NOON + MINUTE):
+        assert project.runner("tick", now=now).returncode == 0
+    if edit == "changed":
+        project.task("often", frequency=2, unit="minutes")
+    else:
+        (project.root / "tasks/often.yaml").unlink()
+    project.commit()
+    done = project.runner("tick", now=NOON + 3 * MINUTE)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    slots = [run.scheduled_for for run in project.runs() if run.task == "often"]
+    assert len(slots) == len(set(slots))

@@ -152,11 +152,11 @@ def test_a_very_deep_tree_of_folders_is_removed(project: Project) -> None:
 def test_a_file_or_link_in_the_place_of_the_folder_is_removed(project: Project, tmp_path: Path, instead: str) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    (elsewhere / "file").touch()
+    (elsewhere / "file").touch(mode=0o400)
     made = instead.format(elsewhere=str(elsewhere))
     project.run_once(f"import os\nhere = os.getcwd()\nos.chdir('/')\nos.rmdir(here)\n{made}")
 
-    assert (elsewhere / "file").exists()
+    assert (elsewhere / "file").stat().st_mode & 0o777 == 0o400
     assert _leftovers(project) == []
 
 
