@@ -54,6 +54,11 @@ def is_alive(identity: str) -> bool:
     return system.identity(int(pid)) == identity
 
 
+def has_ended(pid: int) -> bool:
+    """Return whether no process of that pid lives; one that nobody has waited for yet has ended, too."""
+    return system.identity(pid) is None
+
+
 def was_rebooted(identity: str) -> bool:
     """Return whether the machine has been started again since a process took that identity."""
     return identity.split(":", 1)[0] not in {system.boot_id(), "unknown"}

@@ -65,17 +65,17 @@ class Workshop(Value):
         """Return the name under which the folder of a child that has ended waits for another one."""
         return f"{self.state}/work/spare-{os.getpid()}-{pid}"
 
-    def abandoned_spares(self) -> list[str]:
-        """Return the folders that waited for a child of a tick which is gone."""
+    def spares(self) -> list[tuple[str, int]]:
+        """Return the folders that wait for a child, with the pid of the tick that keeps each."""
         try:
             names = os.listdir(f"{self.state}/work")
         except FileNotFoundError:
             return []
-        spares = ((name, name.split("-")) for name in names)
+        found = ((name, name.split("-")) for name in names)
         return [
-            f"{self.state}/work/{name}"
-            for name, parts in spares
-            if len(parts) == _PARTS and parts[0] == "spare" and parts[1].isdigit() and not _is_there(int(parts[1]))
+            (f"{self.state}/work/{name}", int(parts[1]))
+            for name, parts in found
+            if len(parts) == _PARTS and parts[0] == "spare" and parts[1].isdigit()
         ]
 
     def leftovers(self, run_id: int) -> list[tuple[str, int]]:
@@ -92,16 +92,6 @@ class Workshop(Value):
             and all(part.isascii() and part.isdigit() for part in parts)
             and int(parts[0]) == run_id
         ]
-
-
-def _is_there(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def remove_folder(path: str) -> None:

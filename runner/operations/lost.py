@@ -120,8 +120,9 @@ def _forget(connection: sqlite3.Connection, workshop: Workshop) -> None:
     for supervisor in begun.supervisors(workshop.state):
         if supervisor not in answering and not processes.is_alive(supervisor):
             begun.remove(begun.path_of(workshop.state, supervisor))
-    for folder in workshop.abandoned_spares():
-        remove_folder(folder)
+    for folder, keeper in workshop.spares():
+        if processes.has_ended(keeper):
+            remove_folder(folder)
     for run_id, attempt in workshop.live_attempts():
         if not claims.is_under_way(connection, run_id, attempt):
             live.remove(workshop.live_file(run_id, attempt))

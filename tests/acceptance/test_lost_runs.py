@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.operations.lost import end_lost
+from runner.store.database import opened
 from tests.support.processes import Family, background, family_of
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
@@ -265,3 +268,19 @@ def test_folders_that_a_killed_tick_had_to_spare_are_removed_too(project: Projec
     project.commit()
     assert "b-slow" in {run.task for run in project.tick(NOON).lost}
     assert not any(work.glob("spare-*"))
+
+
+def test_a_spare_folder_of_a_killed_tick_goes_also_while_nobody_has_waited_for_that_tick(project: Project) -> None:
+    project.task("slow", "import time\ntime.sleep(60)")
+    project.commit()
+    with background(project, "tick", now=NOON) as ticking:
+        wait_until(lambda: [run for run in project.runs() if run.started_at], "the run to have started")
+        spare = project.state / "work" / f"spare-{ticking.pid}-1"
+        spare.mkdir()
+        os.kill(ticking.pid, signal.SIGKILL)
+        # It stays a zombie: nothing here waits for it before the next tick has been.
+        wait_until(lambda: "Z" in Path(f"/proc/{ticking.pid}/stat").read_text().rpartition(")")[2], "its end")
+        with opened(project.site.database) as connection:
+            end_lost(connection, project.site, NOON + MINUTE)
+
+        assert not spare.exists()
