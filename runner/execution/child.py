@@ -99,7 +99,8 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _set_up_descriptors(common, place)
     atexit._clear()  # noqa: SLF001 - the tick's own exit handlers are not the child's
-    os.environ.update(workshop.own_environment(job, place.secrets))
+    for name, value in workshop.own_environment(job, place.secrets).items():
+        os.environ[name] = value  # `update` asks of which kind its argument is: twenty pages more to copy
     _enter(workshop.folder(job.run_id, job.attempt, os.getpid()), place.spare)
     if place.group is not None:
         place.group.enter()
