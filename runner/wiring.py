@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
-from runner.errors import UsageError
+from runner.errors import GitError, UsageError
 from runner.operations.site import Site
 from runner.repo.head import commit_at
-from runner.store import catalogs
+from runner.store import catalogs, remote
 from runner.store.database import opened
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -23,15 +23,28 @@ def refresher(site: Site) -> Refresh:
 
     def refresh(connection: sqlite3.Connection, now: datetime) -> None:
         origin = catalogs.origin(connection)
-        if origin.head is not None and origin.head == commit_at(site.root, "HEAD") and _is_at_ref(site, origin):
-            return
-        from runner.operations.refresh import refresh as bring  # noqa: PLC0415
-
-        if origin.commit is None:
-            location(site)  # explains whatever git has against this folder
-        bring(connection, site.root, compiler, now)
+        stuck = None
+        if origin.head is None or origin.head != commit_at(site.root, "HEAD") or not _is_at_ref(site, origin):
+            stuck = _bring(connection, site, origin, now)
+        if origin.fetch_every is not None:
+            remote.note_stuck(connection, now, stuck)
 
     return refresh
+
+
+def _bring(connection: sqlite3.Connection, site: Site, origin: catalogs.Origin, now: datetime) -> str | None:
+    """Bring a store to a commit that is new; return why it stays at the last one, where a remote is followed and that has to be."""
+    from runner.operations.refresh import refresh as bring  # noqa: PLC0415
+
+    if origin.commit is None:
+        location(site)  # explains whatever git has against this folder
+    try:
+        bring(connection, site.root, compiler, now)
+    except GitError as error:
+        if origin.commit is None or origin.fetch_every is None:
+            raise
+        return error.message
+    return None
 
 
 def bring_up_to_date(site: Site, now: datetime) -> None:

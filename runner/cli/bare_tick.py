@@ -56,9 +56,12 @@ def _decide(site: Site, descriptor: int) -> int:
 
 
 def _run(site: Site, decided: Decided) -> str:
-    from runner.operations.supervise import Supervisor  # noqa: PLC0415 - only a tick that decided something
+    from runner.operations.fetch import Fetching  # noqa: PLC0415 - only a tick that decided something
+    from runner.operations.supervise import Supervisor  # noqa: PLC0415
 
-    taken = Supervisor(site, clock.now()).run_waiting()
+    now = clock.now()
+    with Fetching(site, now):
+        taken = Supervisor(site, now).run_waiting()
     from runner.operations.tick import report  # noqa: PLC0415 - nothing is forked any more
     from runner.report.tick_text import tick_lines  # noqa: PLC0415
 

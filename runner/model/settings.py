@@ -16,6 +16,7 @@ class Settings:
 
     timezone: str = "UTC"
     ref: str = "HEAD"
+    fetch: timedelta | None = None
     max_parallel: int = 4
     shutdown_grace: timedelta = timedelta(seconds=30)
     secrets_file: str = ""

@@ -24,7 +24,7 @@ def idle_line(root: str, database: str) -> str | None:
     if outlook.is_asked or not all(map(is_alive, outlook.supervisors)):
         return None  # a run is to be ended, or somebody has left some behind
     now = clock.to_millis(clock.now())
-    if outlook.next_due is not None and outlook.next_due <= now:
+    if outlook.is_fetch_due(now) or (outlook.next_due is not None and outlook.next_due <= now):
         return None
     if outlook.decided is not None and outlook.decided > now + _CLOCK_MAY_BE_WRONG:
         return None  # it has been set back

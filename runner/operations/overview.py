@@ -15,10 +15,12 @@ from runner.model.run import Run
 from runner.model.task import Task
 from runner.operations.find import known_task
 from runner.operations.site import Site
-from runner.store import catalogs, history
+from runner.repo.log import count_between
+from runner.store import catalogs, history, remote
 from runner.store.catalogs import Origin, StoredTask
 from runner.store.database import rehearsed
 from runner.store.history import Counts
+from runner.store.remote import Remote
 
 if TYPE_CHECKING:
     from runner.operations.tick import Refresh
@@ -62,6 +64,14 @@ class Degraded:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """How it stands with a remote that is fetched. `behind`: commits that are there and not in force, None where nobody knows."""
+
+    remote: Remote
+    behind: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """How everything is."""
 
@@ -75,6 +85,7 @@ class Status:
     running: tuple[Run, ...]
     problems: tuple[Problem, ...]
     next_slot: tuple[str, datetime, str] | None
+    following: Following | None
 
 
 def list_tasks(site: Site, refresh: Refresh, now: datetime) -> tuple[Entry, ...]:
@@ -132,11 +143,12 @@ def status(site: Site, refresh: Refresh, now: datetime) -> Status:
     """Return how everything is: the commit, the tasks, the last day's runs, what fails and what is wrong. Raises RunnerError."""
     with rehearsed(site.database) as connection:
         refresh(connection, now)
+        origin = catalogs.origin(connection)
         tasks = list(catalogs.stored_tasks(connection))
         last = history.last_runs(connection)
         present = {task.id for task in tasks}
         return Status(
-            origin=catalogs.origin(connection),
+            origin=origin,
             active=sum(task.active for task in tasks),
             inactive=sum(task.spec is not None and not task.active for task in tasks),
             invalid=tuple(task.id for task in tasks if task.spec is None),
@@ -150,7 +162,12 @@ def status(site: Site, refresh: Refresh, now: datetime) -> Status:
             running=tuple(history.find_runs(connection, status="running")),
             problems=catalogs.problems(connection),
             next_slot=catalogs.next_slot(connection),
+            following=None if origin.fetch_every is None else _following(site, connection, origin),
         )
+
+
+def _following(site: Site, connection: sqlite3.Connection, origin: Origin) -> Following:
+    return Following(remote.load(connection), count_between(site.root, str(origin.commit), origin.ref_path))
 
 
 _FAILING = {"failed", "timed_out", "lost"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from runner.errors import RunnerError
 from runner.model.problem import Problem
@@ -31,6 +31,7 @@ class _Target:
 
 
 Load = Callable[[], Compiler]
+_MILLISECOND = timedelta(milliseconds=1)
 
 
 def refresh(connection: sqlite3.Connection, root: str, load: Load, now: datetime, at: str | None = None) -> None:
@@ -72,9 +73,13 @@ def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load
     head_settings = known.head_settings
     if moved is None or moved.settings is not None:
         head_settings = tree.settings_at(root, head)
-    ref = known.ref if head_settings == known.head_settings else _ref(root, head_settings, known, load)
+    ref, every = known.ref, known.fetch_every
+    if head_settings != known.head_settings:
+        ref, every = _followed(root, head_settings, known, load)
     commit, ref_path = (head, "HEAD") if ref == "HEAD" else (tree.resolve(root, ref), tree.full_name(root, ref))
-    origin = replace(known, commit=commit, head=head, ref=ref, ref_path=ref_path, head_settings=head_settings)
+    origin = replace(
+        known, commit=commit, head=head, ref=ref, ref_path=ref_path, head_settings=head_settings, fetch_every=every
+    )
     changes = moved
     if known.commit != known.head or commit != head:
         changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
@@ -115,14 +120,15 @@ def _check_not_empty(everything: Changes, root: str, origin: Origin, known: Orig
         )
 
 
-def _ref(root: str, blob: str, known: Origin, load: Load) -> str:
+def _followed(root: str, blob: str, known: Origin, load: Load) -> tuple[str, int | None]:
+    """Return the ref that the `runner.yaml` of HEAD names, and how often it is fetched, in milliseconds."""
     if not blob:
-        return "HEAD"
+        return "HEAD", None
     settings, problems = _read_settings(root, blob, load)
     if settings is not None:
-        return settings.ref
+        return settings.ref, None if settings.fetch is None else settings.fetch // _MILLISECOND
     if known.commit is not None:
-        return known.ref
+        return known.ref, known.fetch_every
     raise _broken_settings(problems)
 
 

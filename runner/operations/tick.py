@@ -11,6 +11,7 @@ from runner.execution import processes
 from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.operations.decided import Decided
+from runner.operations.fetch import Fetching
 from runner.operations.lost import end_lost
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
@@ -43,7 +44,8 @@ def tick(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | Non
     itself could not do its work; what was claimed by then is on record, and whatever was not is due at the next tick.
     """
     decided = decide(site, refresh, now, only)
-    taken = Supervisor(site, now).run_waiting(only)
+    with Fetching(site, now):
+        taken = Supervisor(site, now).run_waiting(only)
     return report(site, decided, taken)
 
 

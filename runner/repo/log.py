@@ -94,3 +94,11 @@ def _page(root: str) -> str | None:
     except GitError:
         return None
     return commit_page(remote)
+
+
+def count_between(root: str, old: str, new: str) -> int | None:
+    """Return how many commits one ref has that another has not, or None where git cannot say."""
+    try:
+        return int(git(root, "rev-list", "--count", f"{old}..{new}"))
+    except GitError:
+        return None

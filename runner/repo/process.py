@@ -46,6 +46,7 @@ def explain(root: str, stderr: str) -> GitError:
         return GitError(f"git refuses {root}: it belongs to another user", hint)
     if "not a git repository" in stderr:
         return GitError(f"{root} is not in a git repository", "run `git init` and commit your tasks")
-    lines = [line for line in stderr.splitlines() if line.strip()]
-    said = lines[-1].removeprefix("fatal: ").removeprefix("error: ") if lines else "git failed without a word"
+    # Advice comes behind what has happened.
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("warning: ")]
+    said = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "git failed without a word"
     return GitError(f"git: {said}", f"in {root}")

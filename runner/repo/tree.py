@@ -63,7 +63,7 @@ def resolve(root: str, ref: str) -> str:
                 "the repository has no commit yet", "commit your tasks: git add tasks && git commit"
             ) from error
         raise GitError(
-            f"there is no ref {ref!r} in the repository", "mend `ref` in runner.yaml, or fetch it"
+            f"there is no ref {ref!r} in the repository", "mend `git.ref` in runner.yaml, or fetch it"
         ) from error
     return answer.decode().strip()
 
@@ -129,7 +129,9 @@ def difference(root: str, old: str, new: str) -> Changes | None:
 def read_blobs(root: str, blobs: Sequence[str], largest: int) -> Iterator[tuple[str, bytes]]:
     """Yield each blob's id and content, through one git process; of one larger than `largest` only so much, and a byte."""
     command = ["git", "-C", root, "cat-file", "--batch"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment()) as process:
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
+    ) as process:
         assert process.stdin is not None  # noqa: S101 - what PIPE means
         assert process.stdout is not None  # noqa: S101
         for begin in range(0, len(blobs), _BATCH):

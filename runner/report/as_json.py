@@ -12,7 +12,7 @@ from runner.model.commit import Commit
 from runner.model.ending import RunError
 from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
-from runner.operations.overview import Entry, Fire, Status
+from runner.operations.overview import Entry, Fire, Following, Status
 from runner.operations.rehearse import Rehearsal
 from runner.operations.tick import TickReport
 from runner.operations.validate import Validation
@@ -185,6 +185,7 @@ def status(value: Status, uncommitted: Iterable[str]) -> dict[str, Any]:
     return {
         "commit": value.origin.commit,
         "ref": value.origin.ref,
+        "remote": None if value.following is None else _following(value.following),
         "tasks": {"active": value.active, "inactive": value.inactive, "invalid": len(value.invalid)},
         "invalid": list(value.invalid),
         "degraded": [
@@ -197,6 +198,18 @@ def status(value: Status, uncommitted: Iterable[str]) -> dict[str, Any]:
         "next": None if slot is None else {"task": slot[0], "at": iso(slot[1]), "local": slot[2]},
         "uncommitted": list(uncommitted),
         "problems": _all(problem, value.problems),
+    }
+
+
+def _following(value: Following) -> dict[str, Any]:
+    remote = value.remote
+    return {
+        "behind": value.behind,
+        "fetched_at": _iso(remote.fetched_at),
+        "failing_since": _iso(remote.failing_since),
+        "failure": remote.failure,
+        "stuck_since": _iso(remote.stuck_since),
+        "stuck": remote.stuck,
     }
 
 

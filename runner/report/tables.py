@@ -14,7 +14,7 @@ from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.words import FAILED, LOST, RUNNING, SUCCEEDED, TIMED_OUT
 from runner.operations.idle import rough
-from runner.operations.overview import Entry, Fire, Status
+from runner.operations.overview import Entry, Fire, Following, Status
 from runner.operations.rehearse import Rehearsal
 from runner.report.columns import plain
 from runner.report.tick_text import local
@@ -181,6 +181,8 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
     facts.show_header = False
     commit = (value.origin.commit or "-")[:SHORT]
     facts.add_row("commit", f"{commit} ({value.origin.ref})")
+    if value.following is not None:
+        facts.add_row("remote", _remote(value.following))
     facts.add_row("tasks", f"{value.active} active, {value.inactive} inactive, {len(value.invalid)} invalid")
     if value.next_slot is not None:
         task, slot, wall = value.next_slot
@@ -191,6 +193,23 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
     yield from _sections(value)
     if uncommitted:
         yield Text(f"\nuncommitted, not run: {', '.join(uncommitted)}", "yellow")
+
+
+def _remote(value: Following) -> Text:
+    """Return how far what runs is behind, since when, and why."""
+    remote = value.remote
+    said = "never fetched yet" if remote.fetched_at is None else f"fetched {_at(remote.fetched_at)}"
+    if value.behind:
+        said += f"; {value.behind} commit{'' if value.behind == 1 else 's'} behind what was fetched"
+    if remote.failing_since is not None:
+        said += f"; fetching fails since {_at(remote.failing_since)}: {plain(remote.failure or '')}"
+    if remote.stuck_since is not None:
+        said += f"; the last known commit goes on since {_at(remote.stuck_since)}: {plain(remote.stuck or '')}"
+    return Text(said, "red" if remote.failing_since or remote.stuck_since else "")
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _sections(value: Status) -> Iterator[RenderableType]:

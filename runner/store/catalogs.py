@@ -36,7 +36,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 class Origin:
     """From where the tasks in force were read, and what is settled there; the columns of `catalog`.
 
-    `commit` is None before the first commit was; `shutdown_grace` is in milliseconds.
+    `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds.
     """
 
     store_id: str
@@ -50,6 +50,7 @@ class Origin:
     max_parallel: int = 4
     shutdown_grace: int = 30_000
     secrets_file: str = ""
+    fetch_every: int | None = None
 
     def settled_by(self, settings: Settings) -> Origin:
         """Return the origin with what a `runner.yaml` settles."""
@@ -87,7 +88,7 @@ class StoredTask:
 
 
 _ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
-    max_parallel, shutdown_grace, secrets_file"""
+    max_parallel, shutdown_grace, secrets_file, fetch_every"""
 
 
 def origin(connection: sqlite3.Connection) -> Origin:
@@ -98,11 +99,11 @@ def origin(connection: sqlite3.Connection) -> Origin:
 def set_origin(connection: sqlite3.Connection, new: Origin) -> None:
     """Record from where the tasks in force were read."""
     connection.execute(
-        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             *(new.store_id, new.commit, new.head, new.ref, new.ref_path),
             *(new.settings_blob, new.settings_seen, new.head_settings),
-            *(new.max_parallel, new.shutdown_grace, new.secrets_file),
+            *(new.max_parallel, new.shutdown_grace, new.secrets_file, new.fetch_every),
         ),
     )
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
         str | None,
         int | None,
         str | None,
+        int | None,
+        int | None,
     ]
 
 _QUESTION = """
@@ -26,7 +28,8 @@ SELECT
     EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND cancel_reason IS NOT NULL),
     (SELECT min(due_at) FROM runs WHERE status = 'running' AND supervisor IS NULL),
     (SELECT decided_at FROM runs ORDER BY id DESC LIMIT 1),
-    (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local
+    (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local,
+    c.fetch_every, (SELECT tried_at FROM remote)
 FROM catalog c
 LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1)
 """
@@ -37,13 +40,20 @@ class Outlook:
 
     __slots__ = (
         *("version", "commit", "head", "ref_path", "supervisors", "is_asked", "waiting", "decided"),
-        *("broken", "next_task", "next_due", "next_local"),
+        *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried"),
     )
 
     def __init__(self, row: "Row") -> None:
         self.version, self.commit, self.head, self.ref_path, supervisors, self.is_asked = row[:6]
         self.supervisors = supervisors.split(",") if supervisors else []
-        self.waiting, self.decided, self.broken, self.next_task, self.next_due, self.next_local = row[6:]
+        self.waiting, self.decided, self.broken, self.next_task, self.next_due, self.next_local = row[6:12]
+        self.fetch_every, self.fetch_tried = row[12:]
+
+    def is_fetch_due(self, now: int) -> bool:
+        """Return whether the remote that is followed is to be asked in this minute; also after a clock was set back."""
+        if self.fetch_every is None or self.fetch_tried is None:
+            return self.fetch_every is not None
+        return not self.fetch_tried <= now < self.fetch_tried + self.fetch_every
 
 
 def look(path: str) -> Outlook | None:

@@ -89,11 +89,12 @@ def _schedule(draft: Draft) -> ScheduleSpec:
 def build_settings(document: Document) -> Settings:
     """Return the settings of a document without findings."""
     value = document.value
-    defaults = value.get("defaults", {})
+    defaults, followed = value.get("defaults", {}), value.get("git", {})
     plain = Settings()
     return Settings(
         timezone=value.get("timezone", plain.timezone),
-        ref=value.get("ref", plain.ref),
+        ref=followed.get("ref", plain.ref),
+        fetch=parse_duration(followed["fetch"]) if "fetch" in followed else plain.fetch,
         max_parallel=int(value.get("max_parallel", plain.max_parallel)),
         timeout=parse_duration(defaults["timeout"]) if "timeout" in defaults else plain.timeout,
         kill_grace=parse_duration(defaults["kill_grace"]) if "kill_grace" in defaults else plain.kill_grace,

@@ -62,6 +62,7 @@ def compile_settings(content: bytes) -> tuple[Settings | None, tuple[Problem, ..
         if unknown is not None:
             findings.append(document.finding(("timezone",), "timezone", *unknown))
         findings += _against_durations(document, findings)
+        findings += _against_fetch(document)
     if findings:
         return None, _problems(FILE, findings)
     return build_settings(document), ()
@@ -81,6 +82,13 @@ def _against_durations(document: Document, findings: list[Finding]) -> list[Find
         sound = {key: item for key, item in _items(mapping) if key not in bad_keys}
         found += durations.against(document, below, sound)
     return found
+
+
+def _against_fetch(document: Document) -> Iterator[Finding]:
+    followed: Any = document.value.get("git") if isinstance(document.value, dict) else None
+    if isinstance(followed, dict) and "fetch" in followed and followed.get("ref", "HEAD") == "HEAD":
+        what = "`git.fetch` brings a branch of a remote, and `git.ref` names none"
+        yield document.finding(("git", "fetch"), "value", what, "add for example `ref: origin/main`")
 
 
 def _items(mapping: Any) -> Iterator[tuple[str, Any]]:

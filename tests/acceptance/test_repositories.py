@@ -191,7 +191,7 @@ def test_the_git_environment_of_a_hook_does_not_lead_elsewhere(project: Project,
 
 def test_another_ref_is_followed_and_only_its_moves_count(project: Project) -> None:
     project.task("hello", "print('released')")
-    project.write("runner.yaml", "ref: production\n")
+    project.write("runner.yaml", "git: {ref: production}\n")
     released = project.commit()
     project.git("branch", "production")
     project.task("hello", "print('not yet')")
@@ -207,13 +207,13 @@ def test_another_ref_is_followed_and_only_its_moves_count(project: Project) -> N
 
 def test_a_ref_that_does_not_exist_is_named(project: Project) -> None:
     project.task("hello")
-    project.write("runner.yaml", "ref: origin/production\n")
+    project.write("runner.yaml", "git: {ref: origin/production}\n")
     project.commit()
 
     with pytest.raises(GitError, match="there is no ref 'origin/production'") as caught:
         project.tick()
 
-    assert caught.value.hint == "mend `ref` in runner.yaml, or fetch it"
+    assert caught.value.hint == "mend `git.ref` in runner.yaml, or fetch it"
 
 
 def test_a_sha256_repository_is_read_like_any_other(tmp_path: Path) -> None:

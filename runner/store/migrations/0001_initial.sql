@@ -13,10 +13,25 @@ CREATE TABLE catalog (
     head_settings  TEXT NOT NULL DEFAULT '',      -- the runner.yaml of HEAD, from which ref was read
     max_parallel   INTEGER NOT NULL DEFAULT 4 CHECK (max_parallel > 0),
     shutdown_grace INTEGER NOT NULL DEFAULT 30000 CHECK (shutdown_grace >= 0),  -- milliseconds
-    secrets_file   TEXT NOT NULL DEFAULT ''       -- '' where there is none
+    secrets_file   TEXT NOT NULL DEFAULT '',      -- '' where there is none
+    fetch_every    INTEGER CHECK (fetch_every > 0)  -- milliseconds; NULL where nothing is fetched
 );
 
 INSERT INTO catalog (id, store_id) VALUES (1, lower(substr(hex(randomblob(3)), 1, 5)));
+
+-- One row: how it stands with the remote that is followed, where one is.
+CREATE TABLE remote (
+    id             INTEGER PRIMARY KEY CHECK (id = 1),
+    tried_at       INTEGER,            -- the minute of the last fetch, however it ended
+    fetched_at     INTEGER,            -- when one last succeeded
+    failing_since  INTEGER,
+    failure        TEXT,               -- what git said
+    stuck_since    INTEGER,            -- since when what was fetched cannot be read
+    stuck          TEXT,
+    CHECK ((failing_since IS NULL) = (failure IS NULL)),
+    CHECK ((stuck_since IS NULL) = (stuck IS NULL))
+);
+INSERT INTO remote (id) VALUES (1);
 
 -- A compiled task file. Never changed: what a run was pinned to stays readable.
 CREATE TABLE versions (

@@ -12,13 +12,14 @@ from runner.taskfile.findings import Finding
 
 _DURATIONS = (
     *(("timeout",), ("kill_grace",), ("starting_deadline",), ("jitter",), ("retry", "delay"), ("retry", "max_delay")),
-    *(("limits", "cpu"), ("shutdown_grace",)),
+    *(("limits", "cpu"), ("shutdown_grace",), ("git", "fetch")),
 )
 _BACKOFF = ("retry", "backoff")
 _SIZES = (("limits", "memory"), ("limits", "file_size"))
 _NOT_NOTHING = {
     "timeout": ("a timeout of 0s would end every run at once", "leave it out, or write 1h"),
     "starting_deadline": ("a starting deadline of 0s would miss every slot", "leave it out, or write 10m"),
+    "fetch": ("a fetch every 0s would never end", "leave it out, or write 5m"),
     "cpu": ("a limit of 0s would end every run at once", "leave it out, or write 5m"),
     "memory": ("a limit of nothing would end every run at once", "leave it out, or write 512M"),
 }

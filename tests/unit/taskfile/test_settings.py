@@ -41,7 +41,7 @@ def test_settings_that_say_nothing_are_those_of_a_repository_without_any(text: s
 def test_every_key_is_read() -> None:
     text = """
 timezone: Europe/Berlin
-ref: origin/main
+git: {ref: origin/main, fetch: 5m}
 max_parallel: 8
 defaults:
   timeout: 30m
@@ -56,6 +56,7 @@ secrets_file: /etc/runner/secrets
     assert _settings(text) == Settings(
         timezone="Europe/Berlin",
         ref="origin/main",
+        fetch=timedelta(minutes=5),
         max_parallel=8,
         timeout=timedelta(minutes=30),
         kill_grace=timedelta(seconds=5),
@@ -72,8 +73,8 @@ secrets_file: /etc/runner/secrets
     ("text", "expected"),
     [
         ("timezone: Europe/Berlin\n", Settings(timezone="Europe/Berlin")),
-        ("ref: HEAD~3\n", Settings(ref="HEAD~3")),
-        ("ref: v1.2.3\n", Settings(ref="v1.2.3")),
+        ("git: {ref: HEAD~3}\n", Settings(ref="HEAD~3")),
+        ("git: {ref: v1.2.3}\n", Settings(ref="v1.2.3")),
         ("max_parallel: 1\n", Settings(max_parallel=1)),
         ("max_parallel: 256\n", Settings(max_parallel=256)),
         ("max_parallel: 0x10\n", Settings(max_parallel=16)),
@@ -101,9 +102,17 @@ def test_one_key_leaves_the_others_as_they_are(text: str, expected: Settings) ->
         ("max_parallel: 257\n", ["1:15: value: `max_parallel` is 257; it must be at most 256"]),
         ("max_parallel: many\n", ["1:15: type: `max_parallel` must be a whole number, not 'many'"]),
         ("max_parallel: true\n", ["1:15: type: `max_parallel` must be a whole number, not true"]),
-        ("ref: --upload-pack=x\n", ["1:6: value: `ref` is '--upload-pack=x', which does not fit"]),
-        ("ref: main:tasks\n", ["1:6: value: `ref` is 'main:tasks', which does not fit"]),
-        ("ref: ''\n", ["1:6: value: `ref` is '', which does not fit"]),
+        ("git: {ref: --upload-pack=x}\n", ["1:12: value: `git.ref` is '--upload-pack=x', which does not fit"]),
+        ("git:\n  ref: main:tasks\n", ["2:8: value: `git.ref` is 'main:tasks', which does not fit"]),
+        ("git: {ref: ''}\n", ["1:12: value: `git.ref` is '', which does not fit"]),
+        ("ref: main\n", ["1:1: unknown-key: unknown key `ref`"]),
+        ("git: {fetch: 5m}\n", ["1:14: value: `git.fetch` brings a branch of a remote, and `git.ref` names none"]),
+        (
+            "git: {ref: HEAD, fetch: 5m}\n",
+            ["1:25: value: `git.fetch` brings a branch of a remote, and `git.ref` names none"],
+        ),
+        ("git: {ref: origin/main, fetch: 0s}\n", ["1:32: duration: a fetch every 0s would never end"]),
+        ("git: {ref: origin/main, fetch: often}\n", ["1:32: value: `git.fetch` is 'often', which does not fit"]),
         ("defaults: 30m\n", ["1:11: type: `defaults` must be a mapping of keys, not '30m'"]),
         ("defaults:\n", ["1:10: type: `defaults` must be a mapping of keys, not nothing"]),
         ("defaults:\n  history: 3\n", ["2:3: unknown-key: unknown key `history`"]),
@@ -162,7 +171,7 @@ def test_a_default_duration_with_a_newline_is_a_problem() -> None:
     _problems('defaults:\n  timeout: "30m\\n"\n')
 
 
-@pytest.mark.parametrize("text", ['ref: "main\\n"\n', 'defaults:\n  tags: ["a\\n"]\n'])
+@pytest.mark.parametrize("text", ['git:\n  ref: "main\\n"\n', 'defaults:\n  tags: ["a\\n"]\n'])
 def test_a_newline_behind_a_value_is_a_problem(text: str) -> None:
     _problems(text)
 
@@ -175,7 +184,7 @@ def test_a_whole_number_written_as_a_fraction_is_a_problem_or_an_integer(number:
 
 
 def test_a_ref_that_reads_as_a_number_is_met_with_a_hint_to_quote_it() -> None:
-    [problem] = _problems("ref: 1.0\n")
+    [problem] = _problems("git: {ref: 1.0}\n")
 
     assert problem.hint == 'quote it: "1.0"'
 

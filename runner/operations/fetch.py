@@ -1,0 +1,81 @@
+"""Following a remote: ask it now and then, beside what is due and never before it. What came is in force from the next tick on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from datetime import datetime
+
+from runner import clock
+from runner.errors import GitError, RunnerError
+from runner.execution.aside import Aside
+from runner.operations.site import Site
+from runner.store.idle import look
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+
+class Fetching:
+    """While it is open, the remote is asked in a process of its own, if it is time to; closing it waits for the answer.
+
+    Open it once all is decided and before there is a pool, which would take that process for one that a task has left behind.
+    """
+
+    def __init__(self, site: Site, now: datetime) -> None:
+        self._site = site
+        self._now = now
+        self._aside: Aside | None = None
+
+    def __enter__(self) -> Self:
+        if _is_due(self._site, self._now):
+            self._aside = Aside(lambda: fetch_alone(self._site, self._now))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._aside is not None:
+            self._aside.wait()
+
+
+def _is_due(site: Site, now: datetime) -> bool:
+    outlook = look(site.database)
+    return outlook is not None and outlook.is_fetch_due(clock.to_millis(now))
+
+
+def fetch_alone(site: Site, now: datetime) -> None:
+    """Ask the remote unless somebody else does, and note what came of it. Raises StoreError."""
+    descriptor = os.open(f"{site.state}/fetch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        # The kernel gives it back however this process ends (flock(2)).
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _fetch(site, now)
+    except BlockingIOError:
+        return
+    finally:
+        os.close(descriptor)
+
+
+def _fetch(site: Site, now: datetime) -> None:
+    from runner.repo.fetch import fetch  # noqa: PLC0415 - only in a process of its own
+    from runner.store import catalogs, remote  # noqa: PLC0415
+    from runner.store.database import opened  # noqa: PLC0415
+
+    if not _is_due(site, now):
+        return  # another tick has just done it
+    with opened(site.database) as connection:
+        remote.note_try(connection, now)
+        ref_path = catalogs.origin(connection).ref_path
+    failure: RunnerError | None = None
+    try:
+        fetch(site.root, ref_path)
+    except GitError as error:
+        failure = error
+    with opened(site.database) as connection:
+        if failure is None:
+            remote.note_fetched(connection, clock.now())
+        else:
+            remote.note_failure(connection, now, failure.message)
