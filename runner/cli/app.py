@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 from typer.exceptions import Abort, TyperException
 
-from runner.cli.commands import check, look, review, ticks
+from runner.cli.commands import check, look, review, ticks, write
 from runner.cli.context import State
 from runner.cli.failure import complain
 from runner.cli.place import find_root, state_of
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-for module in (ticks, check, look, review):
+for module in (ticks, check, look, review, write):
     module.register(app)
 
 

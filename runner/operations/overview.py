@@ -10,17 +10,21 @@ from heapq import merge
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from runner.errors import GitError
 from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.model.task import Task
 from runner.operations.find import known_task
 from runner.operations.site import Site
 from runner.repo.log import count_between
+from runner.repo.tree import everything
 from runner.store import catalogs, history, remote
 from runner.store.catalogs import Origin, StoredTask
 from runner.store.database import rehearsed
 from runner.store.history import Counts
 from runner.store.remote import Remote
+from runner.taskfile.findings import shown
+from runner.taskfile.names import why_not_read
 
 if TYPE_CHECKING:
     from runner.operations.tick import Refresh
@@ -73,7 +77,7 @@ class Following:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How everything is."""
+    """How everything is. `unread`: the files below `tasks/` that are not meant as tasks, each with the reason."""
 
     origin: Origin
     active: int
@@ -86,6 +90,7 @@ class Status:
     problems: tuple[Problem, ...]
     next_slot: tuple[str, datetime, str] | None
     following: Following | None
+    unread: tuple[tuple[str, str], ...]
 
 
 def list_tasks(site: Site, refresh: Refresh, now: datetime) -> tuple[Entry, ...]:
@@ -163,7 +168,19 @@ def status(site: Site, refresh: Refresh, now: datetime) -> Status:
             problems=catalogs.problems(connection),
             next_slot=catalogs.next_slot(connection),
             following=None if origin.fetch_every is None else _following(site, connection, origin),
+            unread=tuple(_unread(site, origin)),
         )
+
+
+def _unread(site: Site, origin: Origin) -> Iterator[tuple[str, str]]:
+    try:
+        files = everything(site.root, str(origin.commit)).files
+    except GitError:  # gone here, as `following` tells
+        return
+    for file in files:
+        why = why_not_read(file.path)
+        if why is not None:
+            yield shown(file.path), why
 
 
 def _following(site: Site, connection: sqlite3.Connection, origin: Origin) -> Following:

@@ -16,6 +16,19 @@ _COMMIT = {
 }
 
 
+#: What opens a request to merge the branch that is checked out, by the name of the host; elsewhere a push prints where to go.
+_REQUEST = {
+    "github": "git push -u origin HEAD && gh pr create --fill",
+    "gitlab": "git push -u origin HEAD -o merge_request.create",
+}
+
+
+def request_command(remote: str) -> str:
+    """Return the command that pushes the branch that is checked out and asks for it to be merged, from the URL of a remote."""
+    match = _URL.fullmatch(remote) or _SCP.fullmatch(remote)
+    return _REQUEST.get("" if match is None else match["host"].lower().split(".")[0], "git push -u origin HEAD")
+
+
 def commit_page(remote: str) -> str | None:
     """Return what an id is put behind to get its page, from the URL of a remote; None where the forge is not known.
 

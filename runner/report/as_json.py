@@ -197,6 +197,7 @@ def status(value: Status, uncommitted: Iterable[str]) -> dict[str, Any]:
         "last_24_hours": value.counts.since,
         "next": None if slot is None else {"task": slot[0], "at": iso(slot[1]), "local": slot[2]},
         "uncommitted": list(uncommitted),
+        "unread": [{"file": path, "reason": why} for path, why in value.unread],
         "problems": _all(problem, value.problems),
     }
 

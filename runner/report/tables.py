@@ -22,6 +22,9 @@ from runner.schedule.localtime import load_zone
 
 _COLOURS = {SUCCEEDED: "green", FAILED: "red", TIMED_OUT: "red", LOST: "red", RUNNING: "cyan"}
 
+#: So many files that are not read are named to people.
+_FEW = 5
+
 
 def table(*headers: str) -> Table:
     """Return an empty table without lines, which copies and pipes well."""
@@ -193,6 +196,10 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
     yield from _sections(value)
     if uncommitted:
         yield Text(f"\nuncommitted, not run: {', '.join(uncommitted)}", "yellow")
+    if value.unread:
+        few = "; ".join(f"{path}: {why}" for path, why in value.unread[:_FEW])
+        more = f"; and {len(value.unread) - _FEW} more (see --json)" if len(value.unread) > _FEW else ""
+        yield Text(f"\nnot read: {few}{more}")
 
 
 def _remote(value: Following) -> Text:

@@ -21,6 +21,14 @@ def is_task_file(path: str) -> bool:
     return path.lower().endswith((SUFFIX, ".yml")) and not any(part.startswith(".") for part in parts)
 
 
+def why_not_read(path: str) -> str | None:
+    """Return why a file of the folder is not meant as a task, or None where it is."""
+    hidden = next((part for part in path.split("/") if part.startswith(".")), None)
+    if hidden is not None:
+        return f"{shown(hidden)} begins with a dot"
+    return None if is_task_file(path) else f"its name does not end in {SUFFIX}"
+
+
 # Asked three times for each file of a commit.
 @lru_cache(maxsize=16_384)
 def check_name(path: str) -> Problem | None:

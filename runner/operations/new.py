@@ -1,0 +1,68 @@
+"""Write a new task, valid at once; on a branch of its own where that is wanted."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from runner.errors import RunnerError, UsageError
+from runner.model.settings import Settings
+from runner.model.task import path_of
+from runner.operations.compile import Compiler
+from runner.operations.site import Site
+from runner.repo.branch import commit_on_branch, remote_url
+from runner.repo.forge import request_command
+from runner.taskfile.compose import task_text
+
+_SCHEMA = "schema/task.schema.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A new file, and how to ask for it to be merged where it is committed on a branch."""
+
+    path: str
+    branch: str | None
+    request: str | None
+
+
+def write_task(site: Site, compiler: Compiler, task_id: str, keys: dict[str, object], branch: str | None) -> Written:
+    """Write a task with those keys and code to begin with. Nothing is written where it would not be valid. Raises RunnerError."""
+    path = path_of(task_id)
+    text = task_text(keys, _schema_from(site.root, path))
+    _check(compiler, path, text)
+    _create(os.path.join(site.root, path), path, text)
+    if branch is None:
+        return Written(path, None, None)
+    try:
+        commit_on_branch(site.root, branch, path, f"Add the task {task_id}")
+    except RunnerError as error:
+        raise RunnerError(f"{path} is written, and not committed: {error.message}", error.hint) from error
+    return Written(path, branch, request_command(remote_url(site.root)))
+
+
+def _schema_from(root: str, path: str) -> str | None:
+    """Return where the schema is, seen from a task file; None where this repository has none."""
+    if not os.path.isfile(os.path.join(root, _SCHEMA)):
+        return None
+    return "../" * path.count("/") + _SCHEMA
+
+
+def _check(compiler: Compiler, path: str, text: str) -> None:
+    found = compiler.check_name(path)
+    problems = (found,) if found is not None else compiler.compile_task(path, text.encode(), Settings()).problems
+    if problems:
+        raise UsageError(problems[0].message, problems[0].hint or None)
+
+
+def _create(target: str, path: str, text: str) -> None:
+    try:
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with open(target, "x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise UsageError(f"{path} is there already", "choose another id, or edit that file") from None
+    except OSError as error:
+        raise RunnerError(
+            f"{path} cannot be written: {error.strerror}", "check the permissions of the folder"
+        ) from error

@@ -1,0 +1,56 @@
+"""The text of a new task file."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from runner.errors import ScheduleError, UsageError
+from runner.schedule.parse import normal_unit
+
+_EVERY = re.compile(r"(?:every\s+)?(?:(?P<count>\d{1,6})\s*)?(?P<unit>[a-z]+)", re.IGNORECASE)
+_AT = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)")
+_CODE = 'print(f"{task.id} was due at {task.scheduled_for}")'
+
+
+def every(text: str) -> dict[str, object]:
+    """Return the keys of a schedule such as `15 minutes`, `hour` or `every 2 days`. Raises UsageError."""
+    match = _EVERY.fullmatch(text.strip())
+    try:
+        unit = normal_unit("" if match is None else match["unit"].lower())
+    except ScheduleError:
+        raise UsageError(
+            f"{text!r} is not an interval", 'write for example "15 minutes", "2 days" or "month"'
+        ) from None
+    return {"frequency": int((match and match["count"]) or 1), "unit": unit}
+
+
+def at(text: str) -> dict[str, object]:
+    """Return the keys of a schedule that comes every day at a time such as `08:00`. Raises UsageError."""
+    match = _AT.fullmatch(text.strip())
+    if match is None:
+        raise UsageError(f"{text!r} is not a time of day", "write for example 08:00")
+    return {"cron": f"{int(match['minute'])} {int(match['hour'])} * * *"}
+
+
+def task_text(keys: dict[str, object], schema: str | None) -> str:
+    """Return a task file with those keys, active, and code to begin with; `schema` is what an editor checks it against.
+
+    A JSON value is a YAML value too (YAML 1.2, 1.3 Relation to JSON).
+    """
+    head = [] if schema is None else [f"# yaml-language-server: $schema={schema}"]
+    lines = [f"{name}: {_scalar(value)}" for name, value in keys.items()]
+    return "\n".join([*head, *lines, "active: true", "code: |", f"  {_CODE}", ""])
+
+
+def _scalar(value: object) -> str:
+    text = str(value)
+    is_plain = (
+        re.fullmatch(r"[A-Za-z][A-Za-z /._@-]*", text) is not None and text == text.strip() and not text.endswith(":")
+    )
+    words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
+    return (
+        text
+        if isinstance(value, int) or (is_plain and text.lower() not in words)
+        else json.dumps(value, ensure_ascii=False)
+    )

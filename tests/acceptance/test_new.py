@@ -1,0 +1,190 @@
+"""A new task: valid at once, and on a branch that can be reviewed."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.project import NOON, RUNNER, Project
+from tests.support.waiting import wait_until
+
+
+@pytest.mark.parametrize(
+    ("options", "schedule"),
+    [
+        (["--every", "15 minutes"], {"frequency": 15, "unit": "minutes"}),
+        (["--every", "day"], {"frequency": 1, "unit": "days"}),
+        (["--every", "every 2 weeks"], {"frequency": 2, "unit": "weeks"}),
+        (["--at", "08:00"], {"cron": "0 8 * * *"}),
+        (["--at", "7:45", "--timezone", "Europe/Berlin"], {"cron": "45 7 * * *", "timezone": "Europe/Berlin"}),
+        (["--cron", "*/5 8-17 * * mon-fri"], {"cron": "*/5 8-17 * * mon-fri"}),
+    ],
+)
+def test_a_new_task_is_valid_at_once_and_has_the_schedule_that_was_asked_for(
+    project: Project, options: list[str], schedule: dict[str, object]
+) -> None:
+    done = project.runner("new", "billing/report", *options)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    keys = yaml.safe_load((project.root / "tasks/billing/report.yaml").read_text())
+    assert keys == schedule | {"active": True, "code": keys["code"]}
+    assert project.runner("validate").stdout.startswith("1 task file checked, no problems")
+
+
+@pytest.mark.parametrize(
+    "text", ["on", "Say: hi", "a # b", "- x", "é 'q' \"d\"", "null", "two\nlines", "1.5", "x:", "@at", "{a"]
+)
+def test_what_it_is_for_is_read_back_as_it_was_given(project: Project, text: str) -> None:
+    project.runner("new", "a", "--every", "day", "--description", text, "--owner", text)
+
+    keys = yaml.safe_load((project.root / "tasks/a.yaml").read_text())
+    assert (keys["description"], keys["owner"]) == (text, text)
+
+
+def test_a_new_task_runs_as_it_is_written(project: Project) -> None:
+    project.runner("new", "hello", "--every", "minute")
+    project.commit()
+
+    [run] = project.tick().started
+
+    assert project.show(run.run_id).output == f"hello was due at {NOON.replace(microsecond=0)}\n".encode()
+
+
+def test_the_first_line_leads_an_editor_to_the_schema_of_this_repository(project: Project) -> None:
+    schema = Path(__file__).parents[2] / "schema"
+    shutil.copytree(schema, project.root / "schema")
+
+    project.runner("new", "a/b/c", "--every", "day")
+
+    first = (project.root / "tasks/a/b/c.yaml").read_text().splitlines()[0]
+    name = first.removeprefix("# yaml-language-server: $schema=")
+    assert (project.root / "tasks/a/b" / name).resolve() == project.root / "schema/task.schema.json"
+
+
+@pytest.mark.parametrize(
+    ("words", "error"),
+    [
+        (["a b", "--every", "day"], "the name 'a b' cannot be part of a task's id"),
+        (["../a", "--every", "day"], "the name '..' cannot be part of a task's id"),
+        (["a", "--every", "fortnight"], "'fortnight' is not an interval"),
+        (["a", "--every", "0 days"], "`frequency` is 0; it must be at least 1"),
+        (["a", "--at", "24:00"], "'24:00' is not a time of day"),
+        (["a", "--cron", "61 * * * *"], "minute 61 is out of range"),
+        (["a", "--every", "day", "--timezone", "Mars"], "unknown time zone 'Mars'"),
+        (["a", "--every", "day", "--at", "8:00"], "a task has one schedule"),
+        (["a"], "when is it to run?"),
+    ],
+)
+def test_what_would_not_be_valid_is_not_written(project: Project, words: list[str], error: str) -> None:
+    done = project.runner("new", *words)
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[0] == f"error: {error}"
+    assert done.stderr.splitlines()[1].startswith("hint: ")
+    assert not (project.root / "tasks").exists()
+
+
+def test_a_file_that_is_there_stays_as_it_is(project: Project) -> None:
+    path = project.task("a")
+    before = path.read_bytes()
+
+    done = project.runner("new", "a", "--every", "day")
+
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: tasks/a.yaml is there already")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("url", "command"),
+    [
+        (None, "git push -u origin HEAD"),
+        ("https://github.com/example/tasks.git", "git push -u origin HEAD && gh pr create --fill"),
+        ("git@gitlab.example.org:team/tasks.git", "git push -u origin HEAD -o merge_request.create"),
+    ],
+)
+def test_on_a_branch_it_is_committed_alone_and_the_next_step_is_named(
+    project: Project, url: str | None, command: str
+) -> None:
+    project.task("other")
+    project.commit()
+    if url is not None:
+        project.git("remote", "add", "origin", url)
+    project.git("config", "user.name", "Ada")
+    project.git("config", "user.email", "ada@example.org")
+    project.task("other", "print('edited')")
+    project.task("staged")
+    project.git("add", "tasks/staged.yaml")
+
+    done = project.runner("new", "hello", "--every", "day", "--branch", "add-hello")
+
+    assert done.stdout.splitlines()[1] == f"committed on the branch add-hello; to have it reviewed: {command}"
+    assert project.git("branch", "--show-current") == "add-hello"
+    assert project.git("show", "--format=%s", "--name-only").split("\n") == [
+        "Add the task hello",
+        "",
+        "tasks/hello.yaml",
+    ]
+    assert project.git("status", "--porcelain").splitlines() == ["M tasks/other.yaml", "A  tasks/staged.yaml"]
+
+
+def test_a_branch_that_is_there_is_an_error_that_says_what_was_done(project: Project) -> None:
+    project.task("other")
+    project.commit()
+
+    done = project.runner("new", "hello", "--every", "day", "--branch", "main")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "error: tasks/hello.yaml is written, and not committed: git: a branch named 'main' already"
+    )
+
+
+def test_a_person_is_asked_for_what_the_options_have_not_said(project: Project) -> None:
+    ours, theirs = pty.openpty()
+    asked = subprocess.Popen(
+        [RUNNER, "new", "hello"],
+        cwd=project.root,
+        env=project.environment(),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+
+    def has_been_asked(question: bytes) -> bool:
+        nonlocal said
+        said += os.read(ours, 4096)
+        return question in said
+
+    wait_until(lambda: has_been_asked(b"What is it for"))
+    os.write(ours, b"Says hello\n")
+    wait_until(lambda: has_been_asked(b"When"))
+    os.write(ours, b"08:00\n")
+
+    assert asked.wait(60) == 0
+    os.close(ours)
+    keys = yaml.safe_load((project.root / "tasks/hello.yaml").read_text())
+    assert (keys["description"], keys["cron"]) == ("Says hello", "0 8 * * *")
+
+
+def test_status_names_the_files_that_are_not_read_and_why(project: Project) -> None:
+    project.task("hello")
+    project.write("tasks/data/users.csv", "a,b\n")
+    project.write("tasks/.hidden.yaml", "x\n")
+    project.commit()
+
+    assert project.json("status", now=NOON)["unread"] == [
+        {"file": "tasks/.hidden.yaml", "reason": ".hidden.yaml begins with a dot"},
+        {"file": "tasks/data/users.csv", "reason": "its name does not end in .yaml"},
+    ]
+    assert (
+        "not read: tasks/.hidden.yaml: .hidden.yaml begins with a dot; tasks/data/users.csv: its name does not end in .yaml"
+        in project.runner("status", now=NOON).stdout
+    )
