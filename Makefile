@@ -51,6 +51,7 @@ check: $(VENV)/.dev ## lint, types, layers, tests, docs: the one door
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy .ci/plan_comment.py
 	@$(BIN)/lint-imports --no-cache
 	@if [ "$(FILES)" = "$$(cat $(VENV)/.tested 2>/dev/null)" ]; then echo "tests: make test has passed on these very files"; else $(MAKE) --no-print-directory test; fi
 

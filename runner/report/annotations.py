@@ -1,10 +1,11 @@
-"""Problems as GitHub's workflow commands: CI shows them on the lines of the pull request."""
+"""Problems as GitHub and GitLab take them: CI shows them on the lines of the pull or merge request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from hashlib import sha256
 
-from runner.model.problem import Problem
+from runner.model.problem import ERROR, Problem
 
 
 def workflow_commands(problems: Iterable[Problem], prefix: str = "") -> Iterator[str]:
@@ -16,6 +17,23 @@ def workflow_commands(problems: Iterable[Problem], prefix: str = "") -> Iterator
         place = f"file={_value(prefix + problem.file)},line={problem.line},col={problem.column}"
         message = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
         yield f"::{problem.severity} {place},title={_value(problem.code)}::{_text(message)}"
+
+
+def code_quality(problems: Iterable[Problem], prefix: str = "") -> list[dict[str, object]]:
+    """Return the problems as a code quality report; `prefix` as above. A fingerprint is the same wherever else lines are added.
+
+    Source: GitLab, "Code Quality", "Code Quality report format".
+    """
+    return [
+        {
+            "description": f"{problem.message} ({problem.hint})" if problem.hint else problem.message,
+            "check_name": problem.code,
+            "fingerprint": sha256(f"{problem.file}\0{problem.code}\0{problem.message}".encode()).hexdigest(),
+            "severity": "major" if problem.severity == ERROR else "minor",
+            "location": {"path": prefix + problem.file, "lines": {"begin": problem.line}},
+        }
+        for problem in problems
+    ]
 
 
 def _text(text: str) -> str:

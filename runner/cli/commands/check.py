@@ -12,7 +12,7 @@ from runner.cli.context import State, show, show_lines
 from runner.errors import RunnerError
 from runner.operations.validate import Validation, validate
 from runner.report import as_json, tables
-from runner.report.annotations import workflow_commands
+from runner.report.annotations import code_quality, workflow_commands
 
 _EPILOG = """\b
 Examples:
@@ -28,6 +28,7 @@ class Format(StrEnum):
     TEXT = "text"
     JSON = "json"
     GITHUB = "github"
+    GITLAB = "gitlab"
 
 
 def register(app: typer.Typer) -> None:
@@ -50,6 +51,8 @@ def _validate(
         print(as_json.dumps(as_json.validation(found)))
     elif style is Format.GITHUB:
         show_lines(workflow_commands(found.problems, _prefix(state)))
+    elif style is Format.GITLAB:
+        print(as_json.dumps(code_quality(found.problems, _prefix(state))))
     else:
         _show(state, found)
     return 1 if found.has_errors() else 0
