@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 ERROR = "error"
 WARNING = "warning"
+#: The code of a problem that is not in a file but in who changed it.
+REFUSED = "unsigned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ class Settings:
     timezone: str = "UTC"
     ref: str = "HEAD"
     fetch: timedelta | None = None
+    require_signed: bool = False
+    allowed_signers: str = ""
     max_parallel: int = 4
     shutdown_grace: timedelta = timedelta(seconds=30)
     secrets_file: str = ""

@@ -33,11 +33,15 @@ def adopt(  # the facts of one transaction
     compiler: Compiler,
     changes: Changes,
     found: Mapping[str, tuple[Problem, ...]],
+    refused: Mapping[str, Problem],
     known: Origin,
     new: Origin,
     now: datetime,
 ) -> None:
-    """Bring tasks and problems to the new commit; call it inside of a transaction. `found` are the problems by blob."""
+    """Bring tasks and problems to the new commit; call it inside of a transaction. `found` are the problems by blob.
+
+    `refused` are those of who changed a file, by its path: such a file, or its removal, is not taken over.
+    """
     is_first = not catalogs.has_tasks(connection)
     adoption = _Adoption(connection, new.settings_blob, known.commit, new.commit, now, is_first)
     # What cannot be an id never was one: such files have problems, and no task.
@@ -45,23 +49,33 @@ def adopt(  # the facts of one transaction
     renamed = {
         old
         for old, path in changes.renamed
-        if is_id(old) and is_id(path) and catalogs.rename_task(connection, id_of(old), id_of(path))
+        if not {old, path} & refused.keys()
+        and is_id(old)
+        and is_id(path)
+        and catalogs.rename_task(connection, id_of(old), id_of(path))
     }
     for path in changes.gone:
-        if path not in renamed and is_id(path):
+        if path in refused and is_id(path):
+            adoption.keep(id_of(path))
+        elif path not in renamed and is_id(path):
             adoption.retire(id_of(path))
     files = [file for file in changes.files if compiler.is_task_file(file.path)]
     problems = [_named_problem(compiler, file) for file in files]
     named = [file for file, problem in zip(files, problems, strict=True) if problem is None]
     collisions, touched = _collisions(connection, compiler, named, changes)
     for file in (*named, *touched):
-        adoption.adopt(file, blocked=file.path in collisions)
+        adoption.adopt(file, blocked=file.path in collisions or file.path in refused)
     broken = [replace(problem, file=file.path) for file in named for problem in found.get(file.blob, ())]
     stale = [compiler.shown(path) for path in (*changes.gone, *(file.path for file in (*files, *touched)))]
     catalogs.set_problems(
         connection,
         stale,
-        [*filter(None, problems), *broken, *(problem for group in collisions.values() for problem in group)],
+        [
+            *filter(None, problems),
+            *broken,
+            *refused.values(),
+            *(problem for group in collisions.values() for problem in group),
+        ],
     )
 
 
@@ -135,6 +149,12 @@ class _Adoption:
         if stored is not None:
             self._overtake(stored, "the task's file was removed before a tick came")
             catalogs.retire(self.connection, stored.key)
+
+    def keep(self, task_id: str) -> None:
+        """Let a task go on whose file was removed by somebody who may not."""
+        stored = catalogs.find_task(self.connection, task_id)
+        if stored is not None and stored.blob is not None:
+            self._keep_last_valid(task_id, stored.blob, stored)
 
     def _overtake(self, stored: StoredTask, why: str) -> TaskState:
         """Put slots on record that fell due under the version that goes; return where the task stands after them."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from runner.errors import RunnerError
-from runner.model.problem import Problem
+from runner.model.problem import ERROR, REFUSED, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.operations import adopt
@@ -16,6 +16,7 @@ from runner.operations.compile import Compiler, compile_files
 from runner.repo import tree
 from runner.repo.head import commit_at
 from runner.repo.tree import Changes
+from runner.repo.trust import refusals
 from runner.store import catalogs
 from runner.store.catalogs import Origin
 from runner.store.database import transaction
@@ -56,11 +57,12 @@ def _put_in_force(
     compiler = load()
     blob = target.origin.settings_blob
     settings = (blob, lambda: settings_of(root, compiler, blob))
+    refused = _refused(root, target)
     found = compile_files(connection, root, compiler, target.changes.files, settings)
     with transaction(connection):
         if catalogs.origin(connection) != known:
             return False
-        adopt.adopt(connection, compiler, target.changes, found, known, target.origin, now)
+        adopt.adopt(connection, compiler, target.changes, found, refused, known, target.origin, now)
         if target.settings_problems is not None:
             catalogs.set_problems(connection, [SETTINGS_FILE], target.settings_problems)
         catalogs.set_origin(connection, target.origin)
@@ -73,13 +75,12 @@ def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load
     head_settings = known.head_settings
     if moved is None or moved.settings is not None:
         head_settings = tree.settings_at(root, head)
-    ref, every = known.ref, known.fetch_every
+    followed = known
     if head_settings != known.head_settings:
-        ref, every = _followed(root, head_settings, known, load)
+        followed = _followed(root, head, head_settings, known, load)
+    ref = followed.ref
     commit, ref_path = (head, "HEAD") if ref == "HEAD" else (tree.resolve(root, ref), tree.full_name(root, ref))
-    origin = replace(
-        known, commit=commit, head=head, ref=ref, ref_path=ref_path, head_settings=head_settings, fetch_every=every
-    )
+    origin = replace(followed, commit=commit, head=head, ref_path=ref_path, head_settings=head_settings)
     changes = moved
     if known.commit != known.head or commit != head:
         changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
@@ -101,6 +102,9 @@ def _named(connection: sqlite3.Connection, root: str, known: Origin, commit: str
 def _settled(
     connection: sqlite3.Connection, root: str, known: Origin, origin: Origin, changes: Changes, load: Load
 ) -> _Target:
+    if origin.require_signed and catalogs.has_refused(connection) and origin.commit != known.commit:
+        # Another commit with the same content may be signed.
+        changes = _everything(connection, root, origin)
     origin, problems = _with_settings(root, origin, changes.settings, load)
     if origin.settings_blob != known.settings_blob and known.commit:
         # Defaults have changed: every file is compiled again.
@@ -120,15 +124,15 @@ def _check_not_empty(everything: Changes, root: str, origin: Origin, known: Orig
         )
 
 
-def _followed(root: str, blob: str, known: Origin, load: Load) -> tuple[str, int | None]:
-    """Return the ref that the `runner.yaml` of HEAD names, and how often it is fetched, in milliseconds."""
-    if not blob:
-        return "HEAD", None
-    settings, problems = _read_settings(root, blob, load)
+def _followed(root: str, head: str, blob: str, known: Origin, load: Load) -> Origin:
+    """Return what is known with what the `runner.yaml` of HEAD says of git; the ref, how often it is fetched, whom to trust."""
+    if known.require_signed and refusals(root, head, [SETTINGS_FILE], known.allowed_signers):
+        return known  # who may not change a task may not switch that off either
+    settings, problems = _read_settings(root, blob, load) if blob else (Settings(), ())
     if settings is not None:
-        return settings.ref, None if settings.fetch is None else settings.fetch // _MILLISECOND
+        return known.following(settings)
     if known.commit is not None:
-        return known.ref, known.fetch_every
+        return known
     raise _broken_settings(problems)
 
 
@@ -138,13 +142,33 @@ def _with_settings(
     """Return the origin with the settings in force: those of the commit, or the last valid ones where they are broken."""
     if blob is None or blob == origin.settings_seen:
         return origin, None
-    settings, problems = _read_settings(root, blob, load) if blob else (Settings(), ())
     seen = replace(origin, settings_seen=blob)
+    if origin.require_signed and blob != origin.settings_blob:
+        refused = refusals(root, str(origin.commit), [SETTINGS_FILE], origin.allowed_signers)
+        if refused:
+            return replace(origin, settings_seen=origin.settings_blob), (
+                _refusal(SETTINGS_FILE, refused[SETTINGS_FILE]),
+            )
+    settings, problems = _read_settings(root, blob, load) if blob else (Settings(), ())
     if settings is not None:
         return replace(seen, settings_blob=blob).settled_by(settings), problems
     if origin.settings_blob:
         return seen, problems
     raise _broken_settings(problems)
+
+
+def _refused(root: str, target: _Target) -> dict[str, Problem]:
+    """Return what is wrong with those who changed the files of a commit, by path; nothing where signatures are not asked for."""
+    origin = target.origin
+    if not origin.require_signed:
+        return {}
+    paths = [*(file.path for file in target.changes.files), *target.changes.gone]
+    found = refusals(root, str(origin.commit), paths, origin.allowed_signers)
+    return {path: _refusal(path, why) for path, why in found.items()}
+
+
+def _refusal(path: str, why: str) -> Problem:
+    return Problem(path, 1, 1, REFUSED, ERROR, why, "have a commit that changes it signed by an allowed key")
 
 
 def _read_settings(root: str, blob: str, load: Load) -> tuple[Settings | None, tuple[Problem, ...]]:

@@ -41,7 +41,7 @@ def refresh_from_worktree(connection: sqlite3.Connection, root: str, compiler: C
             settings_seen=settings_blob,
         ).settled_by(settings)
         changes = adopt.against(Changes(tuple(files)), catalogs.present_blobs(connection))
-        adopt.adopt(connection, compiler, changes, found, known, new, now)
+        adopt.adopt(connection, compiler, changes, found, {}, known, new, now)
         catalogs.set_origin(connection, new)
     return settings
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from runner.clock import from_millis, to_millis
-from runner.model.problem import Problem
+from runner.model.problem import REFUSED, Problem
 from runner.model.settings import Settings
 from runner.model.state import TaskState
 from runner.model.task import Policy, ScheduleSpec, Task
@@ -51,6 +51,18 @@ class Origin:
     shutdown_grace: int = 30_000
     secrets_file: str = ""
     fetch_every: int | None = None
+    require_signed: bool = False
+    allowed_signers: str = ""
+
+    def following(self, settings: Settings) -> Origin:
+        """Return the origin with what the `runner.yaml` of HEAD says of git."""
+        return replace(
+            self,
+            ref=settings.ref,
+            fetch_every=None if settings.fetch is None else settings.fetch // _MILLISECOND,
+            require_signed=settings.require_signed,
+            allowed_signers=settings.allowed_signers,
+        )
 
     def settled_by(self, settings: Settings) -> Origin:
         """Return the origin with what a `runner.yaml` settles."""
@@ -88,22 +100,24 @@ class StoredTask:
 
 
 _ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
-    max_parallel, shutdown_grace, secrets_file, fetch_every"""
+    max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers"""
 
 
 def origin(connection: sqlite3.Connection) -> Origin:
     """Return from where the tasks in force were read."""
-    return Origin(*connection.execute(f"SELECT {_ORIGIN} FROM catalog").fetchone())  # noqa: S608 - columns are constants of ours
+    found = Origin(*connection.execute(f"SELECT {_ORIGIN} FROM catalog").fetchone())  # noqa: S608 - columns are constants of ours
+    return replace(found, require_signed=bool(found.require_signed))
 
 
 def set_origin(connection: sqlite3.Connection, new: Origin) -> None:
     """Record from where the tasks in force were read."""
     connection.execute(
-        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             *(new.store_id, new.commit, new.head, new.ref, new.ref_path),
             *(new.settings_blob, new.settings_seen, new.head_settings),
             *(new.max_parallel, new.shutdown_grace, new.secrets_file, new.fetch_every),
+            *(new.require_signed, new.allowed_signers),
         ),
     )
 
@@ -294,6 +308,11 @@ def set_problems(connection: sqlite3.Connection, files: Iterable[str], problems:
         "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?)",
         [(p.file, p.line, p.column, p.code, p.severity, p.message, p.hint) for p in problems],
     )
+
+
+def has_refused(connection: sqlite3.Connection) -> bool:
+    """Return whether any file is not taken over because of who changed it."""
+    return connection.execute("SELECT 1 FROM problems WHERE code = ? LIMIT 1", (REFUSED,)).fetchone() is not None
 
 
 def problems(connection: sqlite3.Connection) -> tuple[Problem, ...]:

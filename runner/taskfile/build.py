@@ -95,6 +95,8 @@ def build_settings(document: Document) -> Settings:
         timezone=value.get("timezone", plain.timezone),
         ref=followed.get("ref", plain.ref),
         fetch=parse_duration(followed["fetch"]) if "fetch" in followed else plain.fetch,
+        require_signed=followed.get("require_signed", plain.require_signed),
+        allowed_signers=followed.get("allowed_signers", plain.allowed_signers),
         max_parallel=int(value.get("max_parallel", plain.max_parallel)),
         timeout=parse_duration(defaults["timeout"]) if "timeout" in defaults else plain.timeout,
         kill_grace=parse_duration(defaults["kill_grace"]) if "kill_grace" in defaults else plain.kill_grace,

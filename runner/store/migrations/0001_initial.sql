@@ -14,7 +14,9 @@ CREATE TABLE catalog (
     max_parallel   INTEGER NOT NULL DEFAULT 4 CHECK (max_parallel > 0),
     shutdown_grace INTEGER NOT NULL DEFAULT 30000 CHECK (shutdown_grace >= 0),  -- milliseconds
     secrets_file   TEXT NOT NULL DEFAULT '',      -- '' where there is none
-    fetch_every    INTEGER CHECK (fetch_every > 0)  -- milliseconds; NULL where nothing is fetched
+    fetch_every    INTEGER CHECK (fetch_every > 0),  -- milliseconds; NULL where nothing is fetched
+    require_signed INTEGER NOT NULL DEFAULT 0 CHECK (require_signed IN (0, 1)),
+    allowed_signers TEXT NOT NULL DEFAULT ''      -- '' where there is no such file
 );
 
 INSERT INTO catalog (id, store_id) VALUES (1, lower(substr(hex(randomblob(3)), 1, 5)));

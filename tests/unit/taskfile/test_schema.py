@@ -125,6 +125,7 @@ def test_the_defaults_that_descriptions_name_are_those_of_a_repository_without_s
         "timezone": plain.timezone,
         "ref": plain.ref,
         "fetch": "never" if plain.fetch is None else format_duration(plain.fetch),
+        "require_signed": str(plain.require_signed).lower(),
         "max_parallel": str(plain.max_parallel),
         "timeout": format_duration(plain.timeout),
         "kill_grace": format_duration(plain.kill_grace),

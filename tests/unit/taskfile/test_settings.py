@@ -41,7 +41,7 @@ def test_settings_that_say_nothing_are_those_of_a_repository_without_any(text: s
 def test_every_key_is_read() -> None:
     text = """
 timezone: Europe/Berlin
-git: {ref: origin/main, fetch: 5m}
+git: {ref: origin/main, fetch: 5m, require_signed: true, allowed_signers: /etc/runner/allowed_signers}
 max_parallel: 8
 defaults:
   timeout: 30m
@@ -57,6 +57,8 @@ secrets_file: /etc/runner/secrets
         timezone="Europe/Berlin",
         ref="origin/main",
         fetch=timedelta(minutes=5),
+        require_signed=True,
+        allowed_signers="/etc/runner/allowed_signers",
         max_parallel=8,
         timeout=timedelta(minutes=30),
         kill_grace=timedelta(seconds=5),
@@ -113,6 +115,8 @@ def test_one_key_leaves_the_others_as_they_are(text: str, expected: Settings) ->
         ),
         ("git: {ref: origin/main, fetch: 0s}\n", ["1:32: duration: a fetch every 0s would never end"]),
         ("git: {ref: origin/main, fetch: often}\n", ["1:32: value: `git.fetch` is 'often', which does not fit"]),
+        ("git: {allowed_signers: signers}\n", ["1:24: value: `git.allowed_signers` is 'signers', which does not fit"]),
+        ("git: {require_signed: maybe}\n", ["1:23: type: `git.require_signed` must be true or false, not 'maybe'"]),
         ("defaults: 30m\n", ["1:11: type: `defaults` must be a mapping of keys, not '30m'"]),
         ("defaults:\n", ["1:10: type: `defaults` must be a mapping of keys, not nothing"]),
         ("defaults:\n  history: 3\n", ["2:3: unknown-key: unknown key `history`"]),
