@@ -123,9 +123,8 @@ class Pool:
             attempt = self._fork(job, secrets, started_at)
         except SecretError as error:
             return Ended(job, Ending(FAILED, None, clock.now(), str(error)))
-        except (
-            OSError
-        ) as error:  # no process, no descriptor: the machine is at its limits, and may not be the next time
+        except OSError as error:
+            # No process, no descriptor: the machine is at its limits, and may not be the next time.
             now = clock.now()
             return Ended(job, Ending(FAILED, now, now, f"could not be started: {error.strerror}"))
         self._free -= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 
@@ -13,6 +14,8 @@ from runner.repo.process import environment, explain, git
 PATIENCE = 60.0
 _GRACE = 5.0
 _TRACKED = "refs/remotes/"
+#: What may stand in an address, and nowhere else: git leaves it out of most messages by itself.
+_CREDENTIALS = re.compile(r"//[^@/\s]+@")
 _OURS = ("tasks", "runner.yaml")
 # A fetch brings one branch, and nothing else happens in the repository: no tags, submodules, FETCH_HEAD or tidying up.
 _OPTIONS = ("--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--no-auto-maintenance")
@@ -65,7 +68,7 @@ def _ask(root: str, patience: float, *words: str) -> None:
             _end(process)
             raise GitError(f"git {words[0]} did not end within {patience:.0f} s", "look at the network") from None
     if process.returncode:
-        raise explain(root, said.decode("utf-8", "replace"))
+        raise explain(root, _CREDENTIALS.sub("//", said.decode("utf-8", "replace")))
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.errors import GitError
+from runner.execution.identity import identity
+from runner.repo.fetch import fetch
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
@@ -224,6 +227,37 @@ def test_two_ticks_never_fetch_at_once(clone: Project) -> None:
     os.close(descriptor)
     _tick(clone, 7)
     assert str(_remote(clone, 7)["fetched_at"]).startswith("2026-06-10T12:07:0")
+
+
+def test_a_fetch_has_a_time_limit_after_which_nothing_of_it_is_left(clone: Project, tmp_path: Path) -> None:
+    ssh, noted = tmp_path / "ssh", tmp_path / "pid"
+    ssh.write_text(
+        f"#!/bin/sh\ntrap '' TERM\necho $$ > {noted}.new && mv {noted}.new {noted}\nwhile :; do sleep 0.1; done\n"
+    )
+    ssh.chmod(0o755)
+    clone.git("remote", "set-url", "origin", "ssh://nowhere.invalid/repository")
+    clone.git("config", "core.sshCommand", str(ssh))
+
+    with pytest.raises(GitError, match="git fetch did not end within 3 s"):
+        fetch(str(clone.root), "refs/remotes/origin/main", patience=3)
+
+    assert noted.exists()
+    wait_until(lambda: identity(int(noted.read_text())) is None)
+    assert [*(clone.root / ".git").rglob("*.lock")] == []
+
+
+def test_a_password_in_the_address_of_a_remote_is_told_to_nobody(clone: Project, tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    program = tmp_path / "bin/git-remote-odd"
+    program.write_text('#!/bin/sh\necho "fatal: unable to access $2" >&2\nexit 128\n')
+    program.chmod(0o755)
+    clone.git("remote", "set-url", "origin", "odd://ada:open-sesame@nowhere.invalid/repository")
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+    clone.runner("tick", now=NOON + 6 * MINUTE, env={"PATH": path})
+
+    assert _remote(clone, 6)["failure"] == "git: unable to access odd://nowhere.invalid/repository"
+    assert b"open-sesame" not in (clone.state / "runner.db").read_bytes()
 
 
 def test_a_branch_of_no_remote_is_told(upstream: Project, tmp_path: Path) -> None:
