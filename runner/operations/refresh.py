@@ -73,14 +73,15 @@ def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load
     head = commit_at(root, "HEAD") or tree.resolve(root, "HEAD")
     moved = tree.difference(root, known.head, head) if known.head else None
     head_settings = known.head_settings
-    if moved is None or moved.settings is not None:
+    if moved is None or moved.settings is not None or known.require_signed:
         head_settings = tree.settings_at(root, head)
     followed = known
+    # What was refused is still another one than what is known, and is asked for again: another commit may be signed.
     if head_settings != known.head_settings:
         followed = _followed(root, head, head_settings, known, load)
     ref = followed.ref
     commit, ref_path = (head, "HEAD") if ref == "HEAD" else (tree.resolve(root, ref), tree.full_name(root, ref))
-    origin = replace(followed, commit=commit, head=head, ref_path=ref_path, head_settings=head_settings)
+    origin = replace(followed, commit=commit, head=head, ref_path=ref_path)
     changes = moved
     if known.commit != known.head or commit != head:
         changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
@@ -102,8 +103,8 @@ def _named(connection: sqlite3.Connection, root: str, known: Origin, commit: str
 def _settled(
     connection: sqlite3.Connection, root: str, known: Origin, origin: Origin, changes: Changes, load: Load
 ) -> _Target:
-    if origin.require_signed and catalogs.has_refused(connection) and origin.commit != known.commit:
-        # Another commit with the same content may be signed.
+    if origin.commit != known.commit and catalogs.has_refused(connection):
+        # Another commit with the same content may be signed, or none need be any more.
         changes = _everything(connection, root, origin)
     origin, problems = _with_settings(root, origin, changes.settings, load)
     if origin.settings_blob != known.settings_blob and known.commit:
@@ -130,9 +131,9 @@ def _followed(root: str, head: str, blob: str, known: Origin, load: Load) -> Ori
         return known  # who may not change a task may not switch that off either
     settings, problems = _read_settings(root, blob, load) if blob else (Settings(), ())
     if settings is not None:
-        return known.following(settings)
+        return replace(known.following(settings), head_settings=blob)
     if known.commit is not None:
-        return known
+        return replace(known, head_settings=blob)
     raise _broken_settings(problems)
 
 

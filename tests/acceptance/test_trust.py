@@ -154,6 +154,23 @@ def test_who_may_not_change_a_task_may_not_switch_that_off_either(signed: Projec
     assert set(_problems(signed)) == {"runner.yaml", "tasks/hello.yaml"}
 
 
+def test_settings_are_taken_over_once_the_same_content_is_signed(signed: Project, keys: Path) -> None:
+    _sign_by(signed, None)
+    signed.write("runner.yaml", "git: {require_signed: false}\nmax_parallel: 1\n")
+    signed.commit()
+    _tick(signed, 1)
+    _sign_by(signed, keys / "ada")
+    signed.git("commit", "--quiet", "--amend", "--no-edit")
+    _tick(signed, 2)
+    assert _problems(signed) == {}
+    _sign_by(signed, None)
+    signed.task("hello", "print('by somebody')")
+    signed.commit()
+    _tick(signed, 3)
+
+    assert _last(signed) == b"by somebody\n"
+
+
 def test_a_merge_that_brings_in_something_of_its_own_has_to_be_signed(signed: Project, keys: Path) -> None:
     signed.git("switch", "--quiet", "--create", "side")
     signed.task("other", "print('side')")
