@@ -67,31 +67,24 @@ class Workshop(Value):
 
     def spares(self) -> list[tuple[str, int]]:
         """Return the folders that wait for a child, with the pid of the tick that keeps each."""
-        try:
-            names = os.listdir(f"{self.state}/work")
-        except FileNotFoundError:
-            return []
-        found = ((name, name.split("-")) for name in names)
-        return [
-            (f"{self.state}/work/{name}", int(parts[1]))
-            for name, parts in found
-            if len(parts) == _PARTS and parts[0] == "spare" and parts[1].isdigit()
-        ]
+        return [(path, int(parts[1])) for path, parts in self._folders() if parts[0] == "spare" and parts[1].isdigit()]
 
     def leftovers(self, run_id: int) -> list[tuple[str, int]]:
         """Return the private folders that a run has left behind, with the pid of the child that made each."""
+        return [
+            (path, int(parts[2]))
+            for path, parts in self._folders()
+            if all(part.isascii() and part.isdigit() for part in parts) and int(parts[0]) == run_id
+        ]
+
+    def _folders(self) -> list[tuple[str, list[str]]]:
+        """Return what lies among the private folders and has a name in three parts, with these."""
         try:
             names = os.listdir(f"{self.state}/work")
         except FileNotFoundError:
             return []
-        found = ((name, name.split("-")) for name in names)
-        return [
-            (f"{self.state}/work/{name}", int(parts[2]))
-            for name, parts in found
-            if len(parts) == _PARTS
-            and all(part.isascii() and part.isdigit() for part in parts)
-            and int(parts[0]) == run_id
-        ]
+        found = ((f"{self.state}/work/{name}", name.split("-")) for name in names)
+        return [(path, parts) for path, parts in found if len(parts) == _PARTS]
 
 
 def remove_folder(path: str) -> None:

@@ -7,7 +7,7 @@ import os
 from datetime import datetime
 
 from runner import clock
-from runner.errors import GitError, RunnerError
+from runner.errors import GitError
 from runner.execution.aside import Aside
 from runner.operations.site import Site
 from runner.store.idle import look
@@ -69,13 +69,13 @@ def _fetch(site: Site, now: datetime) -> None:
     with opened(site.database) as connection:
         remote.note_try(connection, now)
         ref_path = catalogs.origin(connection).ref_path
-    failure: RunnerError | None = None
+    failure = None
     try:
         fetch(site.root, ref_path)
     except GitError as error:
-        failure = error
+        failure = error.message
     with opened(site.database) as connection:
         if failure is None:
             remote.note_fetched(connection, clock.now())
         else:
-            remote.note_failure(connection, now, failure.message)
+            remote.note_failure(connection, now, failure)

@@ -129,7 +129,7 @@ def _followed(root: str, head: str, blob: str, known: Origin, load: Load) -> Ori
     """Return what is known with what the `runner.yaml` of HEAD says of git; the ref, how often it is fetched, whom to trust."""
     if known.require_signed and refusals(root, head, [SETTINGS_FILE], known.allowed_signers):
         return known  # who may not change a task may not switch that off either
-    settings, problems = _read_settings(root, blob, load) if blob else (Settings(), ())
+    settings, problems = _read_settings(root, load, blob)
     if settings is not None:
         return replace(known.following(settings), head_settings=blob)
     if known.commit is not None:
@@ -150,7 +150,7 @@ def _with_settings(
             return replace(origin, settings_seen=origin.settings_blob), (
                 _refusal(SETTINGS_FILE, refused[SETTINGS_FILE]),
             )
-    settings, problems = _read_settings(root, blob, load) if blob else (Settings(), ())
+    settings, problems = _read_settings(root, load, blob)
     if settings is not None:
         return replace(seen, settings_blob=blob).settled_by(settings), problems
     if origin.settings_blob:
@@ -172,7 +172,10 @@ def _refusal(path: str, why: str) -> Problem:
     return Problem(path, 1, 1, REFUSED, ERROR, why, "have a commit that changes it signed by an allowed key")
 
 
-def _read_settings(root: str, blob: str, load: Load) -> tuple[Settings | None, tuple[Problem, ...]]:
+def _read_settings(root: str, load: Load, blob: str) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """Return what a `runner.yaml` settles, by its blob, or None and its problems; an empty blob stands for no such file."""
+    if not blob:
+        return Settings(), ()
     compiler = load()
     [(_, content)] = tree.read_blobs(root, [blob], compiler.largest_file)
     return compiler.compile_settings(content)
@@ -184,10 +187,7 @@ def _broken_settings(problems: tuple[Problem, ...]) -> RunnerError:
 
 def settings_of(root: str, compiler: Compiler, blob: str) -> Settings:
     """Return what a `runner.yaml` settles, by its blob; an empty one stands for none. Raises RunnerError."""
-    if not blob:
-        return Settings()
-    [(_, content)] = tree.read_blobs(root, [blob], compiler.largest_file)
-    settings, problems = compiler.compile_settings(content)
+    settings, problems = _read_settings(root, lambda: compiler, blob)
     if settings is None:
         raise _broken_settings(problems)
     return settings

@@ -10,6 +10,9 @@ from runner.schedule.parse import normal_unit
 
 _EVERY = re.compile(r"(?:every\s+)?(?:(?P<count>\d{1,6})\s*)?(?P<unit>[a-z]+)", re.IGNORECASE)
 _AT = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)")
+#: Text that YAML reads as itself without quotes, but for these words.
+_PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z /._@-]*[A-Za-z/._@-])?")
+_NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _CODE = 'print(f"{task.id} was due at {task.scheduled_for}")'
 
 
@@ -45,12 +48,5 @@ def task_text(keys: dict[str, object], schema: str | None) -> str:
 
 def _scalar(value: object) -> str:
     text = str(value)
-    is_plain = (
-        re.fullmatch(r"[A-Za-z][A-Za-z /._@-]*", text) is not None and text == text.strip() and not text.endswith(":")
-    )
-    words = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-    return (
-        text
-        if isinstance(value, int) or (is_plain and text.lower() not in words)
-        else json.dumps(value, ensure_ascii=False)
-    )
+    is_plain = isinstance(value, int) or (_PLAIN.fullmatch(text) is not None and text.lower() not in _NOT_TEXT)
+    return text if is_plain else json.dumps(value, ensure_ascii=False)

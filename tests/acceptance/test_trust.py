@@ -46,6 +46,12 @@ def _sign_by(project: Project, key: Path | None) -> None:
         project.git("config", "user.signingKey", str(key))
 
 
+def _sign_once_more(project: Project, key: Path) -> None:
+    """Replace the last commit by one of the same content that is signed."""
+    _sign_by(project, key)
+    project.git("commit", "--quiet", "--amend", "--no-edit")
+
+
 @pytest.fixture
 def signed(project: Project, keys: Path) -> Project:
     """A repository that asks for signatures, with one task that Ada has signed, and that has run at noon."""
@@ -159,8 +165,7 @@ def test_settings_are_taken_over_once_the_same_content_is_signed(signed: Project
     signed.write("runner.yaml", "git: {require_signed: false}\nmax_parallel: 1\n")
     signed.commit()
     _tick(signed, 1)
-    _sign_by(signed, keys / "ada")
-    signed.git("commit", "--quiet", "--amend", "--no-edit")
+    _sign_once_more(signed, keys / "ada")
     _tick(signed, 2)
     assert _problems(signed) == {}
     _sign_by(signed, None)
@@ -194,8 +199,7 @@ def test_the_same_content_is_taken_over_once_it_is_signed(signed: Project, keys:
     signed.task("hello", "print('later signed')")
     signed.commit()
     _tick(signed, 1)
-    _sign_by(signed, keys / "ada")
-    signed.git("commit", "--quiet", "--amend", "--no-edit")
+    _sign_once_more(signed, keys / "ada")
     _tick(signed, 2)
 
     assert _last(signed) == b"later signed\n"
