@@ -10,6 +10,7 @@ REHEARSAL = "RUNNER_NOW"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_MICROSECOND = timedelta(microseconds=1)
 _offset: timedelta | None = None
 
 
@@ -49,6 +50,11 @@ def monotonic() -> float:
     return time.monotonic()
 
 
+def monotonic_millis() -> int:
+    """Return milliseconds on that clock: the same for every process since the machine was started."""
+    return time.monotonic_ns() // 1_000_000
+
+
 def to_millis(instant: datetime) -> int:
     """Return whole milliseconds since 1970-01-01T00:00:00Z, the form in which the store keeps instants."""
     return (instant - _EPOCH) // _MILLISECOND
@@ -57,6 +63,16 @@ def to_millis(instant: datetime) -> int:
 def from_millis(millis: int) -> datetime:
     """Return the instant of `to_millis`, aware and in UTC."""
     return _EPOCH + millis * _MILLISECOND
+
+
+def to_micros(instant: datetime) -> int:
+    """Return whole microseconds since 1970-01-01T00:00:00Z: all that a datetime holds."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def from_micros(micros: int) -> datetime:
+    """Return the instant of `to_micros`, aware and in UTC."""
+    return _EPOCH + micros * _MICROSECOND
 
 
 def iso(instant: datetime) -> str:

@@ -11,17 +11,15 @@ from functools import lru_cache
 
 from runner.model.state import SKIP, START, Decision, TaskState, Verdict
 from runner.model.task import Policy, ScheduleSpec
-from runner.model.words import ALL, CATCHUP, FORBID, NONE, REPLACE, SCHEDULE
+from runner.model.words import ALL, CATCHUP, FORBID, LATEST, NONE, REPLACE, SCHEDULE
 from runner.schedule import Schedule
 from runner.schedule.duration import format_duration
+from runner.schedule.localtime import wall_time
 
 #: Older slots are counted up to here: a tick after a year without any stays quick. More read as this number.
 MOST_MISSED = 10_000
 #: `catchup: all` runs so many slots at most, the newest ones.
 MOST_CAUGHT_UP = 100
-#: A clock that is set back by less than this makes tasks wait; by more, they go on from the present.
-CLOCK_MAY_BE_WRONG = timedelta(hours=2)
-
 _MINUTE = timedelta(minutes=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -38,17 +36,45 @@ def first_seen(spec: ScheduleSpec, *, active: bool, now: datetime) -> TaskState:
 def activated(spec: ScheduleSpec, state: TaskState, now: datetime) -> TaskState:
     """Return the state of a task that is active from now on: slots that fell before are not owed."""
     minute = minute_of(now)
-    anchor = state.anchor or minute
-    owed_after = minute - _MICROSECOND
-    if state.watermark is not None:
-        owed_after = max(owed_after, state.watermark)
-    return replace(state, anchor=anchor, next_slot=_first_after(spec, anchor, owed_after))
+    state = replace(state, anchor=state.anchor or minute)
+    if state.watermark is not None and minute <= state.watermark < minute + _MINUTE:
+        return _decided_up_to(spec, state, state.watermark)
+    return _decided_up_to(spec, state, minute - _MICROSECOND)
+
+
+def _decided_up_to(spec: ScheduleSpec, state: TaskState, instant: datetime) -> TaskState:
+    """Return the state once every slot up to an instant is decided; the watermark only ever rises."""
+    if state.watermark is not None and instant < state.watermark:
+        state = replace(state, resumed_at=instant)
+    else:
+        wall = wall_time(instant, spec.zone()) if spec.follows_wall_clock() else None
+        state = replace(state, watermark=instant, wall=wall, resumed_at=None)
+    return replace(state, next_slot=following(spec, state))
+
+
+def following(spec: ScheduleSpec, state: TaskState) -> datetime | None:
+    """Return the first slot after those that are decided, by the rules that the zone has now; None where there is none.
+
+    Where those rules have changed since the watermark, a wall time that was decided under the old ones is not decided again.
+    """
+    low = state.resumed_at or state.watermark
+    if low is None:
+        return None if state.anchor is None else _first_after(spec, state.anchor, state.anchor - _MICROSECOND)
+    slot = _first_after(spec, state.anchor or low, low)
+    if slot is None or state.wall is None or state.watermark is None or low != state.watermark:
+        return slot
+    zone = spec.zone()
+    if wall_time(state.watermark, zone) == state.wall:
+        return slot
+    while slot is not None and wall_time(slot, zone) <= state.wall:
+        slot = _first_after(spec, state.anchor or low, slot)
+    return slot
 
 
 # Pure, and where thousands of tasks are seen for the first time they share a few hundred schedules.
 @lru_cache(maxsize=4096)
 def _first_after(spec: ScheduleSpec, anchor: datetime, instant: datetime) -> datetime | None:
-    return spec.schedule(anchor).after(instant)
+    return spec.schedule_around(anchor, instant).after(instant)
 
 
 def changed(  # every argument is one of the facts that decide
@@ -68,50 +94,71 @@ def changed(  # every argument is one of the facts that decide
     return activated(after, state, now) if active else replace(state, next_slot=None)
 
 
-def is_ahead(instant: datetime, now: datetime) -> bool:
-    """Return whether the clock has been set back since something was decided: by more than it may be wrong for a moment."""
-    return instant > now + CLOCK_MAY_BE_WRONG
+def is_set_back(instant: datetime, now: datetime) -> bool:
+    """Return whether the clock has been set back since a tick decided something at an instant: to an earlier minute."""
+    return instant >= minute_of(now) + _MINUTE
 
 
-def set_back(spec: ScheduleSpec, state: TaskState, now: datetime) -> TaskState:
-    """Return the state of a task that was decided ahead of the present, while the clock was wrong: it goes on from here.
+def resumed(spec: ScheduleSpec, state: TaskState, now: datetime) -> TaskState:
+    """Return the state of a task after a clock was set back: it goes on from the present, and nothing of it moves.
 
-    Slots that were decided then stay decided; whoever records a decision knows them.
+    Slots that were decided meanwhile stay decided: whoever records a decision knows them. Where the present lies before the task
+    was first seen, its own minute owes nothing: nobody can say whether the clock was wrong then or is wrong now.
     """
-    anchor = state.anchor if state.anchor is not None and not is_ahead(state.anchor, now) else minute_of(now)
-    state = replace(state, anchor=anchor, watermark=None, last_run_slot=None)
-    return activated(spec, state, now)
+    low = state.resumed_at or state.watermark
+    if low is None or not is_set_back(low, now):
+        return state
+    minute = minute_of(now)
+    is_before_anchor = state.anchor is not None and now < state.anchor
+    return _decided_up_to(spec, state, (minute + _MINUTE if is_before_anchor else minute) - _MICROSECOND)
 
 
-def removed(state: TaskState) -> TaskState:
-    """Return the state of a task whose file is gone: nothing is owed; should the file return, it goes on from here."""
-    return replace(state, next_slot=None)
+def replanned(spec: ScheduleSpec, state: TaskState) -> TaskState:
+    """Return the state with its next slot by the rules that the zone has now."""
+    return state if state.next_slot is None else replace(state, next_slot=following(spec, state))
 
 
-def overtaken(spec: ScheduleSpec, state: TaskState, why: str, now: datetime) -> Verdict | None:
+def overtaken(
+    spec: ScheduleSpec, state: TaskState, why: str, now: datetime, offset: timedelta = timedelta(0)
+) -> Verdict | None:
     """Return how to put on record what an edit has overtaken: slots of the old schedule that no tick has decided in time.
 
-    Those of the present minute and later are the new schedule's; None where no older one is due.
+    Those that start in the present minute or later are not overtaken; None where no older one is due.
     """
-    owed = _owed(spec, state, minute_of(now) - _MICROSECOND)
+    owed = _owed(spec, state, minute_of(now) - offset - _MICROSECOND)
     if owed is None:
         return None
-    return Verdict((Decision(SKIP, owed.latest, SCHEDULE, why, owed.missed),), owed.decided(state))
+    return Verdict((Decision(SKIP, owed.latest, SCHEDULE, why, owed.missed),), owed.decided(spec, state))
+
+
+def pending(  # every argument is one of the facts that decide
+    spec: ScheduleSpec,
+    policy: Policy,
+    offset: timedelta,
+    state: TaskState,
+    running: tuple[int, ...],
+    now: datetime,
+) -> Verdict | None:
+    """Return what to do about slots whose minute has come and whose start has not, before an edit; None where there are none.
+
+    A slot belongs to the schedule of its minute, whatever is edited before its start. Without jitter there are none: what falls
+    into the minute of the edit is the new schedule's.
+    """
+    return _decide(spec, policy, offset, state, running, now, until=now) if offset else None
 
 
 @dataclass(frozen=True, slots=True)
 class _Owed:
-    """The due slots of a task: from the first to the latest, `missed` of them before that, and the one that follows."""
+    """The due slots of a task: from the first to the latest, `missed` of them before that."""
 
     schedule: Schedule
     first: datetime
     latest: datetime
     missed: int
-    following: datetime | None
 
-    def decided(self, state: TaskState) -> TaskState:
+    def decided(self, spec: ScheduleSpec, state: TaskState) -> TaskState:
         """Return where the task stands once all of them have been decided."""
-        return replace(state, watermark=self.latest, next_slot=self.following)
+        return _decided_up_to(spec, state, self.latest)
 
     def before(self, slot: datetime) -> datetime | None:
         """Return the due slot before one of them."""
@@ -119,15 +166,20 @@ class _Owed:
 
 
 def _owed(spec: ScheduleSpec, state: TaskState, until: datetime) -> _Owed | None:
-    due = state.next_slot
+    """Return the slots that are due, by the rules that the zone has now; what is stored about the next one is a hint."""
+    if state.next_slot is None:
+        return None
+    if state.watermark is not None and until >= state.watermark:
+        state = replace(state, resumed_at=None)
+    due = following(spec, state)
     if due is None or due > until:
         return None
-    schedule = spec.schedule(state.anchor)
-    following = schedule.after(due)
-    if following is None or following > until:
-        return _Owed(schedule, due, due, 0, following)
+    schedule = spec.schedule_around(state.anchor, due)
+    after = schedule.after(due)
+    if after is None or after > until:
+        return _Owed(schedule, due, due, 0)
     latest = schedule.latest(due, until) or due
-    return _Owed(schedule, due, latest, schedule.count(due, latest, MOST_MISSED), schedule.after(latest))
+    return _Owed(schedule, due, latest, schedule.count(due, latest, MOST_MISSED))
 
 
 def due_at(slot: datetime, offset: timedelta) -> datetime:
@@ -148,17 +200,38 @@ def decide(  # every argument is one of the facts that decide
     `offset` is how much later than its slots the task starts (`jitter`), `running` are the runs of the task that have not ended.
     """
     until = min(now, minute_of(now) + _MINUTE - offset - _MICROSECOND) if offset else now
+    return _decide(spec, policy, offset, state, running, now, until)
+
+
+def _decide(
+    spec: ScheduleSpec,
+    policy: Policy,
+    offset: timedelta,
+    state: TaskState,
+    running: tuple[int, ...],
+    now: datetime,
+    until: datetime,
+) -> Verdict | None:
     owed = _owed(spec, state, until)
     if owed is None:
-        return None
+        return _corrected(spec, state, until)
     decisions = _answer(owed, policy, offset, now)
-    state = owed.decided(state)
+    state = owed.decided(spec, state)
     if running and policy.concurrency_policy == FORBID:
         return _behind(owed, decisions, running[-1], state, everything=policy.catchup == ALL)
     if running and policy.concurrency_policy == REPLACE:
         decisions = [replace(it, replaces=running) if it.action == START else it for it in decisions]
     started = [decision.slot for decision in decisions if decision.action == START]
     return Verdict(tuple(decisions), replace(state, last_run_slot=started[-1]) if started else state)
+
+
+def _corrected(spec: ScheduleSpec, state: TaskState, until: datetime) -> Verdict | None:
+    """Return no decision, and the state with a better hint, where the one that is stored has come and is not a slot any more."""
+    if state.next_slot is None or state.next_slot > until:
+        return None
+    if state.watermark is not None and until >= state.watermark:
+        state = replace(state, resumed_at=None)
+    return Verdict((), replace(state, next_slot=following(spec, state)))
 
 
 def _behind(owed: _Owed, decisions: list[Decision], run: int, state: TaskState, *, everything: bool) -> Verdict:
@@ -228,6 +301,25 @@ def _is_late(slot: datetime, offset: timedelta, now: datetime) -> bool:
 
 def _is_past_deadline(slot: datetime, policy: Policy, offset: timedelta, now: datetime) -> bool:
     return policy.starting_deadline is not None and now > slot + offset + policy.starting_deadline
+
+
+def missed_in_the_queue(
+    policy: Policy, slot: datetime, due_at: datetime, now: datetime, *, has_newer: bool
+) -> str | None:
+    """Return why a slot that was to be started at `due_at`, and waited, is not run any more; None where it is.
+
+    What a task says of late slots holds until its run begins: its deadline, and that missed slots are not caught up, or that the
+    newest one stands for all (`has_newer` says that a later slot of the task waits, too).
+    """
+    if policy.starting_deadline is not None and now > due_at + policy.starting_deadline:
+        return f"missed: {_deadline_words(policy)} while it waited"
+    if now < _ceiling(max(slot, minute_of(due_at))) + _MINUTE:
+        return None
+    if policy.catchup == NONE:
+        return "missed: it could not be started in its minute (catchup: none)"
+    if policy.catchup == LATEST and has_newer:
+        return "missed: it waited until a later slot had come (catchup: latest)"
+    return None
 
 
 def _deadline_words(policy: Policy) -> str:

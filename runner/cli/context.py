@@ -7,17 +7,11 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
 
-from runner import wiring
 from runner.errors import UsageError
 from runner.operations.site import Site
-
-if TYPE_CHECKING:
-    from runner.operations.tick import Refresh
-
 
 #: The largest number that a run can have (https://sqlite.org/autoinc.html).
 LARGEST = 2**63 - 1
@@ -30,10 +24,6 @@ class State:
     """Where the command works."""
 
     site: Site
-
-    def refresher(self, *, worktree: bool = False) -> Refresh:
-        """Return what brings the store to the tasks that are meant."""
-        return wiring.worktree_refresher(self.site) if worktree else wiring.refresher(self.site)
 
 
 def show(*renderables: RenderableType) -> None:
@@ -58,11 +48,21 @@ def write_through(data: bytes) -> None:
 
 
 def instant(text: str | None) -> datetime | None:
-    """Return the instant that an option names, None where it is not given. Raises UsageError."""
+    """Return the instant that an option names, in UTC unless it says otherwise; None where it is not given. Raises UsageError."""
+    moment = time(text)
+    return None if moment is None else moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def time(text: str | None) -> datetime | None:
+    """Return the time that an option names, naive where it carries no offset; None where it is not given. Raises UsageError."""
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text)
     except ValueError:
         raise UsageError(f"{text!r} is not a time", "write for example 2026-03-28 or 2026-03-28T22:00Z") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def remark(text: str) -> None:
+    """Say on standard error what there is to be waited for, or what is done about it."""
+    print(text, file=sys.stderr, flush=True)

@@ -39,14 +39,15 @@ def _bare_tick() -> "NoReturn":
 
     root = find_root(None)
     state = state_of(root, None)
-    line = idle_line(root, state + "/runner.db")
+    line = idle_line(root, state)
     code = 0
     if line is not None:
         print(line)
     else:
-        from runner.cli.bare_tick import run_tick  # noqa: PLC0415 - only a tick with something to do
+        from runner.cli.ticking import run_tick  # noqa: PLC0415 - only a tick with something to do
+        from runner.operations.site import Site  # noqa: PLC0415
 
-        code = run_tick(root, state)
+        code = run_tick(Site(root, state))
     if sys.stdout is not None:  # None where the caller has closed it
         sys.stdout.flush()
     # Nothing is open and nobody waits: for the interpreter to tidy up takes a seventh of an idle tick.

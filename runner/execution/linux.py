@@ -44,6 +44,20 @@ class Usage:
         self.resident = sum(int(row[_RSS]) for row in rows) * _PAGE
 
 
+def pid_namespace() -> str:
+    """Return the name of the namespace in which this process's pids mean something (pid_namespaces(7))."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a process is stopped, by a signal (T) or a debugger (t) (proc_pid_stat(5))."""
+    fields = stat(pid)
+    return fields is not None and fields[_STATE] in {"T", "t"}
+
+
 def control_groups() -> str | None:
     """Return the folder in which this process may make control groups, if there is one."""
     from runner.execution.cgroups import find  # noqa: PLC0415 - only for tasks that have limits

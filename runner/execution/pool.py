@@ -10,7 +10,8 @@ from runner import clock
 from runner.execution import child, processes
 from runner.execution.attempt import Attempt
 from runner.execution.common import Common
-from runner.execution.places import Places
+from runner.execution.events import Ended, Refused, Started
+from runner.execution.owner import Owner
 from runner.execution.secrets import SecretError, find_secrets
 from runner.execution.signals import Signals
 from runner.execution.workshop import Workshop, remove_folder
@@ -21,10 +22,10 @@ from runner.model.words import CANCELLED, FAILED
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
     from typing import Self
 
     from runner.execution.cgroups import Group
+    from runner.execution.events import Event
     from runner.execution.masking import Masker
 
 _CHUNK = 65_536
@@ -35,53 +36,37 @@ _METER = 0.1
 _MOST_CHUNKS = 64
 
 
-class Started:
-    """A child has been started."""
-
-    __slots__ = ("at", "job")
-
-    def __init__(self, job: Job, at: datetime) -> None:
-        self.job = job
-        self.at = at
-
-
-class Ended:
-    """An attempt is over, and nothing of it is left running. One that never began has an ending without a start.
-
-    `live_file` has its output until the ending is on record, where it took so long.
-    """
-
-    __slots__ = ("ending", "job", "live_file")
-
-    def __init__(self, job: Job, ending: Ending, live_file: str | None = None) -> None:
-        self.job = job
-        self.ending = ending
-        self.live_file = live_file
-
-
 class Pool:
-    """Runs jobs, for as long as it is open. `show` is given what they print, as it comes."""
+    """The executor: runs jobs in children, for as long as it is open. `show` is given what they print, as it comes.
+
+    `control` is a descriptor that ends a wait when it becomes readable: somebody has another job.
+    """
 
     def __init__(
         self,
         workshop: Workshop,
-        places: Places,
+        owner: Owner,
         secrets_file: str | None = None,
         show: Callable[[bytes], None] | None = None,
+        control: int | None = None,
     ) -> None:
         self._workshop = workshop
-        self._places = places
+        self._owner = owner
         self._secrets_file = secrets_file
         self._show = show
+        self._control = control
+        self._events: list[Event] = []
+        #: Whether `control` was readable when `wait` returned.
+        self.is_ordered = False
         self._attempts: dict[int, Attempt] = {}
         self._descriptors: dict[int, Attempt] = {}
         self._poll = select.poll()
-        self._free = 0
         self._spare: list[str] = []
         self._next_meter = 0.0
         self._foreign = processes.children()
         self._outside = dict(os.environ)
         self.signals = Signals()
+        self.is_lost = False
 
     def __enter__(self) -> Self:
         processes.adopt_orphans()
@@ -89,12 +74,12 @@ class Pool:
         compile("0", "<warm>", "exec")
         clock.now()
         self._poll.register(self.signals.catch(), select.POLLIN)
+        if self._control is not None:
+            self._poll.register(self._control, select.POLLIN)
         self._common = Common(self._workshop, self.signals)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._end_everything()
         self._common.close()
         self.signals.put_back()
@@ -103,31 +88,25 @@ class Pool:
         """Return whether anything runs."""
         return bool(self._attempts)
 
-    def has_place(self) -> bool:
-        """Return whether something could be started now; takes a place for it where one is free."""
-        if not self._free and self._places.take():
-            self._free += 1
-        return self._free > 0
+    def start(self, job: Job) -> None:
+        """Start a child for a job; `wait` returns what has become of it."""
+        self._events.append(self._start(job))
 
-    def give_places_back(self) -> None:
-        """Let others have the places for which there is nothing to be started now."""
-        while self._free:
-            self._places.release()
-            self._free -= 1
-
-    def start(self, job: Job) -> Started | Ended:
-        """Start a child for a job, in a place that `has_place` has taken."""
+    def _start(self, job: Job) -> Event:
         try:
             secrets = find_secrets(job.secrets, self._secrets_file, self._outside, self._workshop.root)
-            started_at = clock.now()
-            attempt = self._fork(job, secrets, started_at)
         except SecretError as error:
             return Ended(job, Ending(FAILED, None, clock.now(), str(error)))
+        try:
+            self._owner.begin(job.run_id, job.attempt)
+        except OSError as error:
+            return Refused(job, str(error.strerror))
+        started_at = clock.now()
+        try:
+            attempt = self._fork(job, secrets, started_at)
         except OSError as error:
             # No process, no descriptor: the machine is at its limits, and may not be the next time.
-            now = clock.now()
-            return Ended(job, Ending(FAILED, now, now, f"could not be started: {error.strerror}"))
-        self._free -= 1
+            return Ended(job, Ending(FAILED, started_at, clock.now(), f"could not be started: {error.strerror}"))
         self._attempts[attempt.pid] = attempt
         for descriptor in (attempt.output, attempt.watch):
             if descriptor is not None:
@@ -170,16 +149,20 @@ class Pool:
 
         return cgroups.make(base, self._workshop.mark(job.run_id, job.attempt), job.limits)
 
-    def wait(self, longest: float) -> list[Ended]:
-        """Wait until something happens, at most so many seconds; read what has been printed, and return what has ended."""
-        for descriptor, _ in self._poll.poll(self._patience(longest)):
+    def wait(self, longest: float) -> list[Event]:
+        """Wait until something happens, at most so many seconds; read what has been printed, and return what has happened."""
+        events, self._events = self._events, []
+        self.is_ordered = False
+        for descriptor, _ in self._poll.poll(0 if events else self._patience(longest)):
             attempt = self._descriptors.get(descriptor)
-            if attempt is None:
+            if descriptor == self._control:
+                self.is_ordered = True
+            elif attempt is None:
                 os.read(descriptor, _CHUNK)  # a signal has come; its handler has said what it had to say
             elif descriptor == attempt.output:
                 self._read(attempt)
         self._meter()
-        return self._collect()
+        return [*events, *self._collect()]
 
     def _patience(self, longest: float) -> int:
         """Return for how many milliseconds nothing has to be looked at, should nothing happen."""
@@ -254,7 +237,6 @@ class Pool:
         # Asked again, also where nothing was seen: a process that flees by forking is missed by one look.
         processes.end_all(lambda: self._left_by(attempt))
         del self._attempts[attempt.pid]
-        self._free += 1
         for _ in range(_MOST_CHUNKS):
             if not self._read(attempt):
                 break
@@ -284,13 +266,11 @@ class Pool:
         self._poll.unregister(descriptor)
         del self._descriptors[descriptor]
 
-    def end(self, run_id: int, reason: str) -> bool:
-        """Ask the tree of a run to end, as cancelled; return whether it runs here."""
+    def end(self, run_id: int, reason: str) -> None:
+        """Ask the tree of a run to end, as cancelled, if it runs here."""
         for attempt in self._attempts.values():
             if attempt.job.run_id == run_id:
                 attempt.end_early(CANCELLED, reason, clock.monotonic())
-                return True
-        return False
 
     def end_all(self, reason: str) -> None:
         """Ask everything that runs to end, as cancelled."""
@@ -306,7 +286,6 @@ class Pool:
             processes.end_all(lambda leader=attempt.pid: processes.left_by(leader, self._foreign, []))  # type: ignore[misc]
         for folder in self._spare:
             remove_folder(folder)
-        self.give_places_back()
 
 
 def _masker(secrets: dict[str, str]) -> Masker | None:

@@ -18,6 +18,17 @@ _TRIES = 3
 _UNITS = (1, 60, 3_600)
 
 
+def pid_namespace() -> str:
+    """Return nothing: there is one."""
+    return ""
+
+
+def is_stopped(pid: int) -> bool:
+    """Return whether a process is stopped by a signal."""
+    answer = _ps("-o", "stat=", "-p", str(pid))
+    return bool(answer) and answer[0][0].startswith("T")
+
+
 def control_groups() -> None:
     """Return nothing: only Linux has them."""
 

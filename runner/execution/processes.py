@@ -36,22 +36,49 @@ _PAUSE = 0.01
 
 
 def supervisor() -> str:
-    """Return the identity of this process, under which it answers for runs: who knows it may wake it with `NEWS`."""
+    """Return who this process is, and in which pid namespace: who reads that may wake it with `NEWS`."""
     if signal.getsignal(NEWS) is signal.SIG_DFL:
         signal.signal(NEWS, signal.SIG_IGN)  # else it would end this process before its pool is open
-    return system.identity(os.getpid()) or f"unknown:{os.getpid()}:0"
+    identity = system.identity(os.getpid()) or f"{system.boot_id()}:{os.getpid()}:0"
+    return f"{identity} {system.pid_namespace()}"
 
 
-def wake(identity: str) -> bool:
-    """Tell the process of an identity that there is news; return whether it is there."""
-    pid = int(identity.split(":", 2)[1])
-    return is_alive(identity) and system.send(pid, NEWS, lambda: is_alive(identity))
+def boot_id() -> str:
+    """Return what changes with every boot of the machine."""
+    return system.boot_id()
 
 
-def is_alive(identity: str) -> bool:
-    """Return whether the process of an identity is there: the same boot, the same pid, the same start."""
-    _, pid, _ = identity.split(":", 2)
-    return system.identity(int(pid)) == identity
+def pid_of(process: str) -> str:
+    """Return the pid in the name of an owner, or in what `supervisor` said; empty where there is none."""
+    _, _, rest = process.partition(":")
+    return rest.partition(":")[0]
+
+
+def is_of_this_system(process: str) -> bool:
+    """Return whether that process runs, or ran, where this one can see it: the same boot, the same pid namespace."""
+    identity, _, namespace = process.partition(" ")
+    return identity.split(":", 1)[0] == system.boot_id() and namespace in {"", system.pid_namespace()}
+
+
+def wake(process: str) -> bool:
+    """Tell a process that there is news; return whether that could be done."""
+    return _is_alive(process) and system.send(int(pid_of(process)), NEWS, lambda: _is_alive(process))
+
+
+def kill(process: str) -> bool:
+    """Kill a process; return whether that could be done."""
+    return _is_alive(process) and system.send(int(pid_of(process)), signal.SIGKILL, lambda: _is_alive(process))
+
+
+def is_stopped(process: str) -> bool:
+    """Return whether a process is there and stopped, by a signal or a debugger."""
+    return _is_alive(process) and system.is_stopped(int(pid_of(process)))
+
+
+def _is_alive(process: str) -> bool:
+    if not process or not is_of_this_system(process):
+        return False
+    return system.identity(int(pid_of(process))) == process.partition(" ")[0]
 
 
 def has_ended(pid: int) -> bool:
@@ -59,9 +86,9 @@ def has_ended(pid: int) -> bool:
     return system.identity(pid) is None
 
 
-def was_rebooted(identity: str) -> bool:
-    """Return whether the machine has been started again since a process took that identity."""
-    return identity.split(":", 1)[0] not in {system.boot_id(), "unknown"}
+def was_rebooted(owner: str) -> bool:
+    """Return whether the machine has been started again since an owner took its name; also true on another machine."""
+    return owner.split(":", 1)[0] != system.boot_id()
 
 
 def over(pid: int, limits: Limits, group: Group | None, seen: Table) -> str | None:

@@ -44,7 +44,7 @@ class Job(Value):
         attempt: int = 1,
         retry: Retry = ONCE,
         limits: Limits = UNLIMITED,
-        env: str = "",
+        env: tuple[tuple[str, str], ...] = (),
         secrets: tuple[str, ...] = (),
     ) -> None:
         self.run_id = run_id
@@ -64,4 +64,4 @@ class Job(Value):
 
     def environment(self) -> dict[str, str]:
         """Return the task's own variables."""
-        return dict(pair.split("=", 1) for pair in self.env.split("\0") if pair)
+        return dict(self.env)

@@ -13,13 +13,17 @@ SKIP = "skip"
 class TaskState:
     """Where a task stands in time.
 
-    `anchor` is the minute in which it was first seen active (or the slot at which a changed interval was anchored again);
-    `watermark` the last slot decided; `last_run_slot` the last slot for which a run was started; `next_slot` the next slot
-    to decide, None where none is owed.
+    `anchor` is the minute in which it was first seen active (or the slot at which a changed interval was anchored again): a fact,
+    which no clock moves. `watermark` is up to when its slots have been decided, and `wall` what the task's wall clock showed then,
+    by the rules that its zone had then. `resumed_at` is up to when slots have been decided since a clock was set back to before
+    the watermark, None where none was. `last_run_slot` is the last slot for which a run was started; `next_slot` the next slot
+    by the rules of when it was computed, None where none is owed: a hint, which is checked before it is decided.
     """
 
     anchor: datetime | None = None
     watermark: datetime | None = None
+    wall: datetime | None = None
+    resumed_at: datetime | None = None
     last_run_slot: datetime | None = None
     next_slot: datetime | None = None
 

@@ -10,11 +10,15 @@ from runner.model.limits import UNLIMITED, Limits
 from runner.model.retry import ONCE, Retry
 from runner.model.words import FORBID, LATEST
 from runner.schedule import Schedule, parse_schedule
+from runner.schedule.earlier import earlier_anchor, earlier_start
 from runner.schedule.localtime import load_zone
+from runner.schedule.wildcard import is_wildcard
 
 #: Where task files stand below the root of the tasks' repository, and how they end.
 FOLDER = "tasks"
 SUFFIX = ".yaml"
+
+_MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,20 @@ class ScheduleSpec:
                 "anchor": anchor,
             }
         )
+
+    def schedule_around(self, anchor: datetime | None, instant: datetime) -> Schedule:
+        """Return the schedule for asking about an instant, which may lie before the anchor: the same grid, continued."""
+        if anchor is None or self.start is not None or instant >= anchor - _MINUTE:
+            return self.schedule(anchor)
+        if self.frequency is not None:
+            return self.schedule(earlier_anchor(self.frequency, str(self.unit), anchor, instant, self.zone()))
+        return self.schedule(anchor if self.rrule is None else earlier_start(self.rrule, anchor, instant, self.zone()))
+
+    def follows_wall_clock(self) -> bool:
+        """Return whether its slots are wall times, and not points of elapsed time."""
+        if self.cron is not None:
+            return not is_wildcard(self.cron)
+        return self.unit not in {"minutes", "hours"}
 
     def zone(self) -> tzinfo:
         """Return the zone whose wall clock the schedule follows."""

@@ -1,22 +1,36 @@
-"""From the files of a new commit to the tasks in force: what is new, changed, renamed, broken or gone."""
+"""From the files of a new commit to the tasks in force. What becomes of each task `adoption` decides; here it is written down."""
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
 
-from runner import planning
+from runner.adoption import Adoption, Moment, adopted, kept, removed
+from runner.model import event
 from runner.model.problem import Problem
-from runner.model.state import TaskState
 from runner.model.task import id_of, path_of
-from runner.operations.compile import Compiler
 from runner.repo.tree import Changes, File
-from runner.store import catalogs
-from runner.store.catalogs import Origin, StoredTask, Version
-from runner.store.decided import is_decided, record_skip
+from runner.store import catalogs, claims
+from runner.store.events import note
+from runner.store.session import Deciding, Reading
+from runner.taskfile.compiler import symlink_problem
+from runner.taskfile.findings import shown
+from runner.taskfile.names import check_case, check_name, is_task_file
+
+Problems = Mapping[str, tuple[Problem, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The files of a commit that are to be taken over. `found` are the problems of contents, by blob.
+
+    `refused` are those of who changed a file, by its path: such a file, or its removal, is not taken over.
+    """
+
+    changes: Changes
+    found: Problems
+    refused: Mapping[str, Problem]
+    settings_blob: str
 
 
 def against(everything: Changes, present: Mapping[str, str]) -> Changes:
@@ -28,152 +42,112 @@ def against(everything: Changes, present: Mapping[str, str]) -> Changes:
     return replace(everything, gone=tuple(gone), renamed=renamed)
 
 
-def adopt(  # the facts of one transaction
-    connection: sqlite3.Connection,
-    compiler: Compiler,
-    changes: Changes,
-    found: Mapping[str, tuple[Problem, ...]],
-    refused: Mapping[str, Problem],
-    known: Origin,
-    new: Origin,
-    now: datetime,
-) -> None:
-    """Bring tasks and problems to the new commit; call it inside of a transaction. `found` are the problems by blob.
-
-    `refused` are those of who changed a file, by its path: such a file, or its removal, is not taken over.
-    """
-    is_first = not catalogs.has_tasks(connection)
-    adoption = _Adoption(connection, new.settings_blob, known.commit, new.commit, now, is_first)
+def adopt(session: Deciding, snapshot: Snapshot, moment: Moment) -> list[Adoption]:
+    """Bring tasks and problems to a new commit, and return what has become of each; call it inside of a transaction."""
+    changes, refused = snapshot.changes, snapshot.refused
+    renamed = _rename(session, snapshot, moment)
+    done = [_removal(session, path, moment, kept_by=refused) for path in changes.gone if path not in renamed]
+    files = [file for file in changes.files if is_task_file(file.path)]
     # What cannot be an id never was one: such files have problems, and no task.
-    is_id = partial(_is_id, compiler)
-    renamed = {
-        old
-        for old, path in changes.renamed
-        if not {old, path} & refused.keys()
-        and is_id(old)
-        and is_id(path)
-        and catalogs.rename_task(connection, id_of(old), id_of(path))
-    }
-    for path in changes.gone:
-        if path in refused and is_id(path):
-            adoption.keep(id_of(path))
-        elif path not in renamed and is_id(path):
-            adoption.retire(id_of(path))
-    files = [file for file in changes.files if compiler.is_task_file(file.path)]
-    problems = [_named_problem(compiler, file) for file in files]
-    named = [file for file, problem in zip(files, problems, strict=True) if problem is None]
-    collisions, touched = _collisions(connection, compiler, named, changes)
+    named_problems = {file.path: problem for file in files if (problem := _named_problem(file)) is not None}
+    named = [file for file in files if file.path not in named_problems]
+    collisions, touched = _collisions(session, named, changes)
+    blocked = collisions.keys() | refused.keys()
+    is_first = not catalogs.has_tasks(session)
     for file in (*named, *touched):
-        adoption.adopt(file, blocked=file.path in collisions or file.path in refused)
-    broken = [replace(problem, file=file.path) for file in named for problem in found.get(file.blob, ())]
-    stale = [compiler.shown(path) for path in (*changes.gone, *(file.path for file in (*files, *touched)))]
-    catalogs.set_problems(
-        connection,
-        stale,
-        [
-            *filter(None, problems),
-            *broken,
-            *refused.values(),
-            *(problem for group in collisions.values() for problem in group),
-        ],
-    )
+        settings_blob = None if file.path in blocked else snapshot.settings_blob
+        done.append(_adopt(session, file, settings_blob, moment, is_first=is_first))
+    broken = [replace(problem, file=file.path) for file in named for problem in snapshot.found.get(file.blob, ())]
+    stale = [shown(path) for path in (*changes.gone, *(file.path for file in (*files, *touched)))]
+    colliding = [problem for group in collisions.values() for problem in group]
+    catalogs.set_problems(session, stale, [*named_problems.values(), *broken, *refused.values(), *colliding])
+    return [adoption for adoption in done if adoption is not None]
 
 
-def _is_id(compiler: Compiler, path: str) -> bool:
-    return compiler.is_task_file(path) and compiler.check_name(path) is None
+def _is_id(path: str) -> bool:
+    return is_task_file(path) and check_name(path) is None
 
 
-def _named_problem(compiler: Compiler, file: File) -> Problem | None:
-    return compiler.symlink_problem(file.path) if file.is_symlink else compiler.check_name(file.path)
+def _named_problem(file: File) -> Problem | None:
+    return symlink_problem(file.path) if file.is_symlink else check_name(file.path)
 
 
-def _collisions(
-    connection: sqlite3.Connection, compiler: Compiler, named: list[File], changes: Changes
-) -> tuple[dict[str, list[Problem]], list[File]]:
+def _rename(session: Deciding, snapshot: Snapshot, moment: Moment) -> set[str]:
+    """Give renamed tasks their new ids, with all state and history; return the old paths of those that could be renamed."""
+    renamed = set()
+    for old, new in snapshot.changes.renamed:
+        if {old, new} & snapshot.refused.keys() or not (_is_id(old) and _is_id(new)):
+            continue
+        stored = catalogs.find_task(session, id_of(old))
+        if stored is not None and catalogs.rename_task(session, id_of(old), id_of(new)):
+            renamed.add(old)
+            note(
+                session, event.RENAMED, moment.now, task=stored.key, commit=moment.commit, detail=f"it was {stored.id}"
+            )
+    return renamed
+
+
+def _removal(session: Deciding, path: str, moment: Moment, *, kept_by: Mapping[str, Problem]) -> Adoption | None:
+    stored = catalogs.find_task(session, id_of(path)) if _is_id(path) else None
+    if stored is None or stored.blob is None:
+        return None
+    if path in kept_by:  # removed by somebody who may not
+        return _write(session, kept(stored.id, stored, stored.blob, moment), moment)
+    return _write(session, removed(stored, claims.runs_under_way(session, stored.key), moment), moment)
+
+
+def _adopt(session: Deciding, file: File, settings_blob: str | None, moment: Moment, *, is_first: bool) -> Adoption:
+    task_id = id_of(file.path)
+    stored = None if is_first else catalogs.find_task(session, task_id)
+    version = None if settings_blob is None else catalogs.version_of(session, file.blob, settings_blob)
+    running = () if stored is None else claims.runs_under_way(session, stored.key)
+    return _write(session, adopted(task_id, stored, file.blob, version, running, moment), moment)
+
+
+def _write(session: Deciding, adoption: Adoption, moment: Moment) -> Adoption:
+    """Write down what becomes of a task: its row, the slots that were decided, and the events."""
+    key = adoption.key
+    if key is None:
+        key = catalogs.add_task(session, adoption.task, adoption.blob or "", adoption.version, adoption.state)
+    else:
+        _record_slots(session, key, adoption, moment)
+        _put_in_force(session, key, adoption)
+    for kind in adoption.kinds:
+        note(session, kind, moment.now, task=key, commit=moment.commit)
+    return adoption
+
+
+def _record_slots(session: Deciding, key: int, adoption: Adoption, moment: Moment) -> None:
+    stored = catalogs.find_task(session, adoption.task)
+    if stored is None or stored.version is None:
+        return
+    before = stored.valid_commit or moment.before
+    claims.record_decisions(session, key, stored.version, before, adoption.skipped, moment.now)
+    if adoption.version is not None:
+        claims.record_decisions(session, key, adoption.version.id, moment.commit, adoption.claimed, moment.now)
+
+
+def _put_in_force(session: Deciding, key: int, adoption: Adoption) -> None:
+    if adoption.blob is None:
+        catalogs.retire(session, key)
+    elif adoption.version is not None:
+        catalogs.put_in_force(session, key, adoption.task, adoption.blob, adoption.version, adoption.state)
+    elif adoption.invalid_commit is None:
+        catalogs.set_blob(session, key, adoption.blob)
+    else:
+        catalogs.degrade(session, key, adoption.blob, adoption.valid_commit, adoption.invalid_commit)
+
+
+def _collisions(session: Reading, named: list[File], changes: Changes) -> tuple[dict[str, list[Problem]], list[File]]:
     """Return the problems of ids that differ only by case, and the unchanged files that such problems come to or go from."""
     changed = {file.path: file for file in named}
-    if not changes.gone and all(catalogs.is_present(connection, id_of(path)) for path in changed):
+    if not changes.gone and all(catalogs.is_present(session, id_of(path)) for path in changed):
         return {}, []
-    present = catalogs.present_blobs(connection)
+    present = catalogs.present_blobs(session)
     files = {path_of(task_id): File(path_of(task_id), blob) for task_id, blob in present.items()}
-    before = {problem.file for problem in catalogs.problems(connection) if problem.code == "id-case"}
+    before = {problem.file for problem in catalogs.problems(session) if problem.code == "id-case"}
     colliding: dict[str, list[Problem]] = {}
-    for problem in compiler.check_case([*(files | changed)]):
+    for problem in check_case([*(files | changed)]):
         colliding.setdefault(problem.file, []).append(problem)
     touched = [files[path] for path in (before | colliding.keys()) - changed.keys() if path in files]
     return colliding, touched
-
-
-@dataclass(frozen=True, slots=True)
-class _Adoption:
-    """`before` and `commit` are the commits that were and will be in force; at first there is no task to be found."""
-
-    connection: sqlite3.Connection
-    settings_blob: str
-    before: str | None
-    commit: str | None
-    now: datetime
-    is_first: bool
-
-    def adopt(self, file: File, *, blocked: bool) -> None:
-        """Let a file's task go on with this version of it, or with its last valid one where this one is broken."""
-        task_id = id_of(file.path)
-        stored = None if self.is_first else catalogs.find_task(self.connection, task_id)
-        version = None if blocked else catalogs.version_of(self.connection, file.blob, self.settings_blob)
-        if version is None:
-            self._keep_last_valid(task_id, file.blob, stored)
-            return
-        if stored is None:
-            state = planning.first_seen(version.spec, active=version.active, now=self.now)
-            catalogs.add_task(self.connection, task_id, file.blob, version, state)
-            return
-        state = self._goes_on(stored, version)
-        catalogs.put_in_force(self.connection, stored.key, task_id, file.blob, version, state)
-
-    def _goes_on(self, stored: StoredTask, version: Version) -> TaskState:
-        """Return where a task stands with another version of its file."""
-        if stored.spec is None:
-            return planning.first_seen(version.spec, active=version.active, now=self.now)
-        # A file that comes back after it was gone owes nothing of the time between.
-        was_active = stored.active and stored.blob is not None
-        state = stored.state
-        if not version.active or version.spec != stored.spec:
-            state = self._overtake(stored, "the task was edited before a tick came")
-        return planning.changed(
-            stored.spec, version.spec, was_active=was_active, active=version.active, state=state, now=self.now
-        )
-
-    def retire(self, task_id: str) -> None:
-        """Let go of a task whose file is gone; its history stays."""
-        stored = catalogs.find_task(self.connection, task_id)
-        if stored is not None:
-            self._overtake(stored, "the task's file was removed before a tick came")
-            catalogs.retire(self.connection, stored.key)
-
-    def keep(self, task_id: str) -> None:
-        """Let a task go on whose file was removed by somebody who may not."""
-        stored = catalogs.find_task(self.connection, task_id)
-        if stored is not None and stored.blob is not None:
-            self._keep_last_valid(task_id, stored.blob, stored)
-
-    def _overtake(self, stored: StoredTask, why: str) -> TaskState:
-        """Put slots on record that fell due under the version that goes; return where the task stands after them."""
-        if stored.spec is None or stored.version is None:
-            return stored.state
-        verdict = planning.overtaken(stored.spec, stored.state, why, self.now)
-        if verdict is None:
-            return stored.state
-        for decision in verdict.decisions:
-            if is_decided(self.connection, stored.key, decision.slot):
-                continue  # before the clock was set back
-            commit = stored.valid_commit or self.before
-            record_skip(self.connection, stored.key, stored.version, commit, decision, self.now)
-        return verdict.state
-
-    def _keep_last_valid(self, task_id: str, blob: str, stored: StoredTask | None) -> None:
-        if stored is None:
-            catalogs.add_task(self.connection, task_id, blob, None, TaskState())
-        elif stored.version is None:
-            catalogs.set_blob(self.connection, stored.key, blob)
-        else:
-            catalogs.degrade(self.connection, stored.key, blob, self.before, self.commit)

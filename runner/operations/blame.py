@@ -34,9 +34,9 @@ class Blame:
 
 def blame(site: Site, task_id: str) -> Blame:
     """Return since when a task fails, and who has changed it before. Raises UsageError, StoreError."""
-    with reading(site.database) as connection:
-        known_task(connection, task_id)
-        streak = history.streak(connection, task_id)
+    with reading(site.database) as session:
+        known_task(session, task_id)
+        streak = history.streak(session, task_id)
     found = Blame(task_id, streak, ())
     return Blame(task_id, streak, _between(site, task_id, streak)) if found.fails() else found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
@@ -14,7 +13,10 @@ from runner.model.problem import Problem
 from runner.model.settings import Settings
 from runner.repo import tree
 from runner.store import catalogs
-from runner.store.database import transaction
+from runner.store.session import Deciding
+from runner.taskfile.compiler import compile_task
+from runner.taskfile.names import check_name, is_task_file
+from runner.taskfile.text import LARGEST_FILE
 
 #: So many files are compiled by one process and written in one transaction: the write lock is held for moments only.
 _BATCH = 250
@@ -23,66 +25,45 @@ Found = dict[str, tuple[Problem, ...]]
 
 
 @dataclass(frozen=True, slots=True)
-class Compiler:
-    """What turns bytes into tasks; loaded only when something has to be compiled."""
-
-    compile_task: Callable[[str, bytes, Settings], CompiledFile]
-    compile_settings: Callable[[bytes], tuple[Settings | None, tuple[Problem, ...]]]
-    check_name: Callable[[str], Problem | None]
-    check_case: Callable[[Sequence[str]], Iterator[Problem]]
-    symlink_problem: Callable[[str], Problem]
-    is_task_file: Callable[[str], bool]
-    place_of: Callable[[bytes, tuple[str | int, ...]], tuple[int, int]]
-    shown: Callable[[str], str]
-    largest_file: int
-
-
-@dataclass(frozen=True, slots=True)
 class _Work:
     """What every process of a compilation knows."""
 
     root: str
-    compiler: Compiler
     settings: Settings
 
     def compile(self, batch: Sequence[tuple[str, str]]) -> list[tuple[str, CompiledFile]]:
         """Return what became of each (blob, path)."""
         paths = dict(batch)
-        blobs = tree.read_blobs(self.root, list(paths), self.compiler.largest_file)
-        return [(blob, self.compiler.compile_task(paths[blob], content, self.settings)) for blob, content in blobs]
+        blobs = tree.read_blobs(self.root, list(paths), LARGEST_FILE)
+        return [(blob, compile_task(paths[blob], content, self.settings)) for blob, content in blobs]
 
 
 def compile_files(
-    connection: sqlite3.Connection,
-    root: str,
-    compiler: Compiler,
-    files: Sequence[tree.File],
-    settings: tuple[str, Callable[[], Settings]],
+    session: Deciding, root: str, files: Sequence[tree.File], settings_blob: str, read: Callable[[], Settings]
 ) -> Found:
     """Compile the files of a commit that are not known yet, and keep the tasks; return the problems by blob.
 
-    `settings` are the blob of the settings in force, and what reads them if they are needed.
+    `settings_blob` is the blob of the settings in force, and `read` reads them, if they are needed.
     """
-    settings_blob, read = settings
     # A file without a name that can be an id is told so when it is adopted; its content may be that of another task.
-    wanted = {file.blob: file.path for file in files if _is_named(compiler, file)}
-    known = catalogs.known_blobs(connection, settings_blob, wanted)
+    wanted = {file.blob: file.path for file in files if _is_named(file)}
+    known = catalogs.known_blobs(session, settings_blob, wanted)
     unknown = [(blob, path) for blob, path in wanted.items() if blob not in known]
     found: Found = {}
     if not unknown:
         return found
-    for compiled in _compiled(_Work(root, compiler, read()), unknown):
-        with transaction(connection, durable=False):
+    for compiled in _compiled(_Work(root, read()), unknown):
+        with session.transaction(durable=False):
             for blob, file in compiled:
                 if file.task is None:
                     found[blob] = file.problems
                 else:
-                    catalogs.add_version(connection, blob, settings_blob, file.task)
+                    catalogs.add_version(session, blob, settings_blob, file.task)
     return found
 
 
-def _is_named(compiler: Compiler, file: tree.File) -> bool:
-    return not file.is_symlink and compiler.is_task_file(file.path) and compiler.check_name(file.path) is None
+def _is_named(file: tree.File) -> bool:
+    return not file.is_symlink and is_task_file(file.path) and check_name(file.path) is None
 
 
 def _compiled(work: _Work, unknown: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, CompiledFile]]]:
@@ -101,7 +82,7 @@ def _side_by_side(
 
     # Warm before the fork: what one file loads is then there in every process.
     yield map(work.compile, [batches[0][:1]])
-    global _work  # noqa: PLW0603 - how a forked worker gets what cannot be pickled: functions loaded late
+    global _work  # noqa: PLW0603 - how a forked worker gets what it works with
     _work = work
     # What these processes make is pickled and gone; looking for cycles in it would take a tenth of their time.
     with get_context("fork").Pool(cores, initializer=gc.disable) as pool:

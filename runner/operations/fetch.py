@@ -62,20 +62,20 @@ def fetch_alone(site: Site, now: datetime) -> None:
 def _fetch(site: Site, now: datetime) -> None:
     from runner.repo.fetch import fetch  # noqa: PLC0415 - only in a process of its own
     from runner.store import catalogs, remote  # noqa: PLC0415
-    from runner.store.database import opened  # noqa: PLC0415
+    from runner.store.database import deciding  # noqa: PLC0415
 
     if not _is_due(site, now):
         return  # another tick has just done it
-    with opened(site.database) as connection:
-        remote.note_try(connection, now)
-        ref_path = catalogs.origin(connection).ref_path
+    with deciding(site.database) as session:
+        remote.note_try(session, now)
+        ref_path = catalogs.origin(session).ref_path
     failure = None
     try:
         fetch(site.root, ref_path)
     except GitError as error:
         failure = error.message
-    with opened(site.database) as connection:
+    with deciding(site.database) as session:
         if failure is None:
-            remote.note_fetched(connection, clock.now())
+            remote.note_fetched(session, clock.now())
         else:
-            remote.note_failure(connection, now, failure)
+            remote.note_failure(session, now, failure)

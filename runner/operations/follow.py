@@ -25,9 +25,9 @@ def run_named(site: Site, name: str) -> int:
     """Return the run of that number, or the last one of the task of that id. Raises UsageError where there is none."""
     if name.isascii() and name.isdigit() and len(name) < _DIGITS:
         return int(name)
-    with reading(site.database) as connection:
-        known_task(connection, name)
-        run = history.last_runs(connection).get(name)
+    with reading(site.database) as session:
+        known_task(session, name)
+        run = history.last_run(session, name)
     if run is None:
         raise UsageError(f"the task {name} has not run yet", f"`runner next {name}` says when it will")
     return run.run_id
@@ -35,18 +35,29 @@ def run_named(site: Site, name: str) -> int:
 
 def logs(site: Site, run_id: int, *, follow: bool) -> Iterator[bytes]:
     """Yield the output of each attempt of a run, in order; with `follow`, until the run has ended. Raises UsageError."""
+    past.show(site, run_id)  # says where there is no such run
     seen = 0
     while True:
-        details = past.show(site, run_id)
-        for attempt in details.attempts[seen:]:
-            if attempt.status != RUNNING:
-                yield attempt.output
-                seen = attempt.number
-            elif (yield from _under_way(site, run_id, attempt.number, follow=follow)):
-                seen = attempt.number
-        if not follow or details.run.status != RUNNING:
+        progress = _progress(site, run_id)
+        for number, status in progress.attempts[seen:]:
+            if status != RUNNING:
+                yield _output(site, run_id, number)
+                seen = number
+            elif (yield from _under_way(site, run_id, number, follow=follow)):
+                seen = number
+        if not follow or progress.status != RUNNING:
             return
         clock.pause(_PAUSE)
+
+
+def _progress(site: Site, run_id: int) -> history.Progress:
+    with reading(site.database) as session:
+        return history.progress(session, run_id)
+
+
+def _output(site: Site, run_id: int, number: int) -> bytes:
+    with reading(site.database) as session:
+        return history.output(session, run_id, number)
 
 
 def _under_way(site: Site, run_id: int, number: int, *, follow: bool) -> Generator[bytes, None, bool]:
@@ -76,8 +87,7 @@ def _under_way(site: Site, run_id: int, number: int, *, follow: bool) -> Generat
 
 
 def _is_running(site: Site, run_id: int, number: int) -> bool:
-    attempts = past.show(site, run_id).attempts
-    return len(attempts) >= number and attempts[number - 1].status == RUNNING
+    return (number, RUNNING) in _progress(site, run_id).attempts
 
 
 def _open(path: str) -> int | None:

@@ -1,48 +1,45 @@
-"""Ask first, load later: whether a bare `runner tick` has anything to do.
+"""Ask first, load later: whether a bare `runner tick` has anything to do. Says *idle* or nothing, and changes nothing.
 
 Every module that this one imports, and every import that those make, is paid for once a minute for ever: DESIGN §10 has
 the figures, and a test names what may not be loaded here.
 """
 
 from runner import clock
-from runner.execution.identity import is_alive
-from runner.repo.head import commit_at, is_same
-from runner.store.idle import Outlook, look, move
+from runner.execution.ownership import is_gone
+from runner.repo.head import is_at
+from runner.store.idle import Outlook, look
+from runner.zone_files import are_unchanged
 
-_OURS = ("tasks", "runner.yaml")
-_VERSION = 1  # of the database; a test holds it to that of `store.database`, which is too heavy to ask
+_VERSION = 2  # of the database; a test holds it to that of `store.migrate`, which is too heavy to ask
 _MINUTE = 60_000  # milliseconds
-_CLOCK_MAY_BE_WRONG = 7_200_000  # as in `planning`, which is too heavy to ask; a test holds them together
 _SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 
-def idle_line(root: str, database: str) -> str | None:
+def idle_line(root: str, state: str) -> str | None:
     """Return what a tick with nothing to do says, or None where there may be something."""
-    outlook = look(database)
-    if outlook is None or outlook.version != _VERSION or outlook.commit is None:
+    outlook = look(state + "/runner.db")
+    if outlook is None or outlook.version != _VERSION:
         return None
-    if outlook.is_asked or not all(map(is_alive, outlook.supervisors)):
-        return None  # a run is to be ended, or somebody has left some behind
     now = clock.to_millis(clock.now())
-    if outlook.is_fetch_due(now) or (outlook.next_due is not None and outlook.next_due <= now):
+    if _is_due(outlook, now) or any(is_gone(state, owner) for owner in outlook.owners):
         return None
-    if outlook.decided is not None and outlook.decided > now + _CLOCK_MAY_BE_WRONG:
-        return None  # it has been set back
-    if outlook.waiting is not None and outlook.waiting < now - now % _MINUTE + _MINUTE:
-        return None  # a tick waits for what comes before the next one
-    return _line(outlook, now) if _is_current(root, database, outlook) else None
+    if not is_at(root, outlook.head, outlook.ref_path, outlook.commit) or not are_unchanged(outlook.zones):
+        return None
+    return _line(outlook, now)
 
 
-def _is_current(root: str, database: str, outlook: Outlook) -> bool:
-    """Return whether the tasks in the store are those of the commit in force; a commit that touched none is noted at once."""
-    head = commit_at(root, "HEAD")
-    if head is None or outlook.head is None:
-        return False
-    if outlook.ref_path != "HEAD":
-        return head == outlook.head and commit_at(root, outlook.ref_path) == outlook.commit
-    if head == outlook.head:
-        return True
-    return is_same(root, outlook.head, head, *_OURS) and move(database, outlook.head, head)
+def _is_due(outlook: Outlook, now: int) -> bool:
+    """Return whether the store has something for a tick of this minute, or knows that the clock was set back."""
+    minute_ends = now - now % _MINUTE + _MINUTE
+    return (
+        outlook.is_asked
+        or outlook.is_fetch_due(now)
+        or (outlook.next_due is not None and outlook.next_due <= now)
+        or (outlook.overdue is not None and outlook.overdue < now)
+        # A tick waits for what comes before the next one.
+        or (outlook.waiting is not None and outlook.waiting < minute_ends)
+        or (outlook.decided is not None and outlook.decided >= minute_ends)
+    )
 
 
 def _line(outlook: Outlook, now: int) -> str:

@@ -1,87 +1,119 @@
-"""Runs whose tick is gone: what is left of them is ended, and they are lost, tried again, or left to others."""
+"""Runs that nobody answers for: their owner is gone, or has stopped doing its work. What is left of them is ended and recorded.
+
+Whether an owner is gone, the lock on its file says. One that holds its lock and still has not ended an attempt long after its time
+limit is stopped (SIGSTOP, a frozen container): others end its attempt where they can see it, and leave it alone where they cannot.
+"""
 
 from __future__ import annotations
 
 import os
-import sqlite3
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from runner import clock
 from runner.errors import StoreError
-from runner.execution import begun, live, processes
-from runner.execution.alone import alone
+from runner.execution import live, owner, processes
+from runner.execution.locked import locked
 from runner.execution.output import Capture
+from runner.execution.owner import Notes
+from runner.execution.ownership import is_gone, path_of
 from runner.execution.workshop import Workshop, remove_folder
 from runner.model.ending import Ending
-from runner.model.words import CANCELLED, LOST
+from runner.model.words import CANCELLED, LOST, TIMED_OUT
 from runner.operations.site import Site
-from runner.store import catalogs, claims
-from runner.store.claims import Orphan
-from runner.store.database import transaction
-from runner.store.endings import record_end
-from runner.store.queue import give_back
+from runner.schedule.duration import format_duration
+from runner.store import catalogs, queue
+from runner.store.database import deciding
+from runner.store.endings import AttemptEnd, end_attempt
+from runner.store.queue import OwnedRun
+from runner.store.session import Deciding, Reading
 
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """A run whose tick is gone. `has_begun` says whether its child may have run any of its code."""
+    """A run that nobody answers for. `has_begun` says whether its child may have run any of its code."""
 
-    orphan: Orphan
+    run: OwnedRun
+    notes: Notes
     has_begun: bool
     output: Capture
 
 
-def find_lost(connection: sqlite3.Connection) -> list[Orphan]:
-    """Return the runs that have not ended and whose supervising process is gone."""
-    alive: dict[str, bool] = {}
-    lost = []
-    for orphan in claims.in_hands(connection):
-        if orphan.supervisor not in alive:
-            alive[orphan.supervisor] = processes.is_alive(orphan.supervisor)
-        if not alive[orphan.supervisor]:
-            lost.append(orphan)
-    return lost
+def find_lost(session: Reading, state: str) -> list[OwnedRun]:
+    """Return the runs that have not ended and whose owner is gone."""
+    runs = queue.owned_runs(session)
+    lost = {name for name in {run.owner for run in runs} if is_gone(state, name)}
+    return [run for run in runs if run.owner in lost]
 
 
-def end_lost(connection: sqlite3.Connection, site: Site, now: datetime) -> list[int]:
+def find_overdue(session: Reading, state: str, now: datetime) -> list[OwnedRun]:
+    """Return the runs whose owner should have ended them long ago, and still lives.
+
+    A clock that was set forward makes no run overdue: it counts only against an owner that is seen to be stopped.
+    """
+    return [run for run in queue.owned_runs(session) if is_overdue(state, run, now)]
+
+
+def is_overdue(state: str, run: OwnedRun, now: datetime) -> bool:
+    """Return whether the owner of a run should have ended it long ago."""
+    if run.overdue_at is None or run.overdue_monotonic is None or processes.was_rebooted(run.owner):
+        return False
+    if run.overdue_monotonic < clock.monotonic_millis():
+        return True
+    return run.overdue_at < now and processes.is_stopped(owner.read(state, run.owner).process)
+
+
+def end_lost(site: Site, now: datetime) -> list[int]:
     """End what runs without anybody who answers for it, and record what becomes of it; return the runs that were lost.
 
     One process at a time does so: who is late would otherwise end what is started again already. Raises StoreError.
     """
-    if not find_lost(connection) and all(map(processes.is_alive, begun.supervisors(site.state))):
-        return []
-    workshop = Workshop(site.root, site.state, catalogs.origin(connection).store_id)
-    try:
-        with alone(f"{site.state}/lost.lock"):
-            remains = [_end(workshop, orphan) for orphan in find_lost(connection)]
-            with transaction(connection):
-                lost = settle(connection, remains, now)
-            _forget(connection, workshop)
-    except OSError as error:
-        raise StoreError(
-            f"the folder {site.state} cannot be written: {error.strerror}", "check it, and the disk"
-        ) from error
+    with deciding(site.database) as session:
+        if (
+            not find_lost(session, site.state)
+            and not find_overdue(session, site.state, now)
+            and not owner.gone(site.state)
+        ):
+            return []
+        workshop = Workshop(site.root, site.state, catalogs.origin(session).store_id)
+        try:
+            with locked(f"{site.state}/lost.lock"):
+                remains = [_end(workshop, run) for run in find_lost(session, site.state)]
+                with session.transaction():
+                    lost = settle(session, remains, now)
+                lost += _end_overdue(session, workshop, now)
+                _forget(session, workshop)
+        except OSError as error:
+            raise StoreError(
+                f"what lost runs have left in {site.state} cannot be tidied up: {error.strerror}",
+                "check the permissions of the folder, and the disk",
+            ) from error
     return lost
 
 
-def _end(workshop: Workshop, orphan: Orphan) -> Remains:
-    folders = workshop.leftovers(orphan.run_id)
-    mark = workshop.mark(orphan.run_id, orphan.attempt)
-    was_rebooted = processes.was_rebooted(orphan.supervisor)
+def _end(workshop: Workshop, run: OwnedRun) -> Remains:
+    notes = owner.read(workshop.state, run.owner)
+    was_rebooted = processes.was_rebooted(run.owner)
+    folders = workshop.leftovers(run.run_id)
     if not was_rebooted:
-        processes.end_group(mark)
-        if not folders:
-            processes.end_marked(mark, 0, 0)
-        for folder, leader in folders:
-            processes.end_marked(mark, leader, _made_at(folder))
+        end_processes(workshop, run, folders)
     # After a crash of the machine the disk is no witness of what had begun.
-    noted = (orphan.run_id, orphan.attempt) in begun.read(begun.path_of(workshop.state, orphan.supervisor))
-    has_begun = orphan.is_recorded or noted or was_rebooted
+    has_begun = run.is_recorded or (run.run_id, run.attempt) in notes.begun or was_rebooted
     output = Capture()
-    output.feed(live.left_over(workshop.live_file(orphan.run_id, orphan.attempt)))
+    output.feed(live.left_over(workshop.live_file(run.run_id, run.attempt)))
     for folder, _ in folders:
         remove_folder(folder)
-    return Remains(orphan, has_begun, output)
+    return Remains(run, notes, has_begun, output)
+
+
+def end_processes(workshop: Workshop, run: OwnedRun, folders: Iterable[tuple[str, int]]) -> None:
+    """Kill everything of an attempt that this process can see."""
+    mark = workshop.mark(run.run_id, run.attempt)
+    processes.end_group(mark)
+    leaders = [(leader, _made_at(folder)) for folder, leader in folders]
+    for leader, since in leaders or [(0, 0.0)]:
+        processes.end_marked(mark, leader, since)
 
 
 def _made_at(folder: str) -> float:
@@ -91,62 +123,91 @@ def _made_at(folder: str) -> float:
         return float("inf")
 
 
-def settle(connection: sqlite3.Connection, remains: list[Remains], now: datetime) -> list[int]:
+def settle(session: Deciding, remains: list[Remains], now: datetime) -> list[int]:
     """Record what becomes of lost runs, inside of a transaction; return those that were lost, without what others have settled.
 
     A run that never began waits for somebody else; of the others an attempt is lost, and their retry policy applies.
     """
     lost = []
     for remain in remains:
-        orphan = remain.orphan
-        if not claims.is_still_in_hands(connection, orphan):
-            continue
+        run = remain.run
         if remain.has_begun:
-            _lose(connection, remain, now)
-            lost.append(orphan.run_id)
-        elif orphan.is_by_hand and orphan.cancel_reason is None:  # whoever wanted it then may not want it now
-            ending = Ending(LOST, None, now)
-            record_end(connection, orphan.run_id, orphan.attempt, ending, f"{_reason(orphan)}; it had not begun", None)
-            lost.append(orphan.run_id)
+            reason = _reason(run.owner, remain.notes)
+            status, said = (LOST, reason) if run.cancel_reason is None else (CANCELLED, run.cancel_reason)
+            if end_from_outside(session, remain, status, said, now):
+                lost.append(run.run_id)
+        elif run.is_by_hand and run.cancel_reason is None:  # whoever wanted it then may not want it now
+            reason = f"{_reason(run.owner, remain.notes)}; it had not begun"
+            if end_attempt(session, AttemptEnd(run.run_id, run.attempt, run.owner, Ending(LOST, None, now), reason)):
+                lost.append(run.run_id)
         else:
-            give_back(connection, [orphan.run_id], now)
+            queue.release(session, run.owner, [run.run_id], now)
     return lost
 
 
-def _forget(connection: sqlite3.Connection, workshop: Workshop) -> None:
-    """Remove the files of what is on record by now; of others that are gone, too."""
-    # One that has ended meanwhile, and whose runs nobody has settled, still needs its notes.
-    answering = {orphan.supervisor for orphan in claims.in_hands(connection)}
-    for supervisor in begun.supervisors(workshop.state):
-        if supervisor not in answering and not processes.is_alive(supervisor):
-            begun.remove(begun.path_of(workshop.state, supervisor))
-    for folder, keeper in workshop.spares():
-        if processes.has_ended(keeper):
-            remove_folder(folder)
-    for run_id, attempt in workshop.live_attempts():
-        if not claims.is_under_way(connection, run_id, attempt):
-            live.remove(workshop.live_file(run_id, attempt))
-
-
-def _lose(connection: sqlite3.Connection, remains: Remains, now: datetime) -> None:
-    orphan = remains.orphan
-    status, reason = (LOST, _reason(orphan)) if orphan.cancel_reason is None else (CANCELLED, orphan.cancel_reason)
+def end_from_outside(session: Deciding, remains: Remains, status: str, reason: str, now: datetime) -> bool:
+    """Record how an attempt ended that another process has ended; its retry policy applies. Return whether it was to be ended."""
+    run = remains.run
     ending = Ending(
         status,
-        orphan.started_at or now,
+        run.started_at or now,
         now,
         reason,
         output=remains.output.kept(),
         output_dropped_bytes=remains.output.dropped,
     )
-    retry_at = None if orphan.cancel_reason is not None else orphan.retry.next_at(orphan.attempt, now)
-    has_more = orphan.attempt > 1 or retry_at is not None
-    said = f"attempt {orphan.attempt} of {orphan.retry.attempts}: {reason}" if has_more else reason
-    record_end(connection, orphan.run_id, orphan.attempt, ending, said, retry_at)
+    retry_at = None if run.cancel_reason is not None else run.retry.next_at(run.attempt, now)
+    has_more = run.attempt > 1 or retry_at is not None
+    said = f"attempt {run.attempt} of {run.retry.attempts}: {reason}" if has_more else reason
+    return end_attempt(session, AttemptEnd(run.run_id, run.attempt, run.owner, ending, said, retry_at))
 
 
-def _reason(orphan: Orphan) -> str:
-    if processes.was_rebooted(orphan.supervisor):
+def _end_overdue(session: Deciding, workshop: Workshop, now: datetime) -> list[int]:
+    """End attempts that their owners should have ended long ago, where this process can see them; return their runs."""
+    ended = []
+    for run in find_overdue(session, workshop.state, now):
+        notes = owner.read(workshop.state, run.owner)
+        if not notes.is_visible():
+            continue  # what cannot be seen from here is left alone, and `status` says so
+        remains = end_for(workshop, run)
+        limit = f"timed out after {format_duration(run.timeout)}" if run.is_recorded else "was never started"
+        reason = f"{limit}; the runner that supervises it (pid {processes.pid_of(run.owner)}) does not answer"
+        with session.transaction():
+            status = TIMED_OUT if run.is_recorded else LOST
+            if end_from_outside(session, remains, status, reason, now):
+                ended.append(run.run_id)
+            is_idle = all(other.owner != run.owner for other in queue.owned_runs(session))
+        if is_idle and processes.is_stopped(notes.process):
+            processes.kill(notes.process)  # it has nothing left to supervise, and holds slots that others wait for
+    return ended
+
+
+def end_for(workshop: Workshop, run: OwnedRun) -> Remains:
+    """End everything of an attempt in the place of an owner that does not answer."""
+    folders = workshop.leftovers(run.run_id)
+    end_processes(workshop, run, folders)
+    output = Capture()
+    output.feed(live.left_over(workshop.live_file(run.run_id, run.attempt)))
+    return Remains(run, owner.read(workshop.state, run.owner), has_begun=True, output=output)
+
+
+def _forget(session: Reading, workshop: Workshop) -> None:
+    """Remove the files of what is on record by now; of others that are gone, too."""
+    # One that has ended meanwhile, and whose runs nobody has settled, still needs its notes.
+    answering = {run.owner for run in queue.owned_runs(session)}
+    for name in owner.gone(workshop.state):
+        if name not in answering:
+            owner.remove(path_of(workshop.state, name))
+    for folder, keeper in workshop.spares():
+        if processes.has_ended(keeper):
+            remove_folder(folder)
+    for run_id, attempt in workshop.live_attempts():
+        if not queue.is_under_way(session, run_id, attempt):
+            live.remove(workshop.live_file(run_id, attempt))
+
+
+def _reason(owner_name: str, notes: Notes) -> str:
+    if processes.was_rebooted(owner_name):
         return "the machine was started again while it ran"
-    pid = orphan.supervisor.split(":", 2)[1]
-    return f"the runner that supervised it (pid {pid}) is gone"
+    where = "" if notes.is_visible() or not notes.process else " in another container"
+    return f"the runner that supervised it (pid {processes.pid_of(owner_name)}{where}) is gone"

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from runner.errors import RunnerError, UsageError
 from runner.model.settings import Settings
 from runner.model.task import path_of
-from runner.operations.compile import Compiler
 from runner.operations.site import Site
 from runner.repo.branch import commit_on_branch, remote_url
 from runner.repo.forge import request_command
+from runner.taskfile.compiler import compile_task
 from runner.taskfile.compose import task_text
+from runner.taskfile.names import check_name
 
 _SCHEMA = "schema/task.schema.json"
 
@@ -26,11 +27,11 @@ class Written:
     request: str | None
 
 
-def write_task(site: Site, compiler: Compiler, task_id: str, keys: dict[str, object], branch: str | None) -> Written:
+def write_task(site: Site, task_id: str, keys: dict[str, object], branch: str | None) -> Written:
     """Write a task with those keys and code to begin with. Nothing is written where it would not be valid. Raises RunnerError."""
     path = path_of(task_id)
     text = task_text(keys, _schema_from(site.root, path))
-    _check(compiler, path, text)
+    _check(path, text)
     _create(os.path.join(site.root, path), path, text)
     if branch is None:
         return Written(path, None, None)
@@ -48,9 +49,9 @@ def _schema_from(root: str, path: str) -> str | None:
     return "../" * path.count("/") + _SCHEMA
 
 
-def _check(compiler: Compiler, path: str, text: str) -> None:
-    found = compiler.check_name(path)
-    problems = (found,) if found is not None else compiler.compile_task(path, text.encode(), Settings()).problems
+def _check(path: str, text: str) -> None:
+    found = check_name(path)
+    problems = (found,) if found is not None else compile_task(path, text.encode(), Settings()).problems
     if problems:
         raise UsageError(problems[0].message, problems[0].hint or None)
 

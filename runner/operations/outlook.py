@@ -10,9 +10,9 @@ from itertools import islice
 from runner import planning
 from runner.model.change import AtOnce, Outlook
 from runner.model.state import START, Decision
+from runner.model.stored import StoredTask
 from runner.model.task import ScheduleSpec
 from runner.schedule.localtime import load_zone, next_change, offset_at, wall_time
-from runner.store.catalogs import StoredTask
 
 #: How far ahead nights are looked for on which the clock moves.
 NIGHTS_AHEAD = timedelta(days=60)

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from heapq import merge
 from itertools import islice
-from typing import TYPE_CHECKING
 
 from runner.errors import GitError
+from runner.execution import owner, processes
+from runner.execution.ownership import is_gone
 from runner.model.problem import Problem
 from runner.model.run import Run
+from runner.model.stored import StoredTask
 from runner.model.task import Task
+from runner.operations.current import in_force
 from runner.operations.find import known_task
+from runner.operations.lost import is_overdue
 from runner.operations.site import Site
 from runner.repo.log import count_between
 from runner.repo.tree import everything
-from runner.store import catalogs, history, remote
-from runner.store.catalogs import Origin, StoredTask
-from runner.store.database import rehearsed
+from runner.store import catalogs, events, history, queue, remote
+from runner.store.catalogs import Origin
+from runner.store.database import reading
 from runner.store.history import Counts
 from runner.store.remote import Remote
+from runner.store.session import Reading
 from runner.taskfile.findings import shown
 from runner.taskfile.names import why_not_read
-
-if TYPE_CHECKING:
-    from runner.operations.tick import Refresh
-
 
 _DAY = timedelta(days=1)
 
@@ -77,7 +77,10 @@ class Following:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """How everything is. `unread`: the files below `tasks/` that are not meant as tasks, each with the reason."""
+    """How everything is. `unread`: the files below `tasks/` that are not meant as tasks, each with the reason.
+
+    `unanswered`: runs whose owner does not do its work, each with what is known of it; `clock`: what was wrong with it lately.
+    """
 
     origin: Origin
     active: int
@@ -91,18 +94,19 @@ class Status:
     next_slot: tuple[str, datetime, str] | None
     following: Following | None
     unread: tuple[tuple[str, str], ...]
+    unanswered: tuple[tuple[int, str], ...] = ()
+    clock: tuple[str, ...] = ()
 
 
-def list_tasks(site: Site, refresh: Refresh, now: datetime) -> tuple[Entry, ...]:
+def list_tasks(site: Site, now: datetime) -> tuple[Entry, ...]:
     """Return every task of the commit in force, by id. Raises RunnerError."""
-    with rehearsed(site.database) as connection:
-        refresh(connection, now)
-        last = history.last_runs(connection)
-        return tuple(_entry(connection, stored, last) for stored in list(catalogs.stored_tasks(connection)))
+    with in_force(site, now) as tasks, reading(site.database) as past:
+        last = history.last_runs(past)
+        return tuple(_entry(tasks, stored, last) for stored in list(catalogs.stored_tasks(tasks)))
 
 
-def _entry(connection: sqlite3.Connection, stored: StoredTask, last: dict[str, Run]) -> Entry:
-    task = None if stored.version is None else catalogs.load_task(connection, stored.version, stored.id)
+def _entry(session: Reading, stored: StoredTask, last: dict[str, Run]) -> Entry:
+    task = None if stored.version is None else catalogs.load_task(session, stored.version, stored.id)
     return Entry(stored.id, _state(stored), task, _starts(stored), last.get(stored.id))
 
 
@@ -120,16 +124,13 @@ def _state(stored: StoredTask) -> str:
     return "active" if stored.active else "inactive"
 
 
-def next_slots(
-    site: Site, refresh: Refresh, task_id: str | None, count: int, since: datetime | None, now: datetime
-) -> tuple[Fire, ...]:
+def next_slots(site: Site, task_id: str | None, count: int, since: datetime | None, now: datetime) -> tuple[Fire, ...]:
     """Return the next slots of one task or of all, the earliest first: from `since`, else those that are owed.
 
     Raises RunnerError.
     """
-    with rehearsed(site.database) as connection:
-        refresh(connection, now)
-        chosen = list(catalogs.stored_tasks(connection)) if task_id is None else [known_task(connection, task_id)]
+    with in_force(site, now) as session:
+        chosen = list(catalogs.stored_tasks(session)) if task_id is None else [known_task(session, task_id)]
         streams = [_fires(stored, since, now) for stored in chosen]
         return tuple(islice(merge(*streams, key=lambda fire: fire.at), count))
 
@@ -144,13 +145,12 @@ def _fires(stored: StoredTask, since: datetime | None, now: datetime) -> Iterato
         slot = schedule.after(slot)
 
 
-def status(site: Site, refresh: Refresh, now: datetime) -> Status:
+def status(site: Site, now: datetime) -> Status:
     """Return how everything is: the commit, the tasks, the last day's runs, what fails and what is wrong. Raises RunnerError."""
-    with rehearsed(site.database) as connection:
-        refresh(connection, now)
-        origin = catalogs.origin(connection)
-        tasks = list(catalogs.stored_tasks(connection))
-        last = history.last_runs(connection)
+    with in_force(site, now) as session, reading(site.database) as past:
+        origin = catalogs.origin(session)
+        tasks = list(catalogs.stored_tasks(session))
+        last = history.last_runs(past)
         present = {task.id for task in tasks}
         return Status(
             origin=origin,
@@ -162,13 +162,17 @@ def status(site: Site, refresh: Refresh, now: datetime) -> Status:
                 for task in tasks
                 if task.invalid_commit is not None
             ),
-            counts=history.counts_since(connection, now - _DAY),
+            counts=history.counts_since(past, now - _DAY),
             failing=tuple(run for run in last.values() if run.task in present and run.status in _FAILING),
-            running=tuple(history.find_runs(connection, status="running")),
-            problems=catalogs.problems(connection),
-            next_slot=catalogs.next_slot(connection),
-            following=None if origin.fetch_every is None else _following(site, connection, origin),
+            running=tuple(history.find_runs(past, status="running")),
+            problems=catalogs.problems(session),
+            next_slot=catalogs.next_slot(session),
+            following=None if origin.fetch_every is None else _following(site, past, origin),
             unread=tuple(_unread(site, origin)),
+            unanswered=tuple(_unanswered(site, past, now)),
+            clock=tuple(
+                f"{event.at:%Y-%m-%d %H:%M} UTC: {event.detail}" for event in events.of_clock(past, now - _DAY)
+            ),
         )
 
 
@@ -183,8 +187,22 @@ def _unread(site: Site, origin: Origin) -> Iterator[tuple[str, str]]:
             yield shown(file.path), why
 
 
-def _following(site: Site, connection: sqlite3.Connection, origin: Origin) -> Following:
-    return Following(remote.load(connection), count_between(site.root, str(origin.commit), origin.ref_path))
+def _unanswered(site: Site, session: Reading, now: datetime) -> Iterator[tuple[int, str]]:
+    """Yield the runs that nobody supervises as it should, with what is known of their owners."""
+    for run in queue.owned_runs(session):
+        process = owner.read(site.state, run.owner).process
+        who = f"the runner that supervises it (pid {processes.pid_of(run.owner)})"
+        if is_gone(site.state, run.owner):
+            yield run.run_id, f"{who} is gone: the next tick ends what is left of it"
+        elif processes.is_stopped(process):
+            yield run.run_id, f"{who} is stopped, and enforces no time limit"
+        elif is_overdue(site.state, run, now):
+            where = "" if processes.is_of_this_system(process) else ", and runs where this command cannot see it"
+            yield run.run_id, f"{who} should have ended it by now{where}"
+
+
+def _following(site: Site, session: Reading, origin: Origin) -> Following:
+    return Following(remote.load(session), count_between(site.root, str(origin.commit), origin.ref_path))
 
 
 _FAILING = {"failed", "timed_out", "lost"}

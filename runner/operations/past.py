@@ -19,16 +19,16 @@ def history(site: Site, task_id: str | None, status: str | None, limit: int) -> 
     """Return runs, newest first. Raises UsageError for a task or status that there is not, StoreError."""
     if status is not None and status not in STATUSES:
         raise UsageError(f"there is no status {status}", f"use one of {', '.join(STATUSES)}")
-    with reading(site.database) as connection:
+    with reading(site.database) as session:
         if task_id is not None:
-            known_task(connection, task_id)
-        return tuple(runs.find_runs(connection, task_id, status, limit))
+            known_task(session, task_id)
+        return tuple(runs.find_runs(session, task_id, status, limit))
 
 
 def show(site: Site, run_id: int) -> RunDetails:
     """Return all that is known of a run. Raises UsageError where there is no such run, StoreError."""
-    with reading(site.database) as connection:
-        details = runs.run_details(connection, run_id)
+    with reading(site.database) as session:
+        details = runs.run_details(session, run_id)
     if details is None:
         raise UsageError(f"there is no run {run_id}", "`runner history` names the last ones")
     return details

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -24,20 +23,22 @@ from runner.model.change import (
 )
 from runner.model.problem import Problem
 from runner.model.settings import Settings
+from runner.model.stored import StoredTask
 from runner.model.task import Task
 from runner.operations import differences, outlook
 from runner.operations.site import Site
 from runner.operations.worktree import COMMIT as WORKTREE
 from runner.store import catalogs, claims
-from runner.store.catalogs import Fingerprint, StoredTask
-from runner.store.database import rehearsed
+from runner.store.catalogs import Fingerprint
+from runner.store.database import dry_run
+from runner.store.session import Deciding, Reading
 
 #: How many starts are shown on either side.
 FIRES = 5
 
 _MINUTE = timedelta(minutes=1)
 
-Bring = Callable[[sqlite3.Connection, datetime], Settings]
+Bring = Callable[[Deciding, datetime], Settings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +72,23 @@ class _Seen:
 
 def plan(site: Site, sides: Sides, now: datetime, count: int = FIRES) -> Plan:
     """Return what it would mean if the head became what is in force now. Writes nothing. Raises RunnerError."""
-    with rehearsed(site.database) as connection:
-        knows_state = catalogs.origin(connection).commit is not None
-        old_settings = sides.bring_base(connection, now)
-        base = _side(connection, sides.base)
-        old = catalogs.fingerprints(connection)
-        old_problems = catalogs.problems(connection)
-        connection.execute("SAVEPOINT base")
-        new_settings = sides.bring_head(connection, now)
-        head = _side(connection, sides.head)
-        new = catalogs.fingerprints(connection)
-        brought = _brought(old_problems, catalogs.problems(connection))
-        keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
-        heads = {key: _Head(_seen(connection, new.get(key)), *_company(connection, key, new, now)) for key in keys}
-        connection.execute("ROLLBACK TO base")
+    with dry_run(site.database) as session:
+        knows_state = catalogs.origin(session).commit is not None
+        old_settings = sides.bring_base(session, now)
+        base = _side(session, sides.base)
+        old = catalogs.fingerprints(session)
+        old_problems = catalogs.problems(session)
+        with session.undone():
+            new_settings = sides.bring_head(session, now)
+            head = _side(session, sides.head)
+            new = catalogs.fingerprints(session)
+            brought = _brought(old_problems, catalogs.problems(session))
+            keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
+            heads = {key: _Head(_seen(session, new.get(key)), *_company(session, key, new, now)) for key in keys}
         changes = [
             change
             for key in keys
-            if (change := _change(_seen(connection, old.get(key)), heads[key], now, count, knows_state=knows_state))
+            if (change := _change(_seen(session, old.get(key)), heads[key], now, count, knows_state=knows_state))
         ]
     return Plan(
         base,
@@ -102,8 +102,8 @@ def plan(site: Site, sides: Sides, now: datetime, count: int = FIRES) -> Plan:
     )
 
 
-def _side(connection: sqlite3.Connection, name: str) -> Side:
-    origin = catalogs.origin(connection)
+def _side(session: Reading, name: str) -> Side:
+    origin = catalogs.origin(session)
     return Side(name or origin.ref, None if origin.commit == WORKTREE else origin.commit)
 
 
@@ -116,27 +116,25 @@ class _Head:
     company: tuple[str, ...]
 
 
-def _seen(connection: sqlite3.Connection, fingerprint: Fingerprint | None) -> _Seen:
+def _seen(session: Reading, fingerprint: Fingerprint | None) -> _Seen:
     if fingerprint is None:
         return _Seen(None, None, None)
-    stored = catalogs.find_task(connection, fingerprint.id)
+    stored = catalogs.find_task(session, fingerprint.id)
     version = None if stored is None else stored.version
-    return _Seen(
-        fingerprint, stored, None if version is None else catalogs.load_task(connection, version, fingerprint.id)
-    )
+    return _Seen(fingerprint, stored, None if version is None else catalogs.load_task(session, version, fingerprint.id))
 
 
 def _company(
-    connection: sqlite3.Connection, key: int, new: dict[int, Fingerprint], now: datetime
+    session: Reading, key: int, new: dict[int, Fingerprint], now: datetime
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    running = claims.runs_under_way(connection, key)
-    stored = None if key not in new else catalogs.find_task(connection, new[key].id)
+    running = claims.runs_under_way(session, key)
+    stored = None if key not in new else catalogs.find_task(session, new[key].id)
     first = None if stored is None else next(outlook.starts(stored, running, now), None)
     if first is None:
         return running, ()
     minute = planning.minute_of(first)
-    others = catalogs.others_due(connection, key, minute, minute + _MINUTE)
-    places = catalogs.origin(connection).max_parallel
+    others = catalogs.others_due(session, key, minute, minute + _MINUTE)
+    places = catalogs.origin(session).max_parallel
     if others < places:
         return running, ()
     return running, (f"{others} other tasks are due in the minute in which it starts next; {places} run at once",)

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
+from runner.adoption import Moment
 from runner.errors import RunnerError
 from runner.model.problem import ERROR, REFUSED, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.operations import adopt
-from runner.operations.compile import Compiler, compile_files
+from runner.operations.compile import compile_files
 from runner.repo import tree
 from runner.repo.head import commit_at
 from runner.repo.tree import Changes
 from runner.repo.trust import refusals
 from runner.store import catalogs
 from runner.store.catalogs import Origin
-from runner.store.database import transaction
+from runner.store.session import Deciding, Reading
+from runner.taskfile.compiler import compile_settings
+from runner.taskfile.text import LARGEST_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,45 +32,38 @@ class _Target:
     settings_problems: tuple[Problem, ...] | None
 
 
-Load = Callable[[], Compiler]
-_MILLISECOND = timedelta(milliseconds=1)
-
-
-def refresh(connection: sqlite3.Connection, root: str, load: Load, now: datetime, at: str | None = None) -> None:
+def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) -> None:
     """Bring the store to the commit in force, or to commit `at` in a rehearsal. Raises GitError, RunnerError."""
     while True:
-        known = catalogs.origin(connection)
-        target = _target(connection, root, known, load) if at is None else _named(connection, root, known, at, load)
-        if _put_in_force(connection, root, known, target, load, now):
+        known = catalogs.origin(session)
+        target = _target(session, root, known) if at is None else _named(session, root, known, at)
+        if _put_in_force(session, root, known, target, now):
             return
         # Another tick was here meanwhile: what was compared is no longer what is known.
 
 
-def _put_in_force(
-    connection: sqlite3.Connection, root: str, known: Origin, target: _Target, load: Load, now: datetime
-) -> bool:
+def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, now: datetime) -> bool:
     if not target.changes.touch_tasks() and target.settings_problems is None:
-        with transaction(connection, durable=False):
-            if catalogs.origin(connection) != known:
+        with session.transaction(durable=False):
+            if catalogs.origin(session) != known:
                 return False
-            catalogs.set_origin(connection, target.origin)
+            catalogs.set_origin(session, target.origin)
         return True
-    compiler = load()
     blob = target.origin.settings_blob
-    settings = (blob, lambda: settings_of(root, compiler, blob))
     refused = _refused(root, target)
-    found = compile_files(connection, root, compiler, target.changes.files, settings)
-    with transaction(connection):
-        if catalogs.origin(connection) != known:
+    found = compile_files(session, root, target.changes.files, blob, lambda: settings_of(root, blob))
+    with session.transaction():
+        if catalogs.origin(session) != known:
             return False
-        adopt.adopt(connection, compiler, target.changes, found, refused, known, target.origin, now)
+        snapshot = adopt.Snapshot(target.changes, found, refused, blob)
+        adopt.adopt(session, snapshot, Moment(known.commit, target.origin.commit, now))
         if target.settings_problems is not None:
-            catalogs.set_problems(connection, [SETTINGS_FILE], target.settings_problems)
-        catalogs.set_origin(connection, target.origin)
+            catalogs.set_problems(session, [SETTINGS_FILE], target.settings_problems)
+        catalogs.set_origin(session, target.origin)
     return True
 
 
-def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load) -> _Target:
+def _target(session: Deciding, root: str, known: Origin) -> _Target:
     head = commit_at(root, "HEAD") or tree.resolve(root, "HEAD")
     moved = tree.difference(root, known.head, head) if known.head else None
     head_settings = known.head_settings
@@ -78,7 +72,7 @@ def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load
     followed = known
     # What was refused is still another one than what is known, and is asked for again: another commit may be signed.
     if head_settings != known.head_settings:
-        followed = _followed(root, head, head_settings, known, load)
+        followed = _followed(root, head, head_settings, known)
     ref = followed.ref
     commit, ref_path = (head, "HEAD") if ref == "HEAD" else (tree.resolve(root, ref), tree.full_name(root, ref))
     origin = replace(followed, commit=commit, head=head, ref_path=ref_path)
@@ -86,35 +80,33 @@ def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load
     if known.commit != known.head or commit != head:
         changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
     if changes is None:
-        changes = _everything(connection, root, origin)
+        changes = _everything(session, root, origin)
         _check_not_empty(changes, root, origin, known)
-    return _settled(connection, root, known, origin, changes, load)
+    return _settled(session, root, known, origin, changes)
 
 
-def _named(connection: sqlite3.Connection, root: str, known: Origin, commit: str, load: Load) -> _Target:
+def _named(session: Deciding, root: str, known: Origin, commit: str) -> _Target:
     """Return a commit that somebody has named as what is to be in force, whatever it has to say of refs."""
     origin = replace(known, commit=commit)
     changes = tree.difference(root, known.commit, commit) if known.commit else None
     if changes is None:
-        changes = _everything(connection, root, origin)
-    return _settled(connection, root, known, origin, changes, load)
+        changes = _everything(session, root, origin)
+    return _settled(session, root, known, origin, changes)
 
 
-def _settled(
-    connection: sqlite3.Connection, root: str, known: Origin, origin: Origin, changes: Changes, load: Load
-) -> _Target:
-    if origin.commit != known.commit and catalogs.has_refused(connection):
+def _settled(session: Deciding, root: str, known: Origin, origin: Origin, changes: Changes) -> _Target:
+    if origin.commit != known.commit and catalogs.has_refused(session):
         # Another commit with the same content may be signed, or none need be any more.
-        changes = _everything(connection, root, origin)
-    origin, problems = _with_settings(root, origin, changes.settings, load)
+        changes = _everything(session, root, origin)
+    origin, problems = _with_settings(root, origin, changes.settings)
     if origin.settings_blob != known.settings_blob and known.commit:
         # Defaults have changed: every file is compiled again.
-        changes = _everything(connection, root, origin)
+        changes = _everything(session, root, origin)
     return _Target(origin, changes, problems)
 
 
-def _everything(connection: sqlite3.Connection, root: str, origin: Origin) -> Changes:
-    return adopt.against(tree.everything(root, str(origin.commit)), catalogs.present_blobs(connection))
+def _everything(session: Reading, root: str, origin: Origin) -> Changes:
+    return adopt.against(tree.everything(root, str(origin.commit)), catalogs.present_blobs(session))
 
 
 def _check_not_empty(everything: Changes, root: str, origin: Origin, known: Origin) -> None:
@@ -125,11 +117,11 @@ def _check_not_empty(everything: Changes, root: str, origin: Origin, known: Orig
         )
 
 
-def _followed(root: str, head: str, blob: str, known: Origin, load: Load) -> Origin:
+def _followed(root: str, head: str, blob: str, known: Origin) -> Origin:
     """Return what is known with what the `runner.yaml` of HEAD says of git; the ref, how often it is fetched, whom to trust."""
     if known.require_signed and refusals(root, head, [SETTINGS_FILE], known.allowed_signers):
         return known  # who may not change a task may not switch that off either
-    settings, problems = _read_settings(root, load, blob)
+    settings, problems = _read_settings(root, blob)
     if settings is not None:
         return replace(known.following(settings), head_settings=blob)
     if known.commit is not None:
@@ -137,9 +129,7 @@ def _followed(root: str, head: str, blob: str, known: Origin, load: Load) -> Ori
     raise _broken_settings(problems)
 
 
-def _with_settings(
-    root: str, origin: Origin, blob: str | None, load: Load
-) -> tuple[Origin, tuple[Problem, ...] | None]:
+def _with_settings(root: str, origin: Origin, blob: str | None) -> tuple[Origin, tuple[Problem, ...] | None]:
     """Return the origin with the settings in force: those of the commit, or the last valid ones where they are broken."""
     if blob is None or blob == origin.settings_seen:
         return origin, None
@@ -150,7 +140,7 @@ def _with_settings(
             return replace(origin, settings_seen=origin.settings_blob), (
                 _refusal(SETTINGS_FILE, refused[SETTINGS_FILE]),
             )
-    settings, problems = _read_settings(root, load, blob)
+    settings, problems = _read_settings(root, blob)
     if settings is not None:
         return replace(seen, settings_blob=blob).settled_by(settings), problems
     if origin.settings_blob:
@@ -172,22 +162,21 @@ def _refusal(path: str, why: str) -> Problem:
     return Problem(path, 1, 1, REFUSED, ERROR, why, "have a commit that changes it signed by an allowed key")
 
 
-def _read_settings(root: str, load: Load, blob: str) -> tuple[Settings | None, tuple[Problem, ...]]:
+def _read_settings(root: str, blob: str) -> tuple[Settings | None, tuple[Problem, ...]]:
     """Return what a `runner.yaml` settles, by its blob, or None and its problems; an empty blob stands for no such file."""
     if not blob:
         return Settings(), ()
-    compiler = load()
-    [(_, content)] = tree.read_blobs(root, [blob], compiler.largest_file)
-    return compiler.compile_settings(content)
+    [(_, content)] = tree.read_blobs(root, [blob], LARGEST_FILE)
+    return compile_settings(content)
 
 
 def _broken_settings(problems: tuple[Problem, ...]) -> RunnerError:
     return RunnerError(str(problems[0]), problems[0].hint or "run `runner validate`")
 
 
-def settings_of(root: str, compiler: Compiler, blob: str) -> Settings:
+def settings_of(root: str, blob: str) -> Settings:
     """Return what a `runner.yaml` settles, by its blob; an empty one stands for none. Raises RunnerError."""
-    settings, problems = _read_settings(root, lambda: compiler, blob)
+    settings, problems = _read_settings(root, blob)
     if settings is None:
         raise _broken_settings(problems)
     return settings

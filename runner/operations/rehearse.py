@@ -5,24 +5,24 @@ Decided by the tick's own code; nothing is written.
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from runner import planning
 from runner.execution.output import Capture
+from runner.execution.owner import Notes
 from runner.model.problem import Problem
 from runner.model.state import START
+from runner.model.stored import StoredTask
+from runner.operations import timekeeping
+from runner.operations.current import bring_up_to_date
+from runner.operations.find import check_known
 from runner.operations.lost import Remains, find_lost, settle
 from runner.operations.site import Site
 from runner.store import catalogs, claims
-from runner.store.catalogs import StoredTask
-from runner.store.database import rehearsed
+from runner.store.database import dry_run
 from runner.store.rows import local_text
-
-if TYPE_CHECKING:
-    from runner.operations.tick import Refresh
+from runner.store.session import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +50,34 @@ class Rehearsal:
         return any(problem.is_error() for problem in self.problems)
 
 
-def rehearse(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | None = None) -> Rehearsal:
+def rehearse(site: Site, now: datetime, only: frozenset[str] | None = None, *, worktree: bool = False) -> Rehearsal:
     """Return what a tick at `now` would do. Works without any state, as if no task had ever been seen. Raises RunnerError."""
-    with rehearsed(site.database) as connection:
-        refresh(connection, now)
-        lost = [Remains(orphan, has_begun=True, output=Capture()) for orphan in find_lost(connection)]
-        settle(connection, lost, now)
-        verdicts = [
-            _verdict(connection, task, now)
-            for task in catalogs.stored_tasks(connection)
-            if only is None or task.id in only
+    with dry_run(site.database) as session:
+        bring_up_to_date(session, site, now, worktree=worktree)
+        check_known(session, only)
+        timekeeping.follow(session, now, has_new_tasks=True)
+        lost = [
+            Remains(run, Notes("", frozenset()), has_begun=True, output=Capture())
+            for run in find_lost(session, site.state)
         ]
-        return Rehearsal(catalogs.origin(connection).commit, tuple(verdicts), catalogs.problems(connection))
+        settle(session, lost, now)
+        verdicts = [
+            _verdict(session, task, now) for task in catalogs.stored_tasks(session) if only is None or task.id in only
+        ]
+        return Rehearsal(catalogs.origin(session).commit, tuple(verdicts), catalogs.problems(session))
 
 
-def _verdict(connection: sqlite3.Connection, task: StoredTask, now: datetime) -> Verdict:
+def _verdict(session: Reading, task: StoredTask, now: datetime) -> Verdict:
     if task.spec is None:
         return Verdict(task.id, "UTC", would_run=False, reason="its file was never valid")
-    running = claims.runs_under_way(connection, task.key)
+    running = claims.runs_under_way(session, task.key)
     decided = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
-    if decided is None:
+    if decided is None or not decided.decisions:
         return Verdict(task.id, task.spec.timezone, would_run=False, reason=_why_not(task))
     started = [decision for decision in decided.decisions if decision.action == START]
     decision = started[0] if started else decided.decisions[-1]
     reason = decision.reason
-    if started and task.state.watermark is None and task.state.anchor == decision.slot:
+    if started and task.state.last_run_slot is None and task.state.anchor == decision.slot:
         reason = "due: it is seen for the first time"
     if len(started) > 1:
         reason = f"{reason}; {len(started) - 1} later slots follow"

@@ -5,24 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import unified_diff
-from typing import TYPE_CHECKING
 
 from runner.errors import UsageError
 from runner.model.run import RunDetails
+from runner.model.stored import StoredTask
 from runner.model.words import RUNNING
+from runner.operations.current import bring_up_to_date
 from runner.operations.find import known_task
 from runner.operations.lost import end_lost
-from runner.operations.run_now import claim, run_claimed
+from runner.operations.run_now import Watcher, claim, owned, run_claimed
 from runner.operations.site import Site
 from runner.store import catalogs, history
 from runner.store.claims import Wanted
-from runner.store.database import opened, transaction
-
-if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import Callable
-
-    from runner.operations.tick import Refresh
+from runner.store.database import deciding
+from runner.store.session import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,42 +30,39 @@ class Replay:
     difference: tuple[str, ...]
 
 
-def replay(
-    site: Site,
-    refresh: Refresh,
-    run_id: int,
-    now: datetime,
-    *,
-    at_head: bool = False,
-    show: Callable[[bytes], None] | None = None,
-) -> Replay:
+def replay(site: Site, run_id: int, now: datetime, watcher: Watcher, *, at_head: bool = False) -> Replay:
     """Make a run again and return both; with `at_head` with the version that is in force now. Raises UsageError, RunnerError."""
-    with opened(site.database) as connection:
-        refresh(connection, now)
-        end_lost(connection, site, now)
-        with transaction(connection):
-            original = history.run_details(connection, run_id)
-            if original is None:
-                raise UsageError(f"there is no run {run_id}", "`runner history` lists them")
-            if original.run.status == RUNNING:
-                raise UsageError(f"run {run_id} has not ended yet", f"wait for it: `runner logs -f {run_id}`")
-            stored = known_task(connection, original.run.task)
-            claimed = claim(connection, stored, _wanted(connection, original, stored, at_head=at_head), now)
-    again = run_claimed(site, claimed, now, show)
+    with owned(site) as owner:
+        with deciding(site.database) as session:
+            bring_up_to_date(session, site, now)
+            end_lost(site, now)
+            with session.transaction():
+                original = _original(session, run_id)
+                stored = known_task(session, original.run.task)
+                wanted = _wanted(session, original, stored, at_head=at_head)
+                claimed = claim(session, stored, wanted, owner.name, now)
+        again = run_claimed(site, owner, claimed, now, watcher)
     return Replay(original, again, _difference(original, again))
 
 
-def _wanted(
-    connection: sqlite3.Connection, original: RunDetails, stored: catalogs.StoredTask, *, at_head: bool
-) -> Wanted:
+def _original(session: Reading, run_id: int) -> RunDetails:
+    original = history.run_details(session, run_id)
+    if original is None:
+        raise UsageError(f"there is no run {run_id}", "`runner history` lists them")
+    if original.run.status == RUNNING:
+        raise UsageError(f"run {run_id} has not ended yet", f"wait for it: `runner logs -f {run_id}`")
+    return original
+
+
+def _wanted(session: Reading, original: RunDetails, stored: StoredTask, *, at_head: bool) -> Wanted:
     run = original.run
-    version, commit = history.version_of(connection, run.run_id), run.commit
+    version, commit = history.version_of(session, run.run_id), run.commit
     if at_head:
         if stored.version is None or stored.blob is None:
             raise UsageError(
                 f"the task {stored.id} has no valid version now", "leave --at-commit away to run the original"
             )
-        version, commit = stored.version, stored.valid_commit or catalogs.origin(connection).commit
+        version, commit = stored.version, stored.valid_commit or catalogs.origin(session).commit
     return Wanted(stored.key, version, commit, run.run_id, run.scheduled_for)
 
 

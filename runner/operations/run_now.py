@@ -2,89 +2,115 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from runner.errors import RunnerError, UsageError
-from runner.execution import processes
+from runner.errors import RunnerError, StoreError, UsageError
+from runner.execution.owner import Owner
+from runner.execution.pool import Pool
+from runner.execution.workshop import Workshop
 from runner.model.job import Job
 from runner.model.run import RunDetails
+from runner.model.stored import StoredTask
 from runner.model.words import FORBID, REPLACE
 from runner.operations.cancel import wait_for_end
+from runner.operations.current import bring_up_to_date
 from runner.operations.find import known_task
 from runner.operations.lost import end_lost
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
 from runner.store import catalogs, claims, history, queue
-from runner.store.catalogs import StoredTask
 from runner.store.claims import Wanted
-from runner.store.database import opened, transaction
+from runner.store.database import deciding, reading
+from runner.store.session import Deciding
 
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-    from runner.operations.tick import Refresh
+@dataclass(frozen=True, slots=True)
+class Watcher:
+    """Who looks on: `show` is given what the task prints, None where nobody looks; `say` what there is to be waited for."""
+
+    show: Callable[[bytes], None] | None
+    say: Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A run in our hands. `in_the_way` are the runs that end before it, with who has each in hand."""
+    """A run that is ours. `in_the_way` are the runs that end before it, each with its owner."""
 
     job: Job
     in_the_way: dict[int, str]
 
 
-def run_now(
-    site: Site, refresh: Refresh, task_id: str, now: datetime, show: Callable[[bytes], None] | None = None
-) -> RunDetails:
-    """Run a task and return what became of it; `show` is given its output as it comes. Raises RunnerError, UsageError."""
-    with opened(site.database) as connection:
-        refresh(connection, now)
-        end_lost(connection, site, now)
-        with transaction(connection):
-            claimed = _claim(connection, task_id, now)
-    return run_claimed(site, claimed, now, show)
+def run_now(site: Site, task_id: str, now: datetime, watcher: Watcher, *, worktree: bool = False) -> RunDetails:
+    """Run a task and return what became of it. Raises RunnerError, UsageError."""
+    with owned(site) as owner:
+        with deciding(site.database) as session:
+            bring_up_to_date(session, site, now, worktree=worktree)
+            end_lost(site, now)
+            with session.transaction():
+                claimed = _claim(session, task_id, owner.name, now)
+        return run_claimed(site, owner, claimed, now, watcher)
 
 
-def run_claimed(site: Site, claimed: Claimed, now: datetime, show: Callable[[bytes], None] | None = None) -> RunDetails:
-    """Run what is in hand, once nothing is in its way, and return what became of it. Raises RunnerError."""
-    wait_for_end(site, claimed.in_the_way, now)
-    Supervisor(site, now, show).run(claimed.job)
-    with opened(site.database) as connection:
-        details = history.run_details(connection, claimed.job.run_id)
+@contextmanager
+def owned(site: Site) -> Iterator[Owner]:
+    """Be an owner of runs for a while. Raises StoreError."""
+    try:
+        owner = Owner(site.state)
+    except OSError as error:
+        raise StoreError(
+            f"the folder {site.state} cannot be written: {error.strerror}", "check its permissions, and the disk"
+        ) from error
+    is_done = False
+    try:
+        yield owner
+        is_done = True
+    finally:
+        owner.close(keep=not is_done)
+
+
+def run_claimed(site: Site, owner: Owner, claimed: Claimed, now: datetime, watcher: Watcher) -> RunDetails:
+    """Run what is ours, once nothing is in its way, and return what became of it. Raises RunnerError."""
+    wait_for_end(site, claimed.in_the_way, now, watcher.say)
+    with reading(site.database) as session:
+        terms = queue.terms(session)
+    pool = Pool(Workshop(site.root, site.state, terms.store_id), owner, terms.secrets_file, watcher.show)
+    Supervisor(site, terms, owner.name, pool, now).run(claimed.job)
+    with reading(site.database) as session:
+        details = history.run_details(session, claimed.job.run_id)
     if details is None:
         raise RunnerError(f"run {claimed.job.run_id} is no longer on record", "was the database replaced meanwhile?")
     return details
 
 
-def _claim(connection: sqlite3.Connection, task_id: str, now: datetime) -> Claimed:
-    stored = known_task(connection, task_id)
+def _claim(session: Deciding, task_id: str, owner: str, now: datetime) -> Claimed:
+    stored = known_task(session, task_id)
     if stored.version is None or stored.blob is None:
         what = "was never valid" if stored.blob is not None else "is gone"
         raise UsageError(f"the task {task_id} cannot run: its file {what}", "see `runner status`")
-    commit = stored.valid_commit or catalogs.origin(connection).commit
-    return claim(connection, stored, Wanted(stored.key, stored.version, commit), now)
+    commit = stored.valid_commit or catalogs.origin(session).commit
+    return claim(session, stored, Wanted(stored.key, stored.version, commit), owner, now)
 
 
-def claim(connection: sqlite3.Connection, stored: StoredTask, wanted: Wanted, now: datetime) -> Claimed:
-    """Take a run that a person asks for into our hands; call it inside of a transaction. Raises RunnerError."""
-    under_way = claims.runs_under_way(connection, stored.key)
+def claim(session: Deciding, stored: StoredTask, wanted: Wanted, owner: str, now: datetime) -> Claimed:
+    """Make a run that a person asks for ours; call it inside of a transaction. Raises RunnerError."""
+    under_way = claims.runs_under_way(session, stored.key)
     if under_way and stored.policy.concurrency_policy == FORBID:
         raise RunnerError(
             f"the task {stored.id} is running already (run {under_way[-1]})",
             f"wait for it, or end it: `runner cancel {under_way[-1]}`",
         )
-    run_id = claims.claim_by_hand(connection, wanted, processes.supervisor(), now)
-    in_the_way = _replace(connection, stored, under_way, run_id, now)
-    return Claimed(queue.job(connection, run_id), in_the_way)
+    run_id = claims.claim_by_hand(session, wanted, owner, now)
+    in_the_way = _replace(session, stored, under_way, run_id, now)
+    return Claimed(queue.job(session, run_id), in_the_way)
 
 
 def _replace(
-    connection: sqlite3.Connection, stored: StoredTask, under_way: tuple[int, ...], run_id: int, now: datetime
+    session: Deciding, stored: StoredTask, under_way: tuple[int, ...], run_id: int, now: datetime
 ) -> dict[int, str]:
     if stored.policy.concurrency_policy != REPLACE:
         return {}
-    asked = {old: claims.ask_to_end(connection, old, f"replaced by run {run_id}", now) for old in under_way}
-    return {old: supervisor for old, supervisor in asked.items() if supervisor is not None}
+    asked = {old: queue.ask_to_end(session, old, f"replaced by run {run_id}", now) for old in under_way}
+    return {old: owner for old, owner in asked.items() if owner is not None}

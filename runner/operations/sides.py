@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from runner.errors import GitError, UsageError
 from runner.model.commit import SHORT
 from runner.model.settings import Settings
+from runner.operations.current import bring_up_to_date
 from runner.operations.plan import Bring, Sides
-from runner.operations.refresh import Load, refresh, settings_of
+from runner.operations.refresh import refresh, settings_of
+from runner.operations.site import Site
 from runner.operations.worktree import refresh_from_worktree
 from runner.repo import tree
 from runner.store import catalogs
-
-if TYPE_CHECKING:
-    from runner.operations.tick import Refresh
+from runner.store.session import Deciding
 
 #: Where CI says which branch a change is to go into: GitHub's actions and GitLab's pipelines.
 _TARGETS = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
 _WORKTREE = "the work tree"
 
 
-def sides(
-    root: str, in_force: Refresh, load: Load, environment: Mapping[str, str], base: str | None, head: str | None
-) -> Sides:
+def sides(site: Site, environment: Mapping[str, str], base: str | None, head: str | None) -> Sides:
     """Return what to compare. Without names: what is in force and the work tree; in CI the branch to go into and HEAD.
 
     Raises UsageError for a name that git does not know.
@@ -37,15 +33,16 @@ def sides(
     if head is None and is_ci:
         head = "HEAD"
     if base is None:
-        return Sides("", _WORKTREE, _in_force(root, in_force, load), _work_tree(root, load))
+        return Sides("", _WORKTREE, _in_force(site), _work_tree(site.root))
+    root = site.root
     commit = _commit(root, base)
     other = _commit(root, "HEAD" if head is None else head)
     fork = tree.merge_base(root, commit, other)
     return Sides(
         base,
         _WORKTREE if head is None else head,
-        _at(root, load, fork or commit),
-        _work_tree(root, load) if head is None else _at(root, load, other),
+        _at(root, fork or commit),
+        _work_tree(root) if head is None else _at(root, other),
         _remarks(base, commit, fork),
     )
 
@@ -73,29 +70,29 @@ def _remarks(base: str, commit: str, fork: str | None) -> tuple[str, ...]:
     return (f"{base} has moved on since; compared with {fork[:SHORT]}, where the change begins",)
 
 
-def _in_force(root: str, in_force: Refresh, load: Load) -> Bring:
-    def bring(connection: sqlite3.Connection, now: datetime) -> Settings:
-        in_force(connection, now)
-        return _settled(connection, root, load)
+def _in_force(site: Site) -> Bring:
+    def bring(session: Deciding, now: datetime) -> Settings:
+        bring_up_to_date(session, site, now)
+        return _settled(session, site.root)
 
     return bring
 
 
-def _at(root: str, load: Load, commit: str) -> Bring:
-    def bring(connection: sqlite3.Connection, now: datetime) -> Settings:
-        refresh(connection, root, load, now, commit)
-        return _settled(connection, root, load)
+def _at(root: str, commit: str) -> Bring:
+    def bring(session: Deciding, now: datetime) -> Settings:
+        refresh(session, root, now, commit)
+        return _settled(session, root)
 
     return bring
 
 
-def _work_tree(root: str, load: Load) -> Bring:
-    def bring(connection: sqlite3.Connection, now: datetime) -> Settings:
-        return refresh_from_worktree(connection, root, load(), now)
+def _work_tree(root: str) -> Bring:
+    def bring(session: Deciding, now: datetime) -> Settings:
+        return refresh_from_worktree(session, root, now)
 
     return bring
 
 
-def _settled(connection: sqlite3.Connection, root: str, load: Load) -> Settings:
-    blob = catalogs.origin(connection).settings_blob
-    return settings_of(root, load(), blob) if blob else Settings()
+def _settled(session: Deciding, root: str) -> Settings:
+    blob = catalogs.origin(session).settings_blob
+    return settings_of(root, blob) if blob else Settings()

@@ -8,63 +8,60 @@ from datetime import datetime, timedelta
 
 from runner import clock
 from runner.errors import RunnerError, StoreError
-from runner.execution import processes
-from runner.execution.begun import Begun
-from runner.execution.places import Places
-from runner.execution.pool import Ended, Pool
+from runner.execution.events import Ended, Refused, Started
 from runner.execution.signals import REASONS
-from runner.execution.workshop import Workshop
+from runner.execution.slots import Slots
 from runner.model.ending import Ending
 from runner.model.job import Job
 from runner.model.words import CANCELLED, FAILED
 from runner.operations.journal import Journal
 from runner.operations.site import Site
 from runner.operations.waiting import Waiting
-from runner.store import queue
-from runner.store.database import opened
+from runner.store.queue import Terms
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from runner.execution.events import Event
+    from runner.execution.executor import Executor
 
 #: Seconds for which the ends of runs are kept in memory while the disk is full or the database locked.
 _PATIENCE = 60.0
 _PAUSE = 1.0
-#: How long a pool waits for more news before what there is is written down, and between tries to get a place.
+#: How long to wait for more news before what there is is written down, and between tries to get a slot.
 _LULL = 0.05
 _TRY_AGAIN = 0.1
 _SHARE_AFTER = 0.3
-#: How long a tick waits for a place that others have: then there is another tick that does.
-_WAIT_FOR_PLACE = 60.0
+#: How long a tick waits for a slot that others have: then there is another tick that does.
+_WAIT_FOR_SLOT = 60.0
 
 
 class Supervisor:
-    """Has jobs run by a pool, and writes down what becomes of them.
+    """Has jobs run by an executor, and writes down what becomes of them.
 
     Trouble with the database does not touch what runs: what could not be recorded is tried again, at the end for a minute.
     """
 
-    def __init__(self, site: Site, now: datetime, show: Callable[[bytes], None] | None = None) -> None:
-        with opened(site.database) as connection:
-            self._terms = queue.terms(connection)
-        self.name = processes.supervisor()
+    def __init__(self, site: Site, terms: Terms, owner: str, executor: Executor, now: datetime) -> None:
+        self._terms = terms
         self._now = now
         self._began = clock.monotonic()
-        places = Places(f"{site.state}/places", self._terms.max_parallel)
-        self._pool = Pool(Workshop(site.root, site.state, self._terms.store_id), places, self._terms.secrets_file, show)
-        self._journal = Journal(site.database, self.name)
-        self._begun = Begun(site.state, self.name)
+        self._executor = executor
+        self._slots = Slots(f"{site.state}/slots", terms.max_parallel)
+        self._free = 0
+        self._journal = Journal(site.database, owner)
+        self._owner = owner
         self._database = site.database
         self._hand: deque[Job] = deque()
+        self._under_way: set[int] = set()
         self._waiting: Waiting | None = None
         self._taken: list[int] = []
         self._asked: set[int] = set()
-        self._no_place_since: float | None = None
+        self._no_slot_since: float | None = None
         self._grace_ends: float | None = None
         self._trouble: StoreError | None = None
 
     def run(self, job: Job) -> None:
-        """Run a job that is in hand, and nothing else. Raises as `run_waiting`."""
+        """Run a job that is owned already, and nothing else. Raises as `run_waiting`."""
         self._hand.append(job)
         self._work()
 
@@ -74,29 +71,33 @@ class Supervisor:
         Stays for what comes before the next minute, when there is another tick. Raises StoreError; KeyboardInterrupt on Ctrl-C and
         RunnerError on TERM, once everything has ended and is on record.
         """
-        self._waiting = Waiting(self._database, self.name, only, self._now)
+        self._waiting = Waiting(self._database, self._owner, only, self._now)
         self._work()
         return self._taken
 
     def _work(self) -> None:
-        with self._pool:
+        with self._executor:
             self._start_what_fits()
             while not self._is_over():
                 self._wait()
                 self._start_what_fits()
             self._end_the_rest()
             self._record_the_rest()
-        self._begun.close()
+        self._give_slots_back()
         self._say_why()
 
     def _say_why(self) -> None:
         """Raise what has ended the work before its time, if anything has."""
-        stopped_by = self._pool.signals.stopped_by
+        stopped_by = self._executor.signals.stopped_by
         if stopped_by == signal.SIGINT:
             raise KeyboardInterrupt
         if stopped_by is not None:
             raise RunnerError(
                 REASONS[stopped_by], "what had not ended is cancelled, or tried again: see `runner history`"
+            )
+        if self._executor.is_lost:
+            raise RunnerError(
+                "the process that starts tasks was killed", "the next tick says what was lost, and goes on"
             )
         if self._trouble is not None:
             raise self._trouble
@@ -106,64 +107,75 @@ class Supervisor:
         return self._now + timedelta(seconds=clock.monotonic() - self._began)
 
     def _is_over(self) -> bool:
-        if self._pool.signals.stopped_by is not None:
+        if self._executor.is_lost:
+            return True
+        if self._executor.signals.stopped_by is not None:
             return self._is_stopped()
-        if self._pool.is_busy() or (self._hand and self._waiting is None):
+        if self._under_way or (self._hand and self._waiting is None):
             return False
         if self._trouble is not None:
             return True
         if self._waiting is not None and self._journal.has_news():
             self._flush()  # what has ended may be tried again within the minute
-        if self._waits_longer_than(_WAIT_FOR_PLACE):
+        if self._waits_longer_than(_WAIT_FOR_SLOT):
             return True
         minute_ends = self._now.replace(second=0, microsecond=0) + timedelta(minutes=1)
         return not self._hand and (self._waiting is None or not self._waiting.comes_before(minute_ends))
 
     def _is_stopped(self) -> bool:
         """Return whether what runs after a signal has had its time to end by itself: none after Ctrl-C or a second signal."""
-        signals = self._pool.signals
+        signals = self._executor.signals
         if self._grace_ends is None:
             self._grace_ends = clock.monotonic() + self._terms.shutdown_grace.total_seconds()
             self._let_go()
         is_urgent = signals.stopped_by == signal.SIGINT or signals.times > 1
-        return is_urgent or not self._pool.is_busy() or clock.monotonic() >= self._grace_ends
+        return is_urgent or not self._under_way or clock.monotonic() >= self._grace_ends
 
     def _start_what_fits(self) -> None:
-        if self._pool.signals.stopped_by is not None:
+        if self._executor.signals.stopped_by is not None:
             return
         while self._hand or self._may_take():
-            if not self._has_place():
-                self._no_place_since = self._no_place_since or clock.monotonic()
+            if not self._has_slot():
+                self._no_slot_since = self._no_slot_since or clock.monotonic()
                 self._share()
                 return
-            self._no_place_since = None
+            self._no_slot_since = None
             if not self._hand and not self._take():
                 break
             self._start(self._hand.popleft())
-        self._no_place_since = None
-        self._pool.give_places_back()
+        self._no_slot_since = None
+        self._give_slots_back()
 
-    def _has_place(self) -> bool:
+    def _has_slot(self) -> bool:
+        """Return whether something could be started now; takes a slot for it where one is free."""
         try:
-            return self._pool.has_place()
+            if not self._free and self._slots.take():
+                self._free += 1
         except OSError as error:
-            self._stop_taking(error)
+            self._stop_taking(str(error.strerror))
             return False
+        return self._free > 0
 
-    def _stop_taking(self, error: OSError) -> None:
+    def _give_slots_back(self) -> None:
+        """Let others have the slots for which there is nothing to be started now."""
+        while self._free:
+            self._slots.release()
+            self._free -= 1
+
+    def _stop_taking(self, why: str) -> None:
         """Start nothing more, because the state folder cannot be written; what runs is not to suffer from it."""
-        what = f"the state folder cannot be written: {error.strerror}"
+        what = f"the state folder cannot be written: {why}"
         self._trouble = StoreError(what, "free some space, or check its permissions; the next tick goes on")
         self._let_go()
 
     def _share(self) -> None:
-        """Leave what has been in hand for a moment without a place to whoever has one."""
+        """Leave what has been in hand for a moment without a slot to whoever has one."""
         if self._hand and self._waiting is not None and self._waits_longer_than(_SHARE_AFTER):
             self._let_go()
             self._waiting.slow_down()
 
     def _waits_longer_than(self, seconds: float) -> bool:
-        return self._no_place_since is not None and clock.monotonic() - self._no_place_since > seconds
+        return self._no_slot_since is not None and clock.monotonic() - self._no_slot_since > seconds
 
     def _may_take(self) -> bool:
         if self._waiting is None or self._trouble is not None:
@@ -177,7 +189,7 @@ class Supervisor:
             jobs = self._waiting.take(now)
         except StoreError as error:
             # What runs is not to suffer from it; and what has ended is to be recorded first.
-            if not self._pool.is_busy():
+            if not self._under_way:
                 self._trouble = error
             self._waiting.look_later(now)
             return False
@@ -186,35 +198,47 @@ class Supervisor:
         return bool(jobs)
 
     def _start(self, job: Job) -> None:
-        try:
-            self._begun.note(job.run_id, job.attempt)
-        except OSError as error:
-            self._stop_taking(error)
-            reason = f"could not be started: the state folder cannot be written: {error.strerror}"
-            if self._waiting is not None:
-                self._journal.give_back(job.run_id)
-            else:
-                self._journal.note(Ended(job, Ending(FAILED, None, clock.now(), reason)))
-            return
-        self._journal.note(self._pool.start(job))
+        self._free -= 1
+        self._under_way.add(job.run_id)
+        self._executor.start(job)
         if self._journal.is_full():
             self._flush()
 
     def _wait(self) -> None:
-        """Wait until something happens or is to be done, and note what has ended."""
-        ended = self._pool.wait(self._patience())
-        for event in ended:
-            self._journal.note(event, asked=event.job.run_id in self._asked)
-        is_in_the_way = bool(ended) and self._waiting is not None and self._waiting.is_blocked
+        """Wait until something happens or is to be done, and note what has happened."""
+        ended = self._note(self._executor.wait(self._patience()))
+        is_in_the_way = ended and self._waiting is not None and self._waiting.is_blocked
         has_lull = self._journal.has_news() and not ended
-        if self._pool.signals.news or self._journal.is_full() or is_in_the_way or has_lull:
+        if self._executor.signals.news or self._journal.is_full() or is_in_the_way or has_lull:
             self._flush()
+
+    def _note(self, events: list[Event], *, asked: bool = False) -> bool:
+        """Note what has happened; return whether any run has ended."""
+        for event in events:
+            if isinstance(event, Started):
+                self._journal.note(event)
+                continue
+            self._under_way.discard(event.job.run_id)
+            self._free += 1
+            if isinstance(event, Ended):
+                self._journal.note(event, asked=asked or event.job.run_id in self._asked)
+            else:
+                self._never_begun(event)
+        return not all(isinstance(event, Started) for event in events)
+
+    def _never_begun(self, refused: Refused) -> None:
+        self._stop_taking(refused.why)
+        if self._waiting is not None:
+            self._journal.release(refused.job.run_id)
+        else:
+            reason = f"could not be started: the state folder cannot be written: {refused.why}"
+            self._journal.note(Ended(refused.job, Ending(FAILED, None, clock.now(), reason)))
 
     def _patience(self) -> float:
         longest = _LULL if self._journal.has_news() else float("inf")
-        if self._pool.signals.news:
+        if self._executor.signals.news:
             longest = _PAUSE
-        if self._no_place_since is not None:
+        if self._no_slot_since is not None:
             longest = min(longest, _TRY_AGAIN)
         elif self._waiting is not None:
             longest = min(longest, self._waiting.seconds_left(self._present()))
@@ -223,11 +247,11 @@ class Supervisor:
         return longest
 
     def _flush(self) -> None:
-        self._pool.signals.news = False
+        self._executor.signals.news = False
         try:
             wanted = self._journal.flush()
         except StoreError:
-            self._pool.signals.news = True  # noted all the same, and tried again
+            self._executor.signals.news = True  # noted all the same, and tried again
             return
         if self._waiting is not None:
             self._waiting.look_again(self._present())
@@ -237,7 +261,7 @@ class Supervisor:
     def _end(self, run_id: int, reason: str) -> None:
         """End a run in hand because somebody has asked for it."""
         self._asked.add(run_id)
-        self._pool.end(run_id, reason)
+        self._executor.end(run_id, reason)
         for job in [job for job in self._hand if job.run_id == run_id]:
             self._hand.remove(job)
             self._never_start(job, reason)
@@ -250,21 +274,20 @@ class Supervisor:
         while self._hand:
             job = self._hand.popleft()
             if self._waiting is not None:
-                self._journal.give_back(job.run_id)
+                self._journal.release(job.run_id)
             else:
                 self._never_start(job, f"{self._reason()} before it was started")
 
     def _reason(self) -> str:
-        return REASONS[self._pool.signals.stopped_by or signal.SIGTERM]
+        return REASONS[self._executor.signals.stopped_by or signal.SIGTERM]
 
     def _end_the_rest(self) -> None:
         """End what still runs after a signal. What a person has not ended by hand is tried again as its policy says."""
         self._let_go()
-        self._pool.end_all(self._reason())
-        while self._pool.is_busy():
-            asked = self._pool.signals.stopped_by == signal.SIGINT
-            for event in self._pool.wait(_PAUSE):
-                self._journal.note(event, asked=asked or event.job.run_id in self._asked)
+        self._executor.end_all(self._reason())
+        while self._under_way and not self._executor.is_lost:
+            asked = self._executor.signals.stopped_by == signal.SIGINT
+            self._note(self._executor.wait(_PAUSE), asked=asked)
 
     def _record_the_rest(self) -> None:
         give_up = clock.monotonic() + _PATIENCE

@@ -1,33 +1,68 @@
-"""One tick: what is due is decided and claimed in one transaction, what waits is run, and everything is recorded."""
+"""One tick, whoever calls it: the current tasks → end lost runs → decide what is due → run what waits → report."""
 
 from __future__ import annotations
 
-import sqlite3
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from runner import clock, planning
+from runner.execution import owner as owners
 from runner.execution import processes
+from runner.execution.workshop import Workshop
 from runner.model.problem import Problem
 from runner.model.run import Run
-from runner.operations.decided import Decided
+from runner.operations import timekeeping
+from runner.operations.current import bring_up_to_date
 from runner.operations.fetch import Fetching
+from runner.operations.find import check_known
 from runner.operations.lost import end_lost
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
 from runner.store import catalogs, claims, history, queue
-from runner.store.database import opened, transaction
+from runner.store.database import deciding, reading
+from runner.store.queue import Terms
+from runner.store.session import Deciding, Reading
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from runner.execution.executor import Executor
 
-    Refresh = Callable[[sqlite3.Connection, datetime], None]
+_MINUTE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a tick is asked for: only some tasks, or the files of the work tree."""
+
+    only: frozenset[str] | None = None
+    worktree: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Who runs what a tick has decided: the name of the owner, and what makes an executor for the terms of the repository."""
+
+    owner: str
+    executor: Callable[[Workshop, Terms], Executor]
+
+
+@dataclass(slots=True)
+class _Decided:
+    """The runs that a tick has decided about: to be run, not to be run, and lost by their owners. `clock` says what was wrong."""
+
+    claimed: list[int] = field(default_factory=list)
+    skipped: list[int] = field(default_factory=list)
+    lost: list[int] = field(default_factory=list)
+    clock: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TickReport:
-    """What a tick did. `next_slot` is (task, slot, slot on the task's wall clock) where one is planned."""
+    """What a tick did. `next_slot` is (task, slot, slot on the task's wall clock) where one is planned.
+
+    `clock` says what was wrong with the clock, and what was done, where anything was.
+    """
 
     commit: str | None
     started: tuple[Run, ...]
@@ -35,70 +70,77 @@ class TickReport:
     lost: tuple[Run, ...]
     problems: tuple[Problem, ...]
     next_slot: tuple[str, datetime, str] | None
+    clock: str | None = None
 
 
-def tick(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | None = None) -> TickReport:
-    """Run what is due at `now`, of the tasks in `only` where it is given; return when the last run has ended.
+def tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
+    """Run what is due at `now`; return when the last run has ended.
 
-    `refresh` brings the store to the commit in force. A task that fails does not fail the tick. Raises RunnerError where the tick
-    itself could not do its work; what was claimed by then is on record, and whatever was not is due at the next tick.
+    A task that fails does not fail the tick. Raises RunnerError where the tick itself could not do its work; what was claimed by
+    then is on record, and whatever was not is due at the next tick.
     """
-    decided = decide(site, refresh, now, only)
+    decided = decide(site, now, request)
     with Fetching(site, now):
-        taken = Supervisor(site, now).run_waiting(only)
-    return report(site, decided, taken)
+        taken = _run(site, now, crew, request)
+    return _report(site, decided, taken)
 
 
-def decide(site: Site, refresh: Refresh, now: datetime, only: frozenset[str] | None = None) -> Decided:
-    """Decide every slot that has come, and claim those to be run: from then on they wait for whoever has a place."""
-    with opened(site.database) as connection:
-        refresh(connection, now)
-        decided = Decided()
-        decided.lost += end_lost(connection, site, now)
-        with transaction(connection):
-            _follow_the_clock_back(connection, now)
-            _decide_all(connection, decided, now, only)
-        # Also for a tick that was killed before it could say so.
-        asked = queue.asked(connection)
-    for supervisor in asked:
-        processes.wake(supervisor)
+def decide(site: Site, now: datetime, request: Request = Request()) -> _Decided:
+    """Decide every slot that has come, and claim those to be run: from then on they wait for whoever has a slot free."""
+    decided = _Decided()
+    with deciding(site.database) as session:
+        before = catalogs.origin(session)
+        bring_up_to_date(session, site, now, worktree=request.worktree)
+        check_known(session, request.only)
+        decided.lost += end_lost(site, now)
+        with session.transaction():
+            decided.clock = timekeeping.follow(session, now, has_new_tasks=catalogs.origin(session) != before)
+            _decide_all(session, decided, now, request.only)
+        _wake_owners(session, site)
     return decided
 
 
-def _follow_the_clock_back(connection: sqlite3.Connection, now: datetime) -> None:
-    """Let what was decided while the clock was far ahead go on from the present."""
-    last = claims.last_decided(connection)
-    # Read again: another tick may have decided while this one waited for the store, asleep for hours.
-    if last is None or not planning.is_ahead(last, max(now, clock.now())):
-        return
-    for key in claims.decided_ahead(connection, now + planning.CLOCK_MAY_BE_WRONG):
-        due = claims.due_task(connection, key)
-        claims.set_state(connection, due, planning.set_back(due.spec, due.state, now))
-    claims.start_by(connection, now)
+def _wake_owners(session: Reading, site: Site) -> None:
+    """Tell owners whose runs are asked to end; also for a tick that was killed before it could say so."""
+    for name in queue.owners_asked(session):
+        processes.wake(owners.read(site.state, name).process)
 
 
-def _decide_all(connection: sqlite3.Connection, decided: Decided, now: datetime, only: frozenset[str] | None) -> None:
+def _decide_all(session: Deciding, decided: _Decided, now: datetime, only: frozenset[str] | None) -> None:
     """Record what is decided, and ask runs that are in the way of others to end."""
-    for due in claims.due_tasks(connection, now, only):
+    for due in claims.due_tasks(session, now, only):
         offset = due.policy.offset(due.task)
         verdict = planning.decide(due.spec, due.policy, offset, due.state, due.running, now)
         if verdict is None:
             continue
-        claimed, skipped = claims.record(connection, due, verdict, now)
+        claimed, skipped = claims.record(session, due, verdict, now)
         decided.claimed += claimed
         decided.skipped += skipped
         for old in {run_id for decision in verdict.decisions for run_id in decision.replaces if claimed}:
-            claims.ask_to_end(connection, old, f"replaced by run {claimed[-1]}", now)
+            queue.ask_to_end(session, old, f"replaced by run {claimed[-1]}", now)
+    if decided.claimed or decided.skipped:
+        timekeeping.note_decision(session, now)
 
 
-def report(site: Site, decided: Decided, taken: list[int]) -> TickReport:
-    """Return what a tick did, from what it decided and what it took."""
-    with opened(site.database) as connection:
+def _run(site: Site, now: datetime, crew: Crew, request: Request) -> list[int]:
+    """Run what waits, the longest-waiting first; return the runs that were taken."""
+    with reading(site.database) as session:
+        due = queue.next_due(session, request.only)
+        terms = queue.terms(session)
+    if due is None or due >= planning.minute_of(max(now, clock.now())) + _MINUTE:
+        return []
+    executor = crew.executor(Workshop(site.root, site.state, terms.store_id), terms)
+    return Supervisor(site, terms, crew.owner, executor, now).run_waiting(request.only)
+
+
+def _report(site: Site, decided: _Decided, taken: list[int]) -> TickReport:
+    with reading(site.database) as session:
         return TickReport(
-            commit=catalogs.origin(connection).commit,
-            started=tuple(history.runs_by_id(connection, {*decided.claimed, *taken} - {*decided.lost})),
-            skipped=tuple(history.runs_by_id(connection, decided.skipped)),
-            lost=tuple(history.runs_by_id(connection, decided.lost)),
-            problems=catalogs.problems(connection),
-            next_slot=catalogs.next_slot(connection),
+            commit=catalogs.origin(session).commit,
+            started=tuple(history.runs_by_id(session, {*decided.claimed, *taken} - {*decided.lost})),
+            skipped=tuple(history.runs_by_id(session, decided.skipped)),
+            lost=tuple(history.runs_by_id(session, decided.lost)),
+            problems=catalogs.problems(session),
+            next_slot=catalogs.next_slot(session),
+            clock=decided.clock,
         )

@@ -12,9 +12,12 @@ from runner.model.problem import ERROR, WARNING, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.model.task import FOLDER
-from runner.operations.compile import Compiler
 from runner.repo import worktree
 from runner.repo.tree import File
+from runner.taskfile.compiler import compile_settings, compile_task, place_of, symlink_problem
+from runner.taskfile.findings import shown
+from runner.taskfile.names import check_case, is_task_file
+from runner.taskfile.text import LARGEST_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +32,22 @@ class Validation:
         return any(problem.is_error() for problem in self.problems)
 
 
-def validate(root: str, compiler: Compiler, paths: Sequence[str] = ()) -> Validation:
+def validate(root: str, paths: Sequence[str] = ()) -> Validation:
     """Check the work tree below `root`, or those of its files and folders that `paths` name. Raises RunnerError, UsageError."""
-    wanted = [_below(root, path, compiler) for path in paths]
-    content = worktree.read_settings(root, compiler.largest_file)
-    settings, found = compiler.compile_settings(content) if content is not None else (Settings(), ())
-    files = [file for file in worktree.list_files(root) if file.unreadable or compiler.is_task_file(file.path)]
+    wanted = [_below(root, path) for path in paths]
+    content = worktree.read_settings(root, LARGEST_FILE)
+    settings, found = compile_settings(content) if content is not None else (Settings(), ())
+    files = [file for file in worktree.list_files(root) if file.unreadable or is_task_file(file.path)]
     if worktree.is_link(root, SETTINGS_FILE):
-        found = (compiler.symlink_problem(SETTINGS_FILE),)
-    problems = [*found, *compiler.check_case([file.path for file in files])]
+        found = (symlink_problem(SETTINGS_FILE),)
+    problems = [*found, *check_case([file.path for file in files])]
     chosen = [file for file in files if _is_wanted(file.path, wanted)]
     names = _secret_names(root, settings)
     for file in chosen:
-        problems += _problems(root, compiler, file, settings or Settings(), names)
+        problems += _problems(root, file, settings or Settings(), names)
     if settings is not None and settings.secrets_file and is_inside(settings.secrets_file, root):
-        problems.append(_inside(compiler, content or b""))
-    chosen_problems = [
-        problem for problem in problems if _is_wanted(problem.file, [compiler.shown(place) for place in wanted])
-    ]
+        problems.append(_inside(content or b""))
+    chosen_problems = [problem for problem in problems if _is_wanted(problem.file, [shown(place) for place in wanted])]
     return Validation(len(chosen), tuple(sorted(chosen_problems, key=Problem.order)))
 
 
@@ -60,30 +61,28 @@ def _secret_names(root: str, settings: Settings | None) -> frozenset[str] | None
         return None
 
 
-def _inside(compiler: Compiler, content: bytes) -> Problem:
-    line, column = compiler.place_of(content, ("secrets_file",))
+def _inside(content: bytes) -> Problem:
+    line, column = place_of(content, ("secrets_file",))
     message = "the secrets file lies in the repository, where it would be committed one day"
     return Problem(SETTINGS_FILE, line, column, "secrets-file", ERROR, message, "for example /etc/runner/secrets")
 
 
-def _problems(
-    root: str, compiler: Compiler, file: File, settings: Settings, names: frozenset[str] | None
-) -> Sequence[Problem]:
+def _problems(root: str, file: File, settings: Settings, names: frozenset[str] | None) -> Sequence[Problem]:
     if file.is_symlink:
-        return (compiler.symlink_problem(file.path),)
+        return (symlink_problem(file.path),)
     if file.unreadable:
         return (_unreadable(file.path, file.unreadable),)
     try:
-        content = worktree.read_file(root, file.path, compiler.largest_file)
+        content = worktree.read_file(root, file.path, LARGEST_FILE)
     except RunnerError as error:
         return (_unreadable(file.path, error.message.rpartition(": ")[2]),)
-    compiled = compiler.compile_task(file.path, content, settings)
+    compiled = compile_task(file.path, content, settings)
     if compiled.task is None or names is None:
         return compiled.problems
     unknown = [
         number for number, name in enumerate(compiled.task.secrets) if name not in names and name not in os.environ
     ]
-    places = {number: compiler.place_of(content, ("secrets", number)) for number in unknown}
+    places = {number: place_of(content, ("secrets", number)) for number in unknown}
     return [_unknown_secret(file.path, *places[number], compiled.task.secrets[number], settings) for number in unknown]
 
 
@@ -97,7 +96,7 @@ def _unreadable(path: str, why: str) -> Problem:
     return Problem(path, 1, 1, "unreadable", ERROR, f"it cannot be read: {why}", "check its permissions")
 
 
-def _below(root: str, path: str, compiler: Compiler) -> str:
+def _below(root: str, path: str) -> str:
     """Return a path that a person has typed as one below the root, with slashes."""
     if not os.path.lexists(path):
         raise UsageError(f"there is no {path}", "give files or folders below tasks/, or nothing for all of them")
@@ -107,7 +106,7 @@ def _below(root: str, path: str, compiler: Compiler) -> str:
     if below not in {".", SETTINGS_FILE} and below.split(os.sep)[0] != FOLDER:
         raise UsageError(f"{path} is not below {FOLDER}/ of {root}", "give another root with --repo")
     below = below.replace(os.sep, "/")
-    if os.path.isfile(path) and below != SETTINGS_FILE and not compiler.is_task_file(below):
+    if os.path.isfile(path) and below != SETTINGS_FILE and not is_task_file(below):
         raise UsageError(f"{path} is not a task file", "their names end in .yaml and do not begin with a dot")
     return below
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from runner.model.job import Job
 from runner.store import queue
-from runner.store.database import opened, transaction
+from runner.store.database import deciding
 
 #: So many are taken at once where they are quick; a slow one at a time, so that the longest-waiting comes first everywhere.
 _MOST_AT_ONCE = 128
@@ -17,11 +17,11 @@ _LATE = timedelta(seconds=5)
 
 
 class Waiting:
-    """Takes runs under the name of a supervisor; of the tasks in `only`, where it is given."""
+    """Takes runs for an owner; of the tasks in `only`, where it is given."""
 
-    def __init__(self, database: str, supervisor: str, only: frozenset[str] | None, now: datetime) -> None:
+    def __init__(self, database: str, owner: str, only: frozenset[str] | None, now: datetime) -> None:
         self._database = database
-        self._supervisor = supervisor
+        self._owner = owner
         self._only = only
         self._at_once = 1
         self._last_take: datetime | None = None
@@ -61,10 +61,10 @@ class Waiting:
         is_quick = self._last_take is not None and now - self._last_take < _QUICK
         self._at_once = min(self._at_once * 2, _MOST_AT_ONCE) if is_quick else 1
         self._last_take = now
-        with opened(self._database) as connection:
-            with transaction(connection):
-                jobs = queue.take(connection, self._supervisor, now, self._at_once, self._only)
-            due = queue.next_due(connection, self._only) if len(jobs) < self._at_once else now
+        with deciding(self._database) as session:
+            with session.transaction():
+                jobs = queue.take(session, self._owner, now, self._at_once, self._only)
+            due = queue.next_due(session, self._only) if len(jobs) < self._at_once else now
         self.is_blocked = len(jobs) < self._at_once and due is not None and due <= now
         if self.is_blocked:
             self.look_later(now)

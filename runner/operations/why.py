@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
 
 from runner import planning
+from runner.model import event
 from runner.model.commit import SHORT
 from runner.model.run import Run
+from runner.model.stored import StoredTask
 from runner.model.task import path_of
 from runner.model.words import RUNNING, SKIPPED
+from runner.operations.current import in_force
 from runner.operations.find import known_task
 from runner.operations.site import Site
 from runner.repo import log
-from runner.store import catalogs, history
-from runner.store.catalogs import StoredTask
-from runner.store.database import rehearsed
+from runner.schedule.localtime import load_zone, resolve
+from runner.store import catalogs, events, history
+from runner.store.database import reading
+from runner.store.events import Event
 from runner.store.rows import local_text
-
-if TYPE_CHECKING:
-    from runner.operations.tick import Refresh
+from runner.store.session import Reading
 
 #: A tick that is later than this has not come.
 _LATE = timedelta(minutes=2)
 _MICROSECOND = timedelta(microseconds=1)
+_MINUTE = timedelta(minutes=1)
+_DAY = timedelta(days=1)
 
 UNSEEN, GONE, INVALID, INACTIVE = "not_yet_seen", "gone", "invalid", "inactive"
 RAN, SKIPPED_SLOT, MISSED, OVERDUE, NOT_DUE, NO_SLOT = "ran", "skipped", "missed", "no_tick", "not_due", "no_slot_left"
@@ -54,8 +56,9 @@ class Why:
 class _Case:
     """What an answer is found from. `is_past` says that somebody asks about a time that is over."""
 
-    connection: sqlite3.Connection
+    past: Reading
     root: str
+    commit: str
     task: StoredTask
     at: datetime
     now: datetime
@@ -69,19 +72,29 @@ class _Case:
         return f"{moment:%Y-%m-%d %H:%M UTC}" if self.task.spec is None else local_text(moment, self.task.spec)
 
 
-def why(site: Site, refresh: Refresh, task_id: str, at: datetime | None, now: datetime) -> Why:
-    """Return why a task ran or did not run at an instant, by default now. Raises UsageError, RunnerError."""
-    with rehearsed(site.database) as connection:
-        refresh(connection, now)
-        if catalogs.find_task(connection, task_id) is None and os.path.isfile(f"{site.root}/{path_of(task_id)}"):
+def why(site: Site, task_id: str, at: datetime | None, now: datetime) -> Why:
+    """Return why a task ran or did not run at a time, by default now; a naive one is meant on the task's wall clock.
+
+    Raises UsageError, RunnerError.
+    """
+    with in_force(site, now) as tasks, reading(site.database) as past:
+        if catalogs.find_task(tasks, task_id) is None and os.path.isfile(f"{site.root}/{path_of(task_id)}"):
             told = f"{path_of(task_id)} is in the work tree and in no commit that a tick reads: commit it."
-            return Why(task_id, at or now, "UTC", UNSEEN, (told,))
-        task = known_task(connection, task_id)
-        case = _Case(connection, site.root, task, at or now, now)
+            return Why(task_id, now, "UTC", UNSEEN, (told,))
+        task = known_task(tasks, task_id)
+        zone = "UTC" if task.spec is None else task.spec.timezone
+        instant = now if at is None else resolve(at, load_zone(zone)) if at.tzinfo is None else at.astimezone(UTC)
+        case = _Case(past, site.root, catalogs.origin(tasks).commit or "", task, instant, now)
         cause, run, sentences = _answer(case)
         before, after = _slots(case)
-        zone = "UTC" if task.spec is None else task.spec.timezone
-        return Why(task.id, case.at, zone, cause, tuple(sentences), run, before, after)
+        return Why(task.id, case.at, zone, cause, (*sentences, *_clock(case)), run, before, after)
+
+
+def _clock(case: _Case) -> Iterator[str]:
+    """Yield what ticks have found wrong with the clock around the instant."""
+    for found in events.of_clock(case.past, case.at - _DAY):
+        if found.at <= case.at + _DAY:
+            yield f"At {case.local(found.at)} a tick found that {found.detail}."
 
 
 def _slots(case: _Case) -> tuple[datetime | None, datetime | None]:
@@ -98,6 +111,10 @@ def _answer(case: _Case) -> tuple[str, Run | None, list[str]]:
     known = _on_record(case)
     if known is not None:
         return known
+    stretch = _stretch(case) if case.is_past else None
+    if stretch is not None:
+        cause, sentences = stretch
+        return cause, None, sentences
     standing = list(_standing(case))
     if case.task.blob is None:
         return GONE, None, standing
@@ -109,15 +126,45 @@ def _answer(case: _Case) -> tuple[str, Run | None, list[str]]:
     return cause, None, [*standing, *sentences]
 
 
+#: What begins a stretch in which a task does not run, and what ends it.
+_STRETCHES = (
+    (event.REMOVED, (event.RETURNED, event.ADDED), GONE, "Its file was gone"),
+    (event.DEACTIVATED, (event.ACTIVATED,), INACTIVE, "It was inactive"),
+)
+
+
+def _stretch(case: _Case) -> tuple[str, list[str]] | None:
+    """Return why the task could not run then: it was not there yet, gone or inactive; since when, until when, by which commits."""
+    happened = events.of_task(case.past, case.task.key)
+    minute_ends = planning.minute_of(case.at) + _MINUTE
+    if happened and happened[0].kind == event.ADDED and happened[0].at >= minute_ends:
+        seen = f"It was first seen active at {case.local(case.task.state.anchor)}." if case.task.state.anchor else ""
+        return UNSEEN, [*filter(None, [seen]), f"It was not there before {_when(case, happened[0])}."]
+    for begins, ends, cause, what in _STRETCHES:
+        marks = [found for found in happened if found.kind in {begins, *ends}]
+        before = [found for found in marks if found.at < minute_ends]
+        if before and before[-1].kind == begins:
+            after = marks[len(before) :]
+            until = f" until {_when(case, after[0])}" if after else " and is so still"
+            return cause, [f"{what} from {_when(case, before[-1])}{until}."]
+    return None
+
+
+def _when(case: _Case, found: Event) -> str:
+    commit = log.commits(case.root, [found.commit]).get(found.commit) if found.commit else None
+    by = "" if commit is None else f" (commit {commit.in_words()})"
+    return f"{case.local(found.at)}{by}"
+
+
 def _on_record(case: _Case) -> tuple[str, Run | None, list[str]] | None:
     """Return what is on record of the slot in question, if anything is: its run, what skipped it, what stood for it."""
-    run = history.run_at(case.connection, case.task.key, case.at)
+    run = history.run_at(case.past, case.task.key, case.at)
     if run is not None and _is_about(case, run):
         return (SKIPPED_SLOT if run.status == SKIPPED else RAN), run, _told(case, run)
-    later = history.run_after(case.connection, case.task.key, case.at)
+    later = history.run_after(case.past, case.task.key, case.at)
     if later is not None and later.missed and _stands_for(case, run, later):
-        _, _, decided_at = history.stretch(case.connection, later.run_id)
-        last = history.decided_before(case.connection, decided_at)
+        _, _, decided_at = history.stretch(case.past, later.run_id)
+        last = history.decided_before(case.past, decided_at)
         gap = "" if last is None else f": between {case.local(last)} and {case.local(decided_at)} none decided anything"
         stood = f"run {later.run_id} of {case.local(_slot(later))} stands for {later.missed} older slots"
         return MISSED, later, [f"No tick came for that slot{gap}.", f"{stood}: {later.reason}."]
@@ -126,7 +173,7 @@ def _on_record(case: _Case) -> tuple[str, Run | None, list[str]] | None:
 
 def _is_about(case: _Case, run: Run) -> bool:
     """Return whether a row tells of the instant: of its minute, of its stretch, or of a run that is still under way."""
-    through, _, _ = history.stretch(case.connection, run.run_id)
+    through, _, _ = history.stretch(case.past, run.run_id)
     return run.status == RUNNING or planning.minute_of(case.at) <= (through or _slot(run))
 
 
@@ -151,7 +198,7 @@ def _told(case: _Case, run: Run) -> list[str]:
     slot = case.local(_slot(run))
     if run.status != SKIPPED:
         return list(_told_of_run(case, run, slot))
-    through, blocked_by, _ = history.stretch(case.connection, run.run_id)
+    through, blocked_by, _ = history.stretch(case.past, run.run_id)
     until = "" if through is None or through == run.scheduled_for else f" to {case.local(through)}"
     what = f"The slot of {slot}" if not until else f"The slots of {slot}{until}"
     told = [f"{what} did not run: {run.reason}."]
@@ -175,7 +222,7 @@ def _told_of_run(case: _Case, run: Run, slot: str) -> Iterator[str]:
 def _standing(case: _Case) -> Iterator[str]:
     """Yield what git has to say of the task as it is now."""
     task, path = case.task, path_of(case.task.id)
-    commit = catalogs.origin(case.connection).commit or ""
+    commit = case.commit
     if task.blob is None:
         last = log.last_touching(case.root, commit, path)
         yield "Its file is gone." if last is None else f"Its file is gone since commit {last.in_words()}."
@@ -193,13 +240,13 @@ def _by_schedule(case: _Case) -> tuple[str, list[str]]:
     """Return what the schedule says of an instant of which nothing is on record."""
     task, state = case.task, case.task.state
     first = state.anchor
-    if case.is_past and first is not None and state.watermark is None and case.at < first:
+    if case.is_past and first is not None and state.last_run_slot is None and case.at < first:
         return UNSEEN, [f"It was first seen active at {case.local(first)}."]
     if state.next_slot is None:
         return NO_SLOT, ["Its schedule has no slot left."]
     due = state.next_slot + task.offset
     if due <= case.at and due < case.now - _LATE:
-        last = history.decided_before(case.connection, case.now)
+        last = history.decided_before(case.past, case.now)
         since = "" if last is None else f"; the last slot of any task was decided at {case.local(last)}"
         ask = "Does cron call `runner tick` every minute?"
         return OVERDUE, [f"It is due since {case.local(due)} and no tick has come{since}.", ask]
@@ -210,7 +257,7 @@ def _by_schedule(case: _Case) -> tuple[str, list[str]]:
 
 def _around(case: _Case, due: datetime) -> Iterator[str]:
     before, after = _slots(case)
-    last = history.run_at(case.connection, case.task.key, case.at)
+    last = history.run_at(case.past, case.task.key, case.at)
     if before is not None:
         told = "" if last is None or last.scheduled_for != before else f" (run {last.run_id}, {last.state_in_words()})"
         yield f"No slot of it lies there: the one before was {case.local(before)}{told}."

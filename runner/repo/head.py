@@ -99,3 +99,10 @@ def _ask(root: str, *words: str) -> tuple[int, str]:
     with open(readable, encoding="utf-8", errors="replace") as answer:
         text = answer.read()
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), text
+
+
+def is_at(root: str, head: str | None, ref_path: str, commit: str | None) -> bool:
+    """Return whether HEAD, and the ref whose tasks are in force, are where they were: the one question whether tasks are stale."""
+    if head is None or commit is None or commit_at(root, "HEAD") != head:
+        return False
+    return ref_path == "HEAD" or commit_at(root, ref_path) == commit

@@ -20,6 +20,8 @@ _HEADER = ("RUN", "TASK", "STATUS", "SLOT", "TOOK", "REASON")
 
 def tick_lines(report: TickReport, now: datetime) -> Iterator[str]:
     """Yield the lines that say what a tick did, and when the next slot is."""
+    if report.clock is not None:
+        yield report.clock
     runs = (*report.lost, *report.started, *report.skipped)
     if runs:
         yield from columns(_HEADER, [_row(run) for run in runs])

@@ -19,6 +19,7 @@ from cronsim import CronSim, CronSimError
 
 from runner.errors import ScheduleError
 from runner.schedule.localtime import next_change, offset_at
+from runner.schedule.wildcard import is_wildcard
 
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
@@ -49,7 +50,7 @@ class CronRule:
 
     def after(self, instant: datetime) -> datetime | None:
         """Return the first slot strictly later than the instant, in UTC, or None when there is none within 50 years."""
-        fixed = not self._is_wildcard()
+        fixed = not is_wildcard(self.expression)
         instant = instant.astimezone(UTC)
         offset = offset_at(instant, self.zone)
         floor = _wall(instant, offset)
@@ -70,10 +71,6 @@ class CronRule:
             repeated = fixed and -_CORRECTION <= moved < timedelta(0)
             floor = _wall(change, offset if repeated else offset + moved) - _SECOND
             instant, offset = change, offset + moved
-
-    def _is_wildcard(self) -> bool:
-        minute, hour, *_ = self.expression.split()
-        return minute.startswith("*") or hour.startswith("*")
 
     def _next_match(self, wall: datetime) -> datetime | None:
         return next(CronSim(self.expression, wall), None)

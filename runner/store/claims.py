@@ -1,26 +1,29 @@
-"""Taking slots: what is due, what was decided about it, and whose runs have nobody any more."""
+"""Deciding slots: which tasks are due, and what was decided about them."""
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from runner.clock import from_millis, to_millis
-from runner.model.ending import Ending
-from runner.model.retry import Retry
+from runner.clock import to_millis
+from runner.model import event
 from runner.model.state import START, Decision, TaskState, Verdict
 from runner.model.task import Policy, ScheduleSpec
-from runner.model.words import CANCELLED, MANUAL, REPLAY, RUNNING
-from runner.store.decided import insert_run, is_decided, record_skip
-from runner.store.endings import record_end
-from runner.store.rows import SPEC_COLUMNS, STATE_COLUMNS, instant, millis, policy_of, spec_of, state_of, state_row
-
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-_MILLISECOND = timedelta(milliseconds=1)
+from runner.model.words import MANUAL, REPLAY, RUNNING, SKIPPED
+from runner.store.catalogs import set_state
+from runner.store.events import note
+from runner.store.rows import (
+    SPEC_COLUMNS,
+    STATE,
+    STATE_COLUMNS,
+    instant,
+    millis,
+    policy_of,
+    spec_of,
+    state_of,
+)
+from runner.store.session import Deciding, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,102 +40,125 @@ class Due:
     running: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Orphan:
-    """A run in the hands of a process that may be gone. `attempt` is under way where `is_recorded`, else it may be about to be."""
-
-    run_id: int
-    supervisor: str
-    attempt: int
-    started_at: datetime | None
-    due_at: datetime
-    retry: Retry
-    cancel_reason: str | None
-    is_by_hand: bool
-
-    @property
-    def is_recorded(self) -> bool:
-        """Whether it is on record that the attempt has started."""
-        return self.started_at is not None
-
-
 _DUE = f"""
     SELECT t.key, t.version, coalesce(t.valid_commit, c.commit_id), t.id, {STATE_COLUMNS}, {SPEC_COLUMNS}
-    FROM tasks t JOIN versions v ON v.id = t.version JOIN catalog c WHERE t.key = ?
+    FROM tasks t JOIN versions v ON v.id = t.version CROSS JOIN catalog c
 """  # noqa: S608 - columns are constants of ours
 
 
-def due_tasks(connection: sqlite3.Connection, now: datetime, only: frozenset[str] | None) -> Iterator[Due]:
+def due_tasks(session: Reading, now: datetime, only: frozenset[str] | None) -> Iterator[Due]:
     """Yield the tasks with a slot that has come, longest-waiting first; of those named in `only`, where it is given.
 
     The tasks may be changed while they come: which ones they are is known before the first does.
     """
     sql = "SELECT key, id FROM tasks WHERE next_due <= ? ORDER BY next_due, id"
-    for key, task_id in connection.execute(sql, (to_millis(now),)).fetchall():
+    for key, task_id in list(session.ask(sql, (to_millis(now),))):
         if only is None or task_id in only:
-            yield due_task(connection, key)
+            yield from _due(session, f"{_DUE} WHERE t.key = ?", key)
 
 
-def due_task(connection: sqlite3.Connection, key: int) -> Due:
-    """Return a task with what deciding about it takes."""
-    row = connection.execute(_DUE, (key,)).fetchone()
-    state, spec, policy = state_of(row[4:]), spec_of(row[8:]), policy_of(row[8:])
-    return Due(key, row[1], row[2], row[3], spec, policy, state, runs_under_way(connection, key))
+def planned_tasks(session: Reading) -> Iterator[Due]:
+    """Yield every task that has a next slot."""
+    yield from _due(session, f"{_DUE} WHERE t.next_due IS NOT NULL")
 
 
-def decided_ahead(connection: sqlite3.Connection, instant: datetime) -> list[int]:
-    """Return the tasks of which slots later than an instant have been decided."""
-    rows = connection.execute(
-        "SELECT key FROM tasks WHERE watermark > ? AND next_due IS NOT NULL", (to_millis(instant),)
+def _due(session: Reading, sql: str, *values: int) -> Iterator[Due]:
+    for row in list(session.ask(sql, values)):
+        columns = row[4 + STATE :]
+        running = runs_under_way(session, row[0])
+        key, version, commit, task = row[:4]
+        yield Due(key, version, commit, task, spec_of(columns), policy_of(columns), state_of(row[4:]), running)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """What ticks knew of time: when one last decided something, and from when the clock was set back, where it is behind."""
+
+    decided_at: datetime | None
+    behind_until: datetime | None
+
+
+def clock_of(session: Reading) -> Clock:
+    """Return what the last ticks knew of time."""
+    row = session.one("SELECT decided_at, clock_behind_until FROM catalog") or (None, None)
+    return Clock(instant(row[0]), instant(row[1]))
+
+
+def set_clock(session: Deciding, clock: Clock) -> None:
+    """Record what this tick knows of time."""
+    session.change(
+        "UPDATE catalog SET decided_at = ?, clock_behind_until = ?",
+        (millis(clock.decided_at), millis(clock.behind_until)),
     )
-    return [key for (key,) in rows]
 
 
-def last_decided(connection: sqlite3.Connection) -> datetime | None:
-    """Return when something was decided last."""
-    row = connection.execute("SELECT decided_at FROM runs ORDER BY id DESC LIMIT 1").fetchone()
-    return None if row is None else from_millis(row[0])
+def zones_in_use(session: Reading) -> list[str]:
+    """Return the names of the zones that tasks with a next slot follow, sorted."""
+    sql = "SELECT DISTINCT v.timezone FROM tasks t JOIN versions v ON v.id = t.version WHERE t.next_due IS NOT NULL ORDER BY 1"
+    return [name for (name,) in session.ask(sql)]
 
 
-def set_state(connection: sqlite3.Connection, due: Due, state: TaskState) -> None:
-    """Record where a task stands."""
-    connection.execute(
-        """
-        UPDATE tasks SET anchor = ?, watermark = ?, last_run_slot = ?, next_slot = ?, next_due = ?, next_local = ?
-        WHERE key = ?
-        """,
-        (*state_row(state, due.spec, due.policy.offset(due.task)), due.key),
-    )
+def zone_files(session: Reading) -> str:
+    """Return the files of the zones as they were when the next slots were computed."""
+    return str(session.value("SELECT zones FROM catalog") or "")
 
 
-def start_by(connection: sqlite3.Connection, now: datetime) -> None:
+def set_zone_files(session: Deciding, files: str) -> None:
+    """Record the files of the zones that the next slots were computed with."""
+    session.change("UPDATE catalog SET zones = ?", (files,))
+
+
+def start_by(session: Deciding, now: datetime) -> None:
     """Let runs that wait for an instant ahead start now: they were decided while the clock was wrong."""
-    connection.execute(
-        "UPDATE runs SET due_at = ?1 WHERE status = 'running' AND supervisor IS NULL AND due_at > ?1", (to_millis(now),)
+    at = to_millis(now)
+    session.change(
+        "UPDATE runs SET due_at = ? WHERE status = 'running' AND supervisor IS NULL AND due_at > ?", (at, at)
     )
 
 
-def record(connection: sqlite3.Connection, due: Due, verdict: Verdict, now: datetime) -> tuple[list[int], list[int]]:
+def record(session: Deciding, due: Due, verdict: Verdict, now: datetime) -> tuple[list[int], list[int]]:
     """Record what was decided and where the task stands after it; return the ids of what is to be run, and of what is not."""
-    claimed, skipped = [], []
-    for decision in verdict.decisions:
-        if is_decided(connection, due.key, decision.slot):
-            continue  # before the clock was set back
-        if decision.action == START:
-            claimed.append(_claim(connection, due, decision, now))
-        else:
-            skipped.append(record_skip(connection, due.key, due.version, due.commit, decision, now))
-    set_state(connection, due, verdict.state)
+    claimed, skipped = record_decisions(session, due.key, due.version, due.commit, verdict.decisions, now)
+    set_state(session, due.key, due.task, due.spec, due.policy, verdict.state)
     return claimed, skipped
 
 
-def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, now: datetime) -> int:
-    return insert_run(
-        connection,
+def record_decisions(
+    session: Deciding,
+    key: int,
+    version: int,
+    commit: str | None,
+    decisions: tuple[Decision, ...],
+    now: datetime,
+) -> tuple[list[int], list[int]]:
+    """Record what was decided about slots of a task; return the ids of what is to be run, and of what is not.
+
+    A slot that is on record already, because the clock was set back since, stays as it is.
+    """
+    claimed, skipped = [], []
+    for decision in decisions:
+        if is_decided(session, key, decision.slot):
+            continue
+        if decision.action == START:
+            claimed.append(_claim(session, key, version, commit, decision, now))
+        else:
+            skipped.append(_record_skip(session, key, version, commit, decision, now))
+    return claimed, skipped
+
+
+def is_decided(session: Reading, key: int, slot: datetime) -> bool:
+    """Return whether a slot is on record already: the clock may have been set back since."""
+    sql = """SELECT 1 FROM runs WHERE task = ? AND scheduled_for = ? AND "trigger" <> 'replay'"""
+    return session.one(sql, (key, to_millis(slot))) is not None
+
+
+def _claim(session: Deciding, key: int, version: int, commit: str | None, decision: Decision, now: datetime) -> int:
+    run_id = session.add(
+        "runs",
         {
-            "task": due.key,
-            "version": due.version,
-            "commit_id": due.commit,
+            "task": key,
+            "version": version,
+            "commit_id": commit,
             "trigger": decision.trigger,
             "status": RUNNING,
             "reason": decision.reason,
@@ -142,6 +168,41 @@ def _claim(connection: sqlite3.Connection, due: Due, decision: Decision, now: da
             "due_at": to_millis(decision.due_at or now),
         },
     )
+    note(session, event.CLAIMED, now, run=run_id)
+    return run_id
+
+
+def _record_skip(
+    session: Deciding, key: int, version: int, commit: str | None, decision: Decision, now: datetime
+) -> int:
+    """Record a slot that is not run. A stretch of slots behind one run is one row: later ones are counted in `missed`."""
+    slot = to_millis(decision.slot)
+    stretch = session.value(
+        "SELECT id FROM runs WHERE task = ? AND status = 'skipped' AND blocked_by = ?", (key, decision.blocked_by)
+    )
+    if stretch is not None:
+        session.change(
+            "UPDATE runs SET through = ?, missed = missed + ? WHERE id = ?", (slot, decision.missed + 1, stretch)
+        )
+        return int(stretch)
+    run_id = session.add(
+        "runs",
+        {
+            "task": key,
+            "version": version,
+            "commit_id": commit,
+            "trigger": decision.trigger,
+            "status": SKIPPED,
+            "reason": decision.reason,
+            "scheduled_for": slot,
+            "through": slot,
+            "missed": decision.missed,
+            "blocked_by": decision.blocked_by,
+            "decided_at": to_millis(now),
+        },
+    )
+    note(session, event.SKIPPED, now, run=run_id, detail=decision.reason)
+    return run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +216,10 @@ class Wanted:
     scheduled_for: datetime | None = None
 
 
-def claim_by_hand(connection: sqlite3.Connection, wanted: Wanted, supervisor: str, now: datetime) -> int:
-    """Record a run that a person asked for; it takes no slot, and is in their hands at once. Return its id."""
-    return insert_run(
-        connection,
+def claim_by_hand(session: Deciding, wanted: Wanted, owner: str, now: datetime) -> int:
+    """Record a run that a person asked for; it takes no slot, and is owned at once. Return its id."""
+    run_id = session.add(
+        "runs",
         {
             "task": wanted.key,
             "version": wanted.version,
@@ -169,63 +230,14 @@ def claim_by_hand(connection: sqlite3.Connection, wanted: Wanted, supervisor: st
             "scheduled_for": millis(wanted.scheduled_for),
             "decided_at": to_millis(now),
             "due_at": to_millis(now),
-            "supervisor": supervisor,
+            "supervisor": owner,
         },
     )
+    note(session, event.CLAIMED, now, run=run_id)
+    return run_id
 
 
-def runs_under_way(connection: sqlite3.Connection, key: int) -> tuple[int, ...]:
+def runs_under_way(session: Reading, key: int) -> tuple[int, ...]:
     """Return the runs of a task that have not ended, the oldest first."""
-    rows = connection.execute("SELECT id FROM runs WHERE task = ? AND status = 'running' ORDER BY id", (key,))
+    rows = session.ask("SELECT id FROM runs WHERE task = ? AND status = 'running' ORDER BY id", (key,))
     return tuple(run_id for (run_id,) in rows)
-
-
-def ask_to_end(connection: sqlite3.Connection, run_id: int, reason: str, now: datetime) -> str | None:
-    """Ask whoever has a run in hand to end it, and return who that is; end it at once where nobody has, and return None."""
-    row = connection.execute(
-        "SELECT supervisor, attempts FROM runs WHERE id = ? AND status = 'running'", (run_id,)
-    ).fetchone()
-    if row is None:
-        return None
-    if row[0] is None:
-        record_end(connection, run_id, row[1], Ending(CANCELLED, None, now, reason), reason, None)
-        return None
-    connection.execute("UPDATE runs SET cancel_reason = coalesce(cancel_reason, ?) WHERE id = ?", (reason, run_id))
-    return str(row[0])
-
-
-def in_hands(connection: sqlite3.Connection) -> list[Orphan]:
-    """Return the runs that somebody has in hand, with who that is."""
-    rows = connection.execute(
-        """
-        SELECT r.id, r.supervisor, max(1, r.attempts + (a.number IS NULL)), a.started_at, r.due_at,
-               CASE WHEN r."trigger" IN ('manual', 'replay') THEN 1 ELSE v.retry_attempts END, v.retry_delay, v.retry_backoff,
-               v.retry_max_delay, r.cancel_reason, r."trigger" IN ('manual', 'replay')
-        FROM runs r JOIN versions v ON v.id = r.version
-        LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts AND a.status = 'running'
-        WHERE r.status = 'running' AND r.supervisor IS NOT NULL ORDER BY r.id
-        """
-    )
-    return [_orphan(row) for row in rows]
-
-
-def _orphan(row: tuple[int, str, int, int | None, int, int, int, float, int, str | None, int]) -> Orphan:
-    retry = Retry(row[5], row[6] * _MILLISECOND, row[7], row[8] * _MILLISECOND)
-    return Orphan(row[0], row[1], row[2], instant(row[3]), from_millis(row[4]), retry, row[9], bool(row[10]))
-
-
-def is_still_in_hands(connection: sqlite3.Connection, orphan: Orphan) -> bool:
-    """Return whether a run is where it was: nobody else has dealt with it meanwhile."""
-    sql = "SELECT 1 FROM runs WHERE id = ? AND status = 'running' AND supervisor = ?"
-    return connection.execute(sql, (orphan.run_id, orphan.supervisor)).fetchone() is not None
-
-
-def is_under_way(connection: sqlite3.Connection, run_id: int, attempt: int) -> bool:
-    """Return whether an attempt has not ended, or has not been recorded at all while its run goes on."""
-    row = connection.execute(
-        """
-        SELECT coalesce(a.status, r.status) FROM runs r LEFT JOIN attempts a ON a.run = r.id AND a.number = ? WHERE r.id = ?
-        """,
-        (attempt, run_id),
-    ).fetchone()
-    return row is not None and row[0] == RUNNING

@@ -1,15 +1,15 @@
-"""Opening the database: WAL, migrations by numbered files, transactions."""
+"""Opening the store, by intent: to read, to try what a tick would do, or to decide."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
-from runner.errors import StoreError
 from runner.store.errors import explained
 from runner.store.idle import as_uri
+from runner.store.migrate import PATIENCE, VERSION, migrate, version_of
+from runner.store.session import Deciding, Reading
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -17,129 +17,102 @@ if TYPE_CHECKING:
 
 #: The database's file in the state folder.
 FILE = "runner.db"
-#: The version that this code writes: the number of the last migration.
-VERSION = 1
-#: How long a locked database is waited for, in seconds.
-PATIENCE = 10.0
-
-_MIGRATIONS = os.path.join(os.path.dirname(__file__), "migrations")
-
-
-@contextmanager
-def opened(path: str) -> Iterator[sqlite3.Connection]:
-    """Open the database for a while, made and brought up to date where needed. Raises StoreError."""
-    with explained(path):
-        connection = _connect(path)
-        try:
-            _migrate(connection, path)
-            yield connection
-        finally:
-            connection.close()
+#: What deciding reads, in an order in which each table finds what it refers to; of runs, only those under way.
+_COPIED = {
+    "catalog": "",
+    "remote": "",
+    "versions": "",
+    "tasks": "",
+    "problems": "",
+    "runs": "WHERE status = 'running'",
+    "attempts": "WHERE status = 'running'",
+}
 
 
 @contextmanager
-def reading(path: str) -> Iterator[sqlite3.Connection]:
-    """Open the database to look at it; without one, an empty one in memory. Raises StoreError."""
-    with explained(path):
-        connection = _connect_to_read(path) if os.path.exists(path) else _connect(":memory:")
-        try:
-            if _version(connection) == 0:
-                connection.close()
-                connection = _connect(":memory:")
-            _migrate(connection, path)
-            yield connection
-        finally:
-            connection.close()
+def deciding(path: str) -> Iterator[Deciding]:
+    """Open the store to change it, made and brought up to date where needed. Raises StoreError."""
+    with explained(path), closing(_connect(path)) as connection:
+        migrate(connection, path)
+        yield Deciding(connection)
 
 
 @contextmanager
-def rehearsed(path: str) -> Iterator[sqlite3.Connection]:
-    """Open the database so that nothing is ever written: all that happens is undone. Raises StoreError."""
-    with reading(path) as connection:
-        # Where nothing can be written, nothing has to be locked either, and looking goes on to work.
-        connection.execute("BEGIN IMMEDIATE" if os.access(path, os.W_OK) else "BEGIN")
-        yield connection
+def reading(path: str) -> Iterator[Reading]:
+    """Open a snapshot of the store; without a store, an empty one in memory. Raises StoreError."""
+    with explained(path), closing(_connect_to_read(path)) as connection:
+        connection.execute("BEGIN")
+        connection.execute("PRAGMA query_only = ON")
+        yield Reading(connection)
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection, *, durable: bool = True) -> Iterator[None]:
-    """Hold the write lock; commit at the end, roll back on any exception.
+def dry_run(path: str) -> Iterator[Deciding]:
+    """Open a copy in memory of what deciding reads; nothing of it is ever written to the store. Raises StoreError."""
+    with explained(path), closing(_connect_to_copy(path)) as connection:
+        # What a copied run refers to may have been left out.
+        connection.execute("PRAGMA foreign_keys = OFF")
+        yield Deciding(connection)
 
-    A durable transaction is on the disk when this returns; another one is on it after the next checkpoint, and a power loss may
-    take it back as a whole (https://sqlite.org/pragma.html#pragma_synchronous). Inside of `rehearsed` nothing is committed.
-    """
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+
+def _connect_to_copy(path: str) -> sqlite3.Connection:
+    live = _connect_to_read(path)
+    if live.execute("PRAGMA database_list").fetchone()[2] == "":
+        return live  # in memory already: there is no store, or one of an older version
+    live.close()
+    copy = sqlite3.connect(":memory:", isolation_level=None, uri=True)
+    migrate(copy, path)
+    copy.execute("PRAGMA foreign_keys = OFF")
+    copy.execute("ATTACH DATABASE ? AS live", (_uri(path),))
+    copy.execute("BEGIN")  # one snapshot for all tables
+    for table, condition in _COPIED.items():
+        copy.execute(f"DELETE FROM main.{table}")  # noqa: S608 - names of ours
+        copy.execute(f"INSERT INTO main.{table} SELECT * FROM live.{table} {condition}")  # noqa: S608
+    copy.execute("COMMIT")
+    copy.execute("DETACH DATABASE live")
+    return copy
 
 
 def _connect(path: str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None)
     connection.execute("PRAGMA foreign_keys = ON")
-    # Every child is forked with what this process has in memory; the kernel caches the file all the same.
+    # The kernel caches the file; this process does not have to.
     connection.execute("PRAGMA cache_size = -512")
     return connection
 
 
 def _connect_to_read(path: str) -> sqlite3.Connection:
-    """Open a database; one in a folder that cannot be written is read as it lies there.
+    """Open a store of the present version to read it: the file itself, or in memory a copy that is brought up to date."""
+    if not _is_written(path):
+        empty = _connect(":memory:")
+        migrate(empty, path)
+        return empty
+    connection = _connect_as_it_lies(path)
+    if version_of(connection) == VERSION:
+        return connection
+    copy = _connect(":memory:")
+    with closing(connection):
+        connection.backup(copy)
+    migrate(copy, path)
+    return copy
+
+
+def _is_written(path: str) -> bool:
+    """Return whether there is a store: neither a missing file nor the empty one of a process that is just making it."""
+    if not os.path.exists(path):
+        return False
+    with closing(_connect_as_it_lies(path)) as connection:
+        return version_of(connection) > 0
+
+
+def _connect_as_it_lies(path: str) -> sqlite3.Connection:
+    return sqlite3.connect(_uri(path), timeout=PATIENCE, isolation_level=None, uri=True)
+
+
+def _uri(path: str) -> str:
+    """Return how a database is opened that is only read; one in a folder that cannot be written is read as it lies there.
 
     A WAL database needs a writable folder even to be read, unless nobody can change it: https://sqlite.org/wal.html#readonly.
     """
-    if os.access(os.path.dirname(path), os.W_OK) or os.path.exists(path + "-wal"):
-        return _connect(path)
-    return sqlite3.connect(f"{as_uri(path)}?immutable=1", uri=True, isolation_level=None)
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _migrate(connection: sqlite3.Connection, path: str) -> None:
-    version = _version(connection)
-    if version == VERSION:
-        return
-    if version > VERSION:
-        raise StoreError(
-            f"the database {path} was written by a newer runner (schema {version}, this one knows {VERSION})",
-            "update runner, or give another state folder",
-        )
-    _use_wal(connection)
-    with transaction(connection):
-        for number in range(_version(connection) + 1, VERSION + 1):
-            for statement in _statements(number):
-                connection.execute(statement)
-            connection.execute(f"PRAGMA user_version = {number}")
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    """Switch to write-ahead logging. SQLite does not wait for others here, whatever the timeout says."""
-    give_up = time.monotonic() + PATIENCE
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up:
-                raise
-            time.sleep(0.02)
-        else:
-            return
-
-
-def _statements(number: int) -> Iterator[str]:
-    name = next(name for name in os.listdir(_MIGRATIONS) if name.startswith(f"{number:04}_"))
-    statement = ""
-    with open(os.path.join(_MIGRATIONS, name), encoding="utf-8") as lines:
-        for line in lines:
-            statement += line
-            if sqlite3.complete_statement(statement):
-                yield statement
-                statement = ""
+    is_alive = os.access(os.path.dirname(path), os.W_OK) or os.path.exists(path + "-wal")
+    return f"{as_uri(path)}?mode=rw" if is_alive else f"{as_uri(path)}?immutable=1"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 
 from runner.clock import from_millis, to_millis
 from runner.model.ending import RunError
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.store.rows import instant
+from runner.store.session import Reading
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -34,31 +34,34 @@ class Counts:
 
 
 def find_runs(
-    connection: sqlite3.Connection,
+    session: Reading,
     task: str | None = None,
     status: str | None = None,
     limit: int | None = None,
 ) -> list[Run]:
     """Return runs, newest first: of one task, of one status, at most `limit`."""
     # The task is found first, so that its index serves: a filter on the joined name would read every run.
-    conditions, values = ["1"], []
+    conditions: list[str] = ["1 = 1"]
+    values: list[object] = []
     if task is not None:
         conditions.append("r.task = (SELECT key FROM tasks WHERE id = ?)")
         values.append(task)
     if status is not None:
         conditions.append("r.status = ?")
         values.append(status)
-    sql = f"{_RUN} WHERE {' AND '.join(conditions)} ORDER BY r.id DESC LIMIT ?"
-    return [_run(row) for row in connection.execute(sql, (*values, -1 if limit is None else limit))]
+    sql = f"{_RUN} WHERE {' AND '.join(conditions)} ORDER BY r.id DESC"
+    if limit is not None:
+        sql, values = f"{sql} LIMIT ?", [*values, limit]
+    return [_run(row) for row in session.ask(sql, values)]
 
 
-def runs_by_id(connection: sqlite3.Connection, run_ids: Iterable[int]) -> list[Run]:
+def runs_by_id(session: Reading, run_ids: Iterable[int]) -> list[Run]:
     """Return those runs, in the order of their ids."""
     sql = f"{_RUN} WHERE r.id = ?"
-    return [_run(row) for run_id in sorted(run_ids) for row in connection.execute(sql, (run_id,))]
+    return [_run(row) for run_id in sorted(run_ids) for row in session.ask(sql, (run_id,))]
 
 
-def last_runs(connection: sqlite3.Connection) -> dict[str, Run]:
+def last_runs(session: Reading) -> dict[str, Run]:
     """Return the newest run of every task that is neither a skipped slot nor a replay, by the task's id."""
     sql = f"""
         {_RUN} WHERE r.id IN (
@@ -67,19 +70,45 @@ def last_runs(connection: sqlite3.Connection) -> dict[str, Run]:
             ) FROM tasks k
         )
     """  # noqa: S608 - a constant of ours
-    return {run.task: run for run in map(_run, connection.execute(sql))}
+    return {run.task: run for run in map(_run, session.ask(sql))}
 
 
-def run_details(connection: sqlite3.Connection, run_id: int) -> RunDetails | None:
+def last_run(session: Reading, task_id: str) -> Run | None:
+    """Return the newest run of a task that is neither a skipped slot nor a replay."""
+    of_task = """r.task = (SELECT key FROM tasks WHERE id = ?) AND r.status <> 'skipped' AND r."trigger" <> 'replay'"""
+    return _one(session, f"{of_task} ORDER BY r.id DESC", task_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run has come: its status, and number and status of each attempt."""
+
+    status: str | None
+    attempts: tuple[tuple[int, str], ...]
+
+
+def progress(session: Reading, run_id: int) -> Progress:
+    """Return how far a run has come, without what it has printed."""
+    rows = session.ask("SELECT number, status FROM attempts WHERE run = ? ORDER BY number", (run_id,))
+    attempts = tuple((number, status) for number, status in rows)
+    return Progress(session.value("SELECT status FROM runs WHERE id = ?", (run_id,)), attempts)
+
+
+def output(session: Reading, run_id: int, number: int) -> bytes:
+    """Return what an attempt has printed, as far as it was kept."""
+    return bytes(session.value("SELECT output FROM outputs WHERE run = ? AND attempt = ?", (run_id, number)) or b"")
+
+
+def run_details(session: Reading, run_id: int) -> RunDetails | None:
     """Return all that is known of a run, or None where there is no such run."""
-    row = connection.execute(f"{_RUN} WHERE r.id = ?", (run_id,)).fetchone()
+    row = session.one(f"{_RUN} WHERE r.id = ?", (run_id,))
     if row is None:
         return None
-    rows = connection.execute(
+    rows = session.ask(
         """
-        SELECT number, status, reason, started_at, finished_at, exit_code, signal, error_type, error_message, error_file,
-               error_line, traceback, output, output_dropped_bytes
-        FROM attempts WHERE run = ? ORDER BY number
+        SELECT a.number, a.status, a.reason, a.started_at, a.finished_at, a.exit_code, a.signal, a.error_type, a.error_message,
+               a.error_file, a.error_line, a.traceback, o.output, a.output_dropped_bytes
+        FROM attempts a LEFT JOIN outputs o ON o.run = a.run AND o.attempt = a.number WHERE a.run = ? ORDER BY a.number
         """,
         (run_id,),
     )
@@ -98,39 +127,39 @@ def _attempt(row: tuple[Any, ...]) -> AttemptRecord:
         signal=signal,
         error=None if row[7] is None else RunError(*row[7:11]),
         traceback=row[11],
-        output=row[12],
+        output=row[12] or b"",
         output_dropped_bytes=row[13],
     )
 
 
-def run_at(connection: sqlite3.Connection, key: int, instant: datetime) -> Run | None:
+def run_at(session: Reading, key: int, instant: datetime) -> Run | None:
     """Return the run, skipped ones included, of the last slot at or before an instant; replays aside."""
     condition = """r.task = ? AND r.scheduled_for <= ? AND r."trigger" <> 'replay' ORDER BY r.scheduled_for DESC"""
-    return _one(connection, condition, key, to_millis(instant))
+    return _one(session, condition, key, to_millis(instant))
 
 
-def run_after(connection: sqlite3.Connection, key: int, instant: datetime) -> Run | None:
+def run_after(session: Reading, key: int, instant: datetime) -> Run | None:
     """Return the run, skipped ones included, of the first slot after an instant that was decided; replays aside."""
     condition = """r.task = ? AND r.scheduled_for > ? AND r."trigger" <> 'replay' ORDER BY r.scheduled_for"""
-    return _one(connection, condition, key, to_millis(instant))
+    return _one(session, condition, key, to_millis(instant))
 
 
-def stretch(connection: sqlite3.Connection, run_id: int) -> tuple[datetime | None, int | None, datetime]:
+def stretch(session: Reading, run_id: int) -> tuple[datetime | None, int | None, datetime]:
     """Return the last slot that a skipped row stands for, the run in its way, and when it was decided."""
     sql = "SELECT through, blocked_by, decided_at FROM runs WHERE id = ?"
-    through, blocked_by, decided_at = connection.execute(sql, (run_id,)).fetchone()
+    through, blocked_by, decided_at = session.one(sql, (run_id,)) or (None, None, 0)
     return instant(through), blocked_by, from_millis(decided_at)
 
 
-def decided_before(connection: sqlite3.Connection, moment: datetime) -> datetime | None:
+def decided_before(session: Reading, moment: datetime) -> datetime | None:
     """Return when a slot was decided last, of any task, before an instant."""
-    row = connection.execute("SELECT max(decided_at) FROM runs WHERE decided_at < ?", (to_millis(moment),)).fetchone()
-    return instant(row[0])
+    sql = "SELECT decided_at FROM runs WHERE decided_at < ? ORDER BY id DESC LIMIT 1"
+    return instant(session.value(sql, (to_millis(moment),)))
 
 
-def version_of(connection: sqlite3.Connection, run_id: int) -> int:
+def version_of(session: Reading, run_id: int) -> int:
     """Return the version of its task that a run was pinned to."""
-    return int(connection.execute("SELECT version FROM runs WHERE id = ?", (run_id,)).fetchone()[0])
+    return int(session.value("SELECT version FROM runs WHERE id = ?", (run_id,)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,34 +172,36 @@ class Streak:
     failures: int
 
 
-def streak(connection: sqlite3.Connection, task_id: str) -> Streak:
+def streak(session: Reading, task_id: str) -> Streak:
     """Return since when a task fails: its last success, and what has failed after that."""
     of_task = """r.task = (SELECT key FROM tasks WHERE id = ?) AND r."trigger" <> 'replay'"""
     failed = f"{of_task} AND r.status IN ('failed', 'timed_out', 'lost') AND r.id > ?"
-    last = _one(connection, f"{of_task} AND r.status NOT IN ('running', 'skipped') ORDER BY r.id DESC", task_id)
-    success = _one(connection, f"{of_task} AND r.status = 'succeeded' ORDER BY r.id DESC", task_id)
+    last = _one(session, f"{of_task} AND r.status NOT IN ('running', 'skipped') ORDER BY r.id DESC", task_id)
+    success = _one(session, f"{of_task} AND r.status = 'succeeded' ORDER BY r.id DESC", task_id)
     since = 0 if success is None else success.run_id
-    first = _one(connection, f"{failed} ORDER BY r.id", task_id, since)
-    [count] = connection.execute(f"SELECT count(*) FROM runs r WHERE {failed}", (task_id, since)).fetchone()  # noqa: S608
+    first = _one(session, f"{failed} ORDER BY r.id", task_id, since)
+    count = int(session.value(f"SELECT count(*) FROM runs r WHERE {failed}", (task_id, since)))  # noqa: S608
     return Streak(last, success, first, count)
 
 
-def _one(connection: sqlite3.Connection, condition: str, *values: object) -> Run | None:
-    row = connection.execute(f"{_RUN} WHERE {condition} LIMIT 1", values).fetchone()
+def _one(session: Reading, condition: str, *values: object) -> Run | None:
+    row = session.one(f"{_RUN} WHERE {condition} LIMIT 1", values)
     return None if row is None else _run(row)
 
 
-def counts_since(connection: sqlite3.Connection, since: datetime) -> Counts:
+def counts_since(session: Reading, since: datetime) -> Counts:
     """Return how many runs are under way, and how many ended each way since an instant."""
-    running = connection.execute("SELECT count(*) FROM runs WHERE status = 'running'").fetchone()[0]
-    # Ids grow with time: the scan ends at the first older run instead of reading all of history.
-    rows = connection.execute("SELECT status, decided_at FROM runs WHERE status <> 'running' ORDER BY id DESC")
-    ended: dict[str, int] = {}
-    for status, decided_at in rows:
-        if decided_at < to_millis(since):
+    running = int(session.value("SELECT count(*) FROM runs WHERE status = 'running'"))
+    at = to_millis(since)
+    sql = "SELECT status, count(*) FROM runs WHERE finished_at >= ? GROUP BY status"
+    ended = {status: int(count) for status, count in session.ask(sql, (at,))}
+    # A skipped slot has no end. Ids grow with time: the scan ends at the first older row instead of reading all of history.
+    skipped = 0
+    for (decided_at,) in session.ask("SELECT decided_at FROM runs WHERE status = 'skipped' ORDER BY id DESC"):
+        if decided_at < at:
             break
-        ended[status] = ended.get(status, 0) + 1
-    return Counts(running, ended)
+        skipped += 1
+    return Counts(running, ended | ({"skipped": skipped} if skipped else {}))
 
 
 def _run(row: tuple[Any, ...]) -> Run:

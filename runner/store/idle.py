@@ -4,22 +4,7 @@ import sqlite3
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    Row = tuple[
-        int,
-        str | None,
-        str | None,
-        str,
-        str | None,
-        int,
-        int | None,
-        int | None,
-        int,
-        str | None,
-        int | None,
-        str | None,
-        int | None,
-        int | None,
-    ]
+    from typing import Any
 
 _QUESTION = """
 SELECT
@@ -27,7 +12,8 @@ SELECT
     (SELECT group_concat(DISTINCT supervisor) FROM runs WHERE status = 'running'),
     EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND cancel_reason IS NOT NULL),
     (SELECT min(due_at) FROM runs WHERE status = 'running' AND supervisor IS NULL),
-    (SELECT decided_at FROM runs ORDER BY id DESC LIMIT 1),
+    (SELECT min(overdue_at) FROM runs WHERE status = 'running'),
+    c.decided_at, c.zones,
     (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local,
     c.fetch_every, (SELECT tried_at FROM remote)
 FROM catalog c
@@ -39,15 +25,16 @@ class Outlook:
     """What the store expects next. A plain class: dataclasses would cost an idle tick half as much again."""
 
     __slots__ = (
-        *("version", "commit", "head", "ref_path", "supervisors", "is_asked", "waiting", "decided"),
+        *("version", "commit", "head", "ref_path", "owners", "is_asked", "waiting", "overdue", "decided", "zones"),
         *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried"),
     )
 
-    def __init__(self, row: "Row") -> None:
-        self.version, self.commit, self.head, self.ref_path, supervisors, self.is_asked = row[:6]
-        self.supervisors = supervisors.split(",") if supervisors else []
-        self.waiting, self.decided, self.broken, self.next_task, self.next_due, self.next_local = row[6:12]
-        self.fetch_every, self.fetch_tried = row[12:]
+    def __init__(self, row: "tuple[Any, ...]") -> None:
+        self.version, self.commit, self.head, self.ref_path, owners, self.is_asked = row[:6]
+        self.owners = owners.split(",") if owners else []
+        self.waiting, self.overdue, self.decided, self.zones = row[6:10]
+        self.broken, self.next_task, self.next_due, self.next_local = row[10:14]
+        self.fetch_every, self.fetch_tried = row[14:]
 
     def is_fetch_due(self, now: int) -> bool:
         """Return whether the remote that is followed is to be asked in this minute; also after a clock was set back."""
@@ -67,20 +54,6 @@ def look(path: str) -> Outlook | None:
     except sqlite3.Error:
         return None
     return None if row is None else Outlook(row)
-
-
-def move(path: str, old: str, new: str) -> bool:
-    """Note that HEAD has moved from one commit to another of the same tasks; False where that is not what is known."""
-    try:
-        connection = _connect(path)
-        try:
-            connection.execute("PRAGMA synchronous = NORMAL")
-            sql = "UPDATE catalog SET commit_id = ?, head_id = ? WHERE commit_id = ? AND head_id = ?"
-            return connection.execute(sql, (new, new, old, old)).rowcount == 1
-        finally:
-            connection.close()
-    except sqlite3.Error:
-        return False
 
 
 def as_uri(path: str) -> str:

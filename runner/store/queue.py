@@ -1,44 +1,44 @@
-"""Runs that wait for somebody to run them. Whoever has a place takes the one that has waited longest.
+"""The queue: runs that wait for an owner, those that have one, and what owners are asked for.
 
-Loaded by the process that forks children: nothing heavy here.
+The contract that another engine takes over: take, started and ended (`endings`), release, cancel requests, owned runs. Whoever
+has a free slot takes the run that has waited longest.
 """
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from runner import planning
 from runner.clock import from_millis, to_millis
+from runner.model import event
+from runner.model.ending import Ending
 from runner.model.job import Job
-from runner.model.limits import Limits
-from runner.model.retry import Retry
-from runner.model.value import Value
-from runner.model.words import BY_HAND
-
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+from runner.model.retry import ONCE, Retry
+from runner.model.task import Task
+from runner.model.words import BY_HAND, CANCELLED, RUNNING, SKIPPED
+from runner.store.endings import MARGIN, OVERDUE, AttemptEnd, end_attempt, overdue
+from runner.store.events import note
+from runner.store.rows import TASK_COLUMNS, instant, policy_of, task_of
+from runner.store.session import Deciding, Reading
 
 _MILLISECOND = timedelta(milliseconds=1)
-FOLDER, SUFFIX = "tasks/", ".yaml"  # as in model.task, which is too heavy to ask; a test holds them together
 
 
-class Terms(Value):
+@dataclass(frozen=True, slots=True)
+class Terms:
     """What the repository settles for all runs. `secrets_file` is None where there is none."""
 
-    __slots__ = ("max_parallel", "secrets_file", "shutdown_grace", "store_id")
-
-    def __init__(self, store_id: str, max_parallel: int, shutdown_grace: timedelta, secrets_file: str | None) -> None:
-        self.store_id = store_id
-        self.max_parallel = max_parallel
-        self.shutdown_grace = shutdown_grace
-        self.secrets_file = secrets_file
+    store_id: str
+    max_parallel: int
+    shutdown_grace: timedelta
+    secrets_file: str | None
 
 
-def terms(connection: sqlite3.Connection) -> Terms:
+def terms(session: Reading) -> Terms:
     """Return what the repository settles for all runs."""
-    row = connection.execute("SELECT store_id, max_parallel, shutdown_grace, secrets_file FROM catalog").fetchone()
+    row = session.one("SELECT store_id, max_parallel, shutdown_grace, secrets_file FROM catalog") or ("", 1, 0, "")
     return Terms(row[0], row[1], row[2] * _MILLISECOND, row[3] or None)
 
 
@@ -51,35 +51,68 @@ _WAITING = """
           WHERE o.task = r.task AND o.status = 'running' AND o.id <> r.id AND (o.supervisor IS NOT NULL OR o.id < r.id)
       ))
 """
-
-_JOB = """
-    SELECT r.id, t.id, r.scheduled_for, r.attempts, r."trigger", v.code, v.code_line, v.timezone, v.timeout, v.kill_grace,
-           v.retry_attempts, v.retry_delay, v.retry_backoff, v.retry_max_delay,
-           v.memory, v.cpu, v.processes, v.open_files, v.file_size, v.env, v.secrets
+_JOB = f"""
+    SELECT r.id, t.id, r.scheduled_for, r.attempts, r."trigger", {TASK_COLUMNS}
     FROM runs r JOIN versions v ON v.id = r.version JOIN tasks t ON t.key = r.task WHERE r.id = ?
-"""
+"""  # noqa: S608 - columns are constants of ours
+_TASK = 5  # where TASK_COLUMNS begin in it
 
 
-def take(
-    connection: sqlite3.Connection, supervisor: str, now: datetime, most: int, only: frozenset[str] | None = None
-) -> list[Job]:
-    """Take runs whose time has come, at most so many, the longest-waiting first; call it inside of a durable transaction."""
+def take(session: Deciding, owner: str, now: datetime, most: int, only: frozenset[str] | None = None) -> list[Job]:
+    """Take runs whose time has come, at most so many, the longest-waiting first; call it inside of a durable transaction.
+
+    A slot that is too late by now, as its task sees it, is put on record as missed instead.
+    """
     where, values = _of(only)
-    rows = connection.execute(
-        f"SELECT r.id {_WAITING} AND r.due_at <= ?{where} ORDER BY r.due_at, r.id LIMIT ?",
-        (to_millis(now), *values, most),
+    jobs: list[Job] = []
+    while len(jobs) < most:
+        rows = session.ask(
+            f"SELECT r.id {_WAITING} AND r.due_at <= ?{where} ORDER BY r.due_at, r.id LIMIT ?",
+            (to_millis(now), *values, most - len(jobs)),
+        )
+        run_ids = [run_id for (run_id,) in rows]
+        if not run_ids:
+            break
+        jobs += [_take(session, run_id, owner, now) for run_id in run_ids if not _is_missed(session, run_id, now)]
+    return jobs
+
+
+def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
+    # From here to its start is a moment: who takes longer has been stopped.
+    session.change(
+        f"UPDATE runs SET supervisor = ?, {OVERDUE} WHERE id = ?",  # noqa: S608 - a constant of ours
+        (owner, *overdue(now, MARGIN * 2), run_id),
     )
-    run_ids = [run_id for (run_id,) in rows]
-    connection.executemany("UPDATE runs SET supervisor = ? WHERE id = ?", [(supervisor, run_id) for run_id in run_ids])
-    return [job(connection, run_id) for run_id in run_ids]
+    return job(session, run_id)
 
 
-def next_due(connection: sqlite3.Connection, only: frozenset[str] | None = None) -> datetime | None:
+def _is_missed(session: Deciding, run_id: int, now: datetime) -> bool:
+    """Return whether a waiting run is too late for its slot by now; then it is on record as missed."""
+    row = session.one(
+        """
+        SELECT r.scheduled_for, r.due_at, r.attempts, v.timezone, v.frequency, v.unit, v.cron, v.rrule, v."start", v."end",
+               v.concurrency_policy, v.catchup, v.starting_deadline, v.jitter,
+               EXISTS (SELECT 1 FROM runs o WHERE o.task = r.task AND o.status = 'running' AND o.supervisor IS NULL
+                       AND o.scheduled_for > r.scheduled_for)
+        FROM runs r JOIN versions v ON v.id = r.version WHERE r.id = ?
+        """,
+        (run_id,),
+    )
+    if row is None or row[0] is None or row[2] > 0:
+        return False  # by hand, or another attempt of a run that began in time
+    slot, due_at = from_millis(row[0]), from_millis(row[1])
+    why = planning.missed_in_the_queue(policy_of(row[3:]), slot, due_at, now, has_newer=bool(row[14]))
+    if why is None:
+        return False
+    end_attempt(session, AttemptEnd(run_id, 1, None, Ending(SKIPPED, None, now, why), why))
+    return True
+
+
+def next_due(session: Reading, only: frozenset[str] | None = None) -> datetime | None:
     """Return when the first of the waiting runs may start, whether or not another run of its task is in its way."""
     where, values = _of(only)
     sql = "SELECT min(r.due_at) FROM runs r JOIN tasks t ON t.key = r.task WHERE r.status = 'running' AND r.supervisor IS NULL"
-    (due,) = connection.execute(sql + where, values).fetchone()
-    return None if due is None else from_millis(due)
+    return instant(session.value(sql + where, values))
 
 
 def _of(only: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
@@ -88,59 +121,142 @@ def _of(only: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
     return f" AND t.id IN ({', '.join('?' * len(only))})", tuple(only)
 
 
-def job(connection: sqlite3.Connection, run_id: int) -> Job:
+def job(session: Reading, run_id: int) -> Job:
     """Return what it takes to make the next attempt of a run."""
-    return _job(connection.execute(_JOB, (run_id,)).fetchone())
+    row = session.one(_JOB, (run_id,))
+    if row is None:
+        raise LookupError(f"there is no run {run_id}")
+    task = task_of(row[1], row[_TASK:])
+    # Whoever asks for a run by hand looks at how it ends, and asks again.
+    return job_of(task, row[0], row[3] + 1, instant(row[2]), retry=ONCE if row[4] in BY_HAND else task.retry)
 
 
-def _job(row: tuple[Any, ...]) -> Job:
-    run_id, task, scheduled_for, attempts, trigger, code, code_line, timezone, timeout, kill_grace = row[:10]
-    tries, delay, backoff, max_delay = row[10:14]
-    memory, cpu, processes, open_files, file_size, env, secrets = row[14:]
+def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None, *, retry: Retry) -> Job:
+    """Return an attempt of a run of a task as what is to be run."""
     return Job(
         run_id=run_id,
-        task=task,
-        path=FOLDER + task + SUFFIX,
-        code=code,
-        code_line=code_line,
-        timezone=timezone,
-        timeout=timeout * _MILLISECOND,
-        kill_grace=kill_grace * _MILLISECOND,
-        scheduled_for=None if scheduled_for is None else from_millis(scheduled_for),
-        attempt=attempts + 1,
-        # Whoever asks for a run by hand looks at how it ends, and asks again.
-        retry=Retry(1 if trigger in BY_HAND else tries, delay * _MILLISECOND, backoff, max_delay * _MILLISECOND),
-        limits=Limits(memory, None if cpu is None else cpu * _MILLISECOND, processes, open_files, file_size),
-        env=env,
-        secrets=tuple(secrets.split()),
+        task=task.id,
+        path=task.path,
+        code=task.code,
+        code_line=task.code_line,
+        timezone=task.schedule.timezone,
+        timeout=task.timeout,
+        kill_grace=task.kill_grace,
+        scheduled_for=scheduled_for,
+        attempt=attempt,
+        retry=retry,
+        limits=task.limits,
+        env=task.env,
+        secrets=task.secrets,
     )
 
 
-def give_back(connection: sqlite3.Connection, run_ids: Iterable[int], now: datetime) -> None:
+def release(session: Deciding, owner: str, run_ids: Iterable[int], now: datetime) -> None:
     """Let somebody else take runs that were taken and never started; those that somebody wanted to end, end."""
     for run_id in run_ids:
-        connection.execute(
-            """
-            UPDATE runs SET status = 'cancelled', reason = cancel_reason, finished_at = ?
-            WHERE id = ? AND status = 'running' AND cancel_reason IS NOT NULL
-            """,
-            (to_millis(now), run_id),
+        row = session.one(
+            "SELECT cancel_reason, attempts FROM runs WHERE id = ? AND status = 'running' AND supervisor = ?",
+            (run_id, owner),
         )
-        connection.execute("UPDATE runs SET supervisor = NULL WHERE id = ? AND status = 'running'", (run_id,))
+        if row is None:
+            continue
+        if row[0] is not None:
+            end = AttemptEnd(run_id, row[1] + 1, owner, Ending(CANCELLED, None, now, row[0]), row[0])
+            end_attempt(session, end)
+            continue
+        session.change(
+            "UPDATE runs SET supervisor = NULL, overdue_at = NULL, overdue_monotonic = NULL WHERE id = ?", (run_id,)
+        )
+        note(session, event.RELEASED, now, run=run_id)
 
 
-def asked(connection: sqlite3.Connection) -> list[str]:
-    """Return who has runs in hand that somebody wants to end."""
-    rows = connection.execute(
-        """
-        SELECT DISTINCT supervisor FROM runs
-        WHERE status = 'running' AND supervisor IS NOT NULL AND cancel_reason IS NOT NULL
-        """
-    )
-    return [supervisor for (supervisor,) in rows]
+def ask_to_end(session: Deciding, run_id: int, reason: str, now: datetime) -> str | None:
+    """Ask the owner of a run to end it, and return who that is; end it at once where it has none, and return None."""
+    row = session.one("SELECT supervisor, attempts FROM runs WHERE id = ? AND status = 'running'", (run_id,))
+    if row is None:
+        return None
+    if row[0] is None:
+        end_attempt(session, AttemptEnd(run_id, row[1] + 1, None, Ending(CANCELLED, None, now, reason), reason))
+        return None
+    session.change("UPDATE runs SET cancel_reason = coalesce(cancel_reason, ?) WHERE id = ?", (reason, run_id))
+    note(session, event.CANCEL_ASKED, now, run=run_id, detail=reason)
+    return str(row[0])
 
 
-def asked_to_end(connection: sqlite3.Connection, supervisor: str) -> list[tuple[int, str]]:
-    """Return the runs in these hands that somebody wants to end, with the reason."""
+def owners_asked(session: Reading) -> list[str]:
+    """Return the owners of runs that somebody wants to end."""
+    sql = "SELECT DISTINCT supervisor FROM runs WHERE status = 'running' AND supervisor IS NOT NULL AND cancel_reason IS NOT NULL"
+    return [owner for (owner,) in session.ask(sql)]
+
+
+def asked_to_end(session: Reading, owner: str) -> list[tuple[int, str]]:
+    """Return the runs of an owner that somebody wants to end, with the reason."""
     sql = "SELECT id, cancel_reason FROM runs WHERE status = 'running' AND supervisor = ? AND cancel_reason IS NOT NULL"
-    return list(connection.execute(sql, (supervisor,)))
+    return [(run_id, reason) for run_id, reason in session.ask(sql, (owner,))]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedRun:
+    """A run that has an owner. `attempt` is under way where `started_at` says since when, else it may be about to be.
+
+    `overdue_at` is when an owner that is stopped should have ended it, `overdue_monotonic` when any owner should have, in
+    milliseconds of `clock.monotonic_millis`; None where nothing limits it yet.
+    """
+
+    run_id: int
+    owner: str
+    attempt: int
+    started_at: datetime | None
+    retry: Retry
+    timeout: timedelta
+    cancel_reason: str | None
+    is_by_hand: bool
+    overdue_at: datetime | None
+    overdue_monotonic: int | None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether it is on record that the attempt has started."""
+        return self.started_at is not None
+
+
+def owned_runs(session: Reading) -> list[OwnedRun]:
+    """Return the runs that have an owner, by their ids."""
+    rows = list(
+        session.ask(
+            """
+            SELECT r.id, r.supervisor, a.started_at, r.cancel_reason, r."trigger", r.overdue_at, r.overdue_monotonic
+            FROM runs r LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts AND a.status = 'running'
+            WHERE r.status = 'running' AND r.supervisor IS NOT NULL ORDER BY r.id
+            """
+        )
+    )
+    return [_owned(session, row) for row in rows]
+
+
+def _owned(session: Reading, row: tuple[int, str, int | None, str | None, str, int | None, int | None]) -> OwnedRun:
+    run_id, owner, started_at, cancel_reason, trigger, overdue_at, overdue_monotonic = row
+    wanted = job(session, run_id)
+    return OwnedRun(
+        run_id,
+        owner,
+        wanted.attempt if started_at is None else wanted.attempt - 1,
+        instant(started_at),
+        wanted.retry,
+        wanted.timeout,
+        cancel_reason,
+        trigger in BY_HAND,
+        instant(overdue_at),
+        overdue_monotonic,
+    )
+
+
+def is_under_way(session: Reading, run_id: int, attempt: int) -> bool:
+    """Return whether an attempt has not ended, or has not been recorded at all while its run goes on."""
+    status = session.value(
+        """
+        SELECT coalesce(a.status, r.status) FROM runs r LEFT JOIN attempts a ON a.run = r.id AND a.number = ? WHERE r.id = ?
+        """,
+        (attempt, run_id),
+    )
+    return bool(status == RUNNING)

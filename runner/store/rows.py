@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 from runner.clock import from_millis, to_millis
-from runner.model.limits import Limits
-from runner.model.retry import Retry
+from runner.model.definition import declared_by, definition_of
 from runner.model.state import TaskState
 from runner.model.task import Policy, ScheduleSpec, Task
 from runner.planning import due_at
@@ -17,7 +18,7 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from typing import Any
 
-    Row = tuple[Any, ...]
+    from runner.store.session import Row
 
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -27,15 +28,12 @@ SPEC_COLUMNS = """
     v.concurrency_policy, v.catchup, v.starting_deadline, v.jitter, v.active
 """
 #: The columns of `versions` that make a task, in the order of `task_of`.
-TASK_COLUMNS = f"""{SPEC_COLUMNS},
-    v.timeout, v.kill_grace, v.retry_attempts, v.retry_delay, v.retry_backoff, v.retry_max_delay,
-    v.memory, v.cpu, v.processes, v.open_files, v.file_size, v.env, v.secrets,
-    v.code, v.code_line, v.description, v.owner, v.tags
-"""
-_SPEC = 12  # how many SPEC_COLUMNS are
+TASK_COLUMNS = f"{SPEC_COLUMNS}, v.definition"
+_ACTIVE, _DEFINITION = 11, 12  # where these stand in them
 #: The columns of `tasks` that make a state, in the order of `state_of`.
-STATE_COLUMNS = "t.anchor, t.watermark, t.last_run_slot, t.next_slot"
-_STATE = 4
+STATE_COLUMNS = "t.anchor, t.watermark, t.watermark_wall, t.resumed_at, t.last_run_slot, t.next_slot"
+#: How many they are.
+STATE = 6
 
 
 def instant(millis: int | None) -> datetime | None:
@@ -76,40 +74,27 @@ def _policy(concurrency_policy: str, catchup: str, starting_deadline: int | None
 
 def task_of(task_id: str, row: Row) -> Task:
     """Return the task in TASK_COLUMNS."""
-    timeout, kill_grace, attempts, delay, backoff, max_delay = row[_SPEC : _SPEC + 6]
-    memory, cpu, processes, open_files, file_size, env, secrets = row[_SPEC + 6 : _SPEC + 13]
-    code, code_line, description, owner, tags = row[_SPEC + 13 : _SPEC + 18]
     return Task(
         id=task_id,
         schedule=spec_of(row),
-        active=bool(row[_SPEC - 1]),
-        code=code,
-        code_line=code_line,
-        timeout=timeout * _MILLISECOND,
-        kill_grace=kill_grace * _MILLISECOND,
-        description=description,
-        owner=owner,
-        tags=tuple(tags.split()),
+        active=bool(row[_ACTIVE]),
         policy=policy_of(row),
-        retry=Retry(attempts, delay * _MILLISECOND, backoff, max_delay * _MILLISECOND),
-        limits=Limits(memory, span(cpu), processes, open_files, file_size),
-        env=tuple((name, value) for name, _, value in (pair.partition("=") for pair in env.split("\0") if pair)),
-        secrets=tuple(secrets.split()),
+        **declared_by(json.loads(row[_DEFINITION])),
     )
 
 
-def version_row(task: Task) -> Row:
-    """Return TASK_COLUMNS of a task."""
-    spec, policy, retry, limits = task.schedule, task.policy, task.retry, task.limits
-    return (
-        *(spec.timezone, spec.frequency, spec.unit, spec.cron, spec.rrule, spec.start, spec.end),
-        *(policy.concurrency_policy, policy.catchup, _whole(policy.starting_deadline), _whole(policy.jitter)),
-        *(int(task.active), _whole(task.timeout), _whole(task.kill_grace)),
-        *(retry.attempts, _whole(retry.delay), retry.backoff, _whole(retry.max_delay)),
-        *(limits.memory, _whole(limits.cpu), limits.processes, limits.open_files, limits.file_size),
-        *("\0".join(f"{name}={value}" for name, value in task.env), " ".join(task.secrets)),
-        *(task.code, task.code_line, task.description, task.owner, " ".join(task.tags)),
-    )
+def version_row(task: Task) -> dict[str, object]:
+    """Return the columns of `versions` that make a task."""
+    spec, policy = task.schedule, task.policy
+    return {
+        **{field.name: getattr(spec, field.name) for field in fields(spec)},
+        "active": int(task.active),
+        "concurrency_policy": policy.concurrency_policy,
+        "catchup": policy.catchup,
+        "starting_deadline": _whole(policy.starting_deadline),
+        "jitter": _whole(policy.jitter),
+        "definition": json.dumps(definition_of(task), ensure_ascii=False),
+    }
 
 
 def _whole(duration: timedelta | None) -> int | None:
@@ -118,20 +103,30 @@ def _whole(duration: timedelta | None) -> int | None:
 
 def state_of(row: Row) -> TaskState:
     """Return the state in STATE_COLUMNS."""
-    return TaskState(*(instant(column) for column in row[:_STATE]))
-
-
-def state_row(state: TaskState, spec: ScheduleSpec, offset: timedelta) -> Row:
-    """Return STATE_COLUMNS of a state, and after them `next_due` and `next_local`."""
-    columns = (state.anchor, state.watermark, state.last_run_slot, state.next_slot)
-    if state.next_slot is None:
-        return (*(millis(moment) for moment in columns), None, None)
-    starts = state.next_slot + offset
-    return (
-        *(millis(moment) for moment in columns),
-        to_millis(due_at(state.next_slot, offset)),
-        local_text(starts, spec),
+    anchor, watermark, wall, resumed_at, last_run_slot, next_slot = row[:STATE]
+    return TaskState(
+        instant(anchor),
+        instant(watermark),
+        None if wall is None else datetime.fromisoformat(wall),
+        instant(resumed_at),
+        instant(last_run_slot),
+        instant(next_slot),
     )
+
+
+def state_row(state: TaskState, spec: ScheduleSpec, offset: timedelta) -> dict[str, object]:
+    """Return the columns of `tasks` that say where a task stands, with `next_due` and `next_local`."""
+    slot = state.next_slot
+    return {
+        "anchor": millis(state.anchor),
+        "watermark": millis(state.watermark),
+        "watermark_wall": None if state.wall is None else state.wall.isoformat(),
+        "resumed_at": millis(state.resumed_at),
+        "last_run_slot": millis(state.last_run_slot),
+        "next_slot": millis(slot),
+        "next_due": None if slot is None else to_millis(due_at(slot, offset)),
+        "next_local": None if slot is None else local_text(slot + offset, spec),
+    }
 
 
 def local_text(moment: datetime, spec: ScheduleSpec) -> str:

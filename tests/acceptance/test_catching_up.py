@@ -13,7 +13,7 @@ import pytest
 
 from runner.model.run import Run
 from runner.model.task import Policy
-from tests.support.processes import Family, background, family_of
+from tests.support.processes import Family, background, family_of, signal_tick
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
@@ -226,10 +226,10 @@ def test_the_longest_waiting_comes_first_also_after_quick_runs(project: Project,
             with background(project, "tick", now=NOON + MINUTE) as three:
                 wait_until(lambda: project.runs("c-later"), "the decision")
                 wait_until(lambda: _is_in_nobodys_hands(project, "b-slow-1"), "the return of what cannot be started")
-                two.send_signal(signal.SIGSTOP)  # busy elsewhere: it does not look for places now
+                signal_tick(two, signal.SIGSTOP)  # busy elsewhere: it does not look for places now
                 family.note("holder-go")
                 wait_until(lambda: {"c-later", "b-slow-1"} & set(family.names()), "the next start")
-                two.send_signal(signal.SIGCONT)
+                signal_tick(two, signal.SIGCONT)
                 family.note("slow-go")
                 assert [tick.wait() for tick in (one, two, three)] == [0, 0, 0]
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from runner.model.run import Run
-from runner.store import claims, queue
-from runner.store.database import opened, transaction
+from runner.store import queue
+from runner.store.database import deciding
 from tests.support import waiting
 from tests.support.processes import Family, background, family_of, is_alive, state_of
 from tests.support.project import MINUTE, NOON, Project
@@ -299,8 +299,8 @@ def test_a_request_of_a_tick_that_was_killed_before_it_could_tell_is_told_by_the
     project: Project, family: Family
 ) -> None:
     with _ticking(project, family, "note('old')\nforever()", **_DAILY, **_REPLACE):
-        with opened(project.site.database) as connection, transaction(connection):
-            claims.ask_to_end(connection, 1, "replaced by run 2", NOON)
+        with deciding(project.site.database) as session, session.transaction():
+            queue.ask_to_end(session, 1, "replaced by run 2", NOON)
         project.runner("tick", now=NOON + MINUTE)
 
         waiting.wait_until(lambda: project.runs()[0].status == "cancelled", "the end of the old run", 3)
@@ -316,11 +316,11 @@ def test_a_run_that_was_asked_to_end_before_it_began_and_is_given_back_never_beg
     with background(project, "tick", now=NOON):
         family.wait_for("first")
         [run] = project.runs("once")
-        with opened(project.site.database) as connection, transaction(connection):
+        with deciding(project.site.database) as session, session.transaction():
             # What a tick does that took it, was asked to end it, and is ended itself (Supervisor._let_go).
-            connection.execute("UPDATE runs SET supervisor = 'x:1:1' WHERE id = ?", (run.run_id,))
-            claims.ask_to_end(connection, run.run_id, "cancelled by hand", NOON)
-            queue.give_back(connection, [run.run_id], NOON)
+            session.change("UPDATE runs SET supervisor = 'x:1:1' WHERE id = ?", (run.run_id,))
+            queue.ask_to_end(session, run.run_id, "cancelled by hand", NOON)
+            queue.release(session, "x:1:1", [run.run_id], NOON)
         family.note("go")
         wait_until(lambda: project.runs("once")[0].status == "cancelled", "the end")
 

@@ -351,4 +351,4 @@ def test_live_files_are_gone_after_every_kind_of_end(project: Project, family: F
 
     assert {run.status for run in project.runs()} == {"succeeded", "failed", "timed_out"}
     assert list((project.state / "live").iterdir()) == []
-    assert list((project.state / "begun").iterdir()) == []
+    assert list((project.state / "owners").iterdir()) == []

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from runner.operations.lost import end_lost
-from runner.store.database import opened
 from tests.support.processes import Family, background, family_of
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
@@ -280,7 +279,6 @@ def test_a_spare_folder_of_a_killed_tick_goes_also_while_nobody_has_waited_for_t
         os.kill(ticking.pid, signal.SIGKILL)
         # It stays a zombie: nothing here waits for it before the next tick has been.
         wait_until(lambda: "Z" in Path(f"/proc/{ticking.pid}/stat").read_text().rpartition(")")[2], "its end")
-        with opened(project.site.database) as connection:
-            end_lost(connection, project.site, NOON + MINUTE)
+        end_lost(project.site, NOON + MINUTE)
 
         assert not spare.exists()

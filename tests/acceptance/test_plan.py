@@ -15,25 +15,24 @@ from typing import Any
 
 import pytest
 
-from runner import wiring
 from runner.clock import iso
 from runner.model.change import Plan, TaskChange
 from runner.model.ending import Ending
 from runner.operations import past
 from runner.operations import plan as plans
 from runner.operations.sides import sides
-from runner.operations.tick import decide
+from runner.operations.tick import Request, decide
 from runner.store import queue
 from runner.store.catalogs import find_task
-from runner.store.database import opened, transaction
-from runner.store.endings import record_end
+from runner.store.database import deciding, reading
+from runner.store.endings import AttemptEnd, end_attempt
 from tests.support.project import MINUTE, NOON, Project, task_text
 
 _TEN = 10
 
 
 def _plan(project: Project, base: str | None = None, head: str | None = None, now: datetime = NOON) -> Plan:
-    compared = sides(str(project.root), wiring.refresher(project.site), wiring.compiler, {}, base, head)
+    compared = sides(project.site, {}, base, head)
     return plans.plan(project.site, compared, now, _TEN)
 
 
@@ -45,10 +44,11 @@ def _only(plan: Plan) -> TaskChange:
 def _decide(project: Project, now: datetime, only: frozenset[str] | None = None) -> None:
     """Tick as far as decisions go; what was started has succeeded at once."""
     project.state.mkdir(exist_ok=True)
-    decide(project.site, wiring.refresher(project.site), now, only)
-    with opened(project.site.database) as connection, transaction(connection, durable=False):
-        for job in queue.take(connection, "nobody:1:1", now, 1000):
-            record_end(connection, job.run_id, 1, Ending("succeeded", now, now, exit_code=0), None, None)
+    decide(project.site, now, Request(only))
+    with deciding(project.site.database) as session, session.transaction(durable=False):
+        for job in queue.take(session, "nobody:1:1", now, 1000):
+            ending = Ending("succeeded", now, now, exit_code=0)
+            end_attempt(session, AttemptEnd(job.run_id, 1, "nobody:1:1", ending, None))
 
 
 @pytest.fixture
@@ -177,8 +177,8 @@ def _starts_after(project: Project, now: datetime, predicted: dict[str, list[dat
 
 def _started(project: Project, task: str, after: int, count: int) -> list[datetime]:
     """Return the slots of the first runs of a task after a run; of all of them where none was predicted."""
-    with opened(project.site.database) as connection:
-        if find_task(connection, task) is None:
+    with reading(project.site.database) as session:
+        if find_task(session, task) is None:
             return []
     runs = [run for run in past.history(project.site, task, "succeeded", 100) if run.run_id > after]
     return [run.scheduled_for for run in reversed(runs) if run.scheduled_for][: count or None]

@@ -284,7 +284,7 @@ def test_kills_of_ticks_and_children_at_many_moments_lose_no_slot_and_run_none_t
     with project.database() as database:
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     assert list((project.state / "work").iterdir()) == []
-    assert list((project.state / "begun").iterdir()) == []
+    assert list((project.state / "owners").iterdir()) == []
 
 
 @pytest.mark.parametrize("jump", [_HOUR, _YEAR])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import GitError, RunnerError, UsageError
+from runner.errors import RunnerError
 from tests.support.project import MINUTE, NOON, Project
 
 
@@ -128,7 +128,7 @@ def test_a_bare_repository_needs_a_place_for_its_state(project: Project, tmp_pat
     inside = Project(bare.root, bare.root / "state")
 
     assert [run.commit for run in bare.tick().started] == [commit]
-    with pytest.raises(UsageError, match="is a bare repository") as caught:
+    with pytest.raises(RunnerError, match="is a bare repository") as caught:
         inside.tick()
     assert caught.value.hint == "give one with --state DIR"
 
@@ -160,7 +160,7 @@ def test_a_repository_of_somebody_else_is_refused_as_git_refuses_it(project: Pro
     for path in (project.root, project.root / ".git"):
         os.chown(path, 12345, 12345)
 
-    with pytest.raises(GitError, match="belongs to another user") as caught:
+    with pytest.raises(RunnerError, match="belongs to another user") as caught:
         project.tick()
 
     assert "safe.directory" in str(caught.value.hint)
@@ -210,7 +210,7 @@ def test_a_ref_that_does_not_exist_is_named(project: Project) -> None:
     project.write("runner.yaml", "git: {ref: origin/production}\n")
     project.commit()
 
-    with pytest.raises(GitError, match="there is no ref 'origin/production'") as caught:
+    with pytest.raises(RunnerError, match="there is no ref 'origin/production'") as caught:
         project.tick()
 
     assert caught.value.hint == "mend `git.ref` in runner.yaml, or fetch it"

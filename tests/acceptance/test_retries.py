@@ -277,7 +277,7 @@ def test_an_attempt_of_which_a_reboot_leaves_unknown_whether_it_had_begun_is_not
         database.execute("DELETE FROM attempts")
         database.execute("UPDATE runs SET attempts = 0, started_at = NULL")
         database.commit()
-    for file in (project.state / "begun").iterdir():
+    for file in (project.state / "owners").iterdir():
         file.unlink()
 
     _tick(project, NOON + MINUTE)

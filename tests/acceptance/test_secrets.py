@@ -262,7 +262,7 @@ def _found_in(project: Project, *texts: bytes) -> list[str]:
         commands += [("show", str(run.run_id)), ("show", str(run.run_id), "--json"), ("logs", str(run.run_id))]
     with project.database() as database:
         places["dump"] = "\n".join(database.iterdump()).encode()
-        blobs = database.execute("SELECT output FROM attempts")
+        blobs = database.execute("SELECT output FROM outputs")
         places["outputs"] = b"\n".join(output for (output,) in blobs)
     # Of many runs some stand for all: what is shown comes from the store, which is looked through as a whole.
     commands = commands[:4] + commands[4::40]
@@ -291,7 +291,7 @@ def test_whatever_tasks_do_with_a_secret_it_stands_nowhere(project: Project) -> 
             for path in [
                 *project.state.glob("live/*"),
                 *project.state.glob("runner.db*"),
-                *project.state.glob("begun/*"),
+                *project.state.glob("owners/*"),
             ]:
                 try:
                     live.append(path.read_bytes())

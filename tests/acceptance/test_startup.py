@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from runner.operations import idle
-from runner.store import database
+from runner.store import migrate
 from tests.support.project import MINUTE, NOON, Project
 
 _HEAVY = {"git", "yaml", "jsonschema", "typer", "click", "rich", "pydantic", "asyncio", "logging", "json", "re"}
@@ -74,7 +74,7 @@ def test_an_idle_tick_writes_nothing(project: Project) -> None:
 
 
 def test_the_version_that_an_idle_tick_expects_is_the_one_that_is_written() -> None:
-    assert idle._VERSION == database.VERSION  # noqa: SLF001 - the two may not import each other
+    assert idle._VERSION == migrate.VERSION  # noqa: SLF001 - the two may not import each other
 
 
 def test_the_process_that_forks_is_small_has_one_thread_and_leaves_no_descriptor_to_its_children(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from runner import wiring
 from runner.errors import UsageError
 from runner.operations.validate import Validation, validate
 from tests.support.project import RUNNER, Project, task_text
@@ -30,7 +29,7 @@ _FIVE_EXPECTED = [
 def _validated(project: Project, *words: str) -> Validation:
     """Check in this process, from the root: the command itself takes most of its time to start."""
     with contextlib.chdir(project.root):
-        return validate(str(project.root), wiring.compiler(), words)
+        return validate(str(project.root), words)
 
 
 def _found(project: Project, *words: str) -> list[tuple[str, int, int, str]]:

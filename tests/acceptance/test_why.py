@@ -144,7 +144,9 @@ def test_before_it_was_first_seen_nothing_ran(hourly: Project) -> None:
 
     cause, told = _why(hourly, "later", "--at", "2026-06-10T08:00:00Z", now=NOON + 2 * MINUTE)
     assert cause == "not_yet_seen"
-    assert told == "It was first seen active at 2026-06-10 12:01 UTC."
+    assert told.startswith(
+        "It was first seen active at 2026-06-10 12:01 UTC. It was not there before 2026-06-10 12:01 UTC (commit "
+    )
 
 
 def test_a_schedule_that_is_over_has_no_slot_left(project: Project) -> None:

@@ -199,7 +199,7 @@ def _the_database_is_whole(evidence: Evidence) -> Iterator[str]:
 
 
 def _nothing_of_ended_runs_is_left_in_the_state(evidence: Evidence) -> Iterator[str]:
-    for name in ("work", "live", "begun"):
+    for name in ("work", "live", "owners"):
         folder = evidence.state / name
         yield from (f"{name}/{path.name}" for path in (folder.iterdir() if folder.exists() else ()))
 

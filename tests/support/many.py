@@ -13,7 +13,7 @@ from tests.support.project import Project
 
 _PROGRAM = """\
 import contextlib, gc, io, json, os, sys
-import rich.table, runner.cli.bare_tick, runner.report.tables
+import rich.table, runner.cli.ticking, runner.report.tables
 from runner.cli.app import run
 from runner.cli.main import main
 with contextlib.redirect_stdout(io.StringIO()):

@@ -130,6 +130,26 @@ def run_each(project: Project, codes: list[str]) -> list[RunDetails]:
     return [project.show(started[name]) for name in names]
 
 
+def processes_of(tick: subprocess.Popen[str]) -> list[int]:
+    """Return the processes of a tick itself, tasks aside: the one that forks, and the one that decides and records."""
+    found = [tick.pid]
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text(errors="replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        # Tasks lead sessions of their own.
+        if fields[1] == str(tick.pid) and fields[3] != stat.parent.name:
+            found.append(int(stat.parent.name))
+    return found
+
+
+def signal_tick(tick: subprocess.Popen[str], number: int) -> None:
+    """Send a signal to the processes of a tick itself, as the kernel does to a container that is frozen."""
+    for pid in processes_of(tick):
+        os.kill(pid, number)
+
+
 @contextmanager
 def background(
     project: Project, *words: str, now: datetime | None = None, env: dict[str, str] | None = None
@@ -148,7 +168,7 @@ def background(
             yield process
         finally:
             if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
+                signal_tick(process, signal.SIGCONT)
                 process.kill()
 
 

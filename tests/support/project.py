@@ -18,11 +18,14 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-from runner import wiring
+from runner.errors import RunnerError
+from runner.model.problem import Problem
 from runner.model.run import Run, RunDetails
+from runner.model.words import LOST, SKIPPED
 from runner.operations import past
 from runner.operations.site import Site
-from runner.operations.tick import TickReport, tick
+from runner.store import catalogs
+from runner.store.database import reading
 
 #: The installed command, beside the interpreter that runs the tests.
 RUNNER = str(Path(sys.executable).parent / "runner")
@@ -61,6 +64,19 @@ def _empty_repository() -> Path:
     done(["git", "init", "--quiet", "--initial-branch=main", "--template="])
     done(["git", "config", "maintenance.auto", "false"])  # no process after each commit that looks whether to tidy up
     return folder / ".git"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What has become of a tick, as the store has it; `said` is what the command has printed."""
+
+    commit: str | None
+    started: tuple[Run, ...]
+    skipped: tuple[Run, ...]
+    lost: tuple[Run, ...]
+    problems: tuple[Problem, ...]
+    next_slot: tuple[str, datetime, str] | None
+    said: str
 
 
 @dataclass(frozen=True)
@@ -140,10 +156,33 @@ class Project:
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
-    def tick(self, now: datetime = NOON, only: frozenset[str] | None = None) -> TickReport:
-        """Tick in this process, at `now`."""
-        self.state.mkdir(exist_ok=True)
-        return tick(self.site, wiring.refresher(self.site), now, only)
+    def tick(self, now: datetime = NOON, only: frozenset[str] | None = None) -> Report:
+        """Have cron's very command tick at `now`; return what has become of it. Raises RunnerError where the command fails."""
+        before = {run.run_id: run for run in self.runs()} if (self.state / "runner.db").exists() else {}
+        done = self.runner("tick", *(word for task in sorted(only or ()) for word in ("--task", task)), now=now)
+        if done.returncode:
+            message, _, hint = done.stderr.partition("\nhint: ")
+            raise RunnerError(message.removeprefix("error: "), hint.strip() or None)
+        return self._report(before, done.stdout)
+
+    def _report(self, before: dict[int, Run], said: str) -> Report:
+        after = self.runs()
+        new = [run for run in after if run.run_id not in before]
+        known = [run for run in after if run.run_id in before]
+        changed = [run for run in known if replace(run, task="") != replace(before[run.run_id], task="")]
+        lost = [it for it in changed if it.status == LOST or (it.due_at and it.attempts == before[it.run_id].attempts)]
+        skipped = [run for run in changed if run.status == SKIPPED]
+        started = [run for run in changed if run not in [*lost, *skipped]]
+        with reading(self.site.database) as session:
+            return Report(
+                catalogs.origin(session).commit,
+                tuple(started + [run for run in new if run.status != SKIPPED]),
+                tuple(skipped + [run for run in new if run.status == SKIPPED]),
+                tuple(lost),
+                catalogs.problems(session),
+                catalogs.next_slot(session),
+                said,
+            )
 
     def runs(self, task: str | None = None) -> list[Run]:
         """Return what is on record, the oldest first."""

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from runner import wiring
 from runner.cli.context import State, show, show_lines
 from runner.errors import RunnerError
+from runner.operations.place import location, uncommitted
 from runner.operations.validate import Validation, validate
 from runner.report import as_json, tables
 from runner.report.annotations import code_quality, workflow_commands
@@ -46,7 +46,7 @@ def _validate(
 ) -> int:
     """Check the task files of the work tree; every problem of every file."""
     state: State = context.obj
-    found = validate(state.site.root, wiring.compiler(), paths or ())
+    found = validate(state.site.root, paths or ())
     if json or style is Format.JSON:
         print(as_json.dumps(as_json.validation(found)))
     elif style is Format.GITHUB:
@@ -64,7 +64,7 @@ def _show(state: State, found: Validation) -> None:
     count = "1 problem" if len(found.problems) == 1 else f"{len(found.problems)} problems"
     print(f"{tasks} checked, {count if found.problems else 'no problems'}")
     try:
-        edits = wiring.uncommitted(state.site)
+        edits = uncommitted(state.site)
     except RunnerError:
         return  # files can be checked where there is no repository yet
     if edits:
@@ -73,6 +73,6 @@ def _show(state: State, found: Validation) -> None:
 
 def _prefix(state: State) -> str:
     try:
-        return wiring.location(state.site).prefix
+        return location(state.site).prefix
     except RunnerError:
         return ""

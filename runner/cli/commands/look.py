@@ -6,11 +6,12 @@ from typing import Annotated
 
 import typer
 
-from runner import clock, wiring
+from runner import clock
 from runner.cli.commands.completion import statuses, task_ids
 from runner.cli.context import LARGEST, State, instant, show, write_through
 from runner.operations import overview, past
 from runner.operations.follow import logs, run_named
+from runner.operations.place import uncommitted
 from runner.report import as_json, tables
 
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
@@ -49,7 +50,7 @@ def register(app: typer.Typer) -> None:
 def _list(context: typer.Context, json: _Json = False) -> int:
     """List the tasks of the commit in force."""
     state: State = context.obj
-    entries = overview.list_tasks(state.site, state.refresher(), clock.now())
+    entries = overview.list_tasks(state.site, clock.now())
     if json:
         print(as_json.dumps([as_json.entry(entry) for entry in entries]))
     else:
@@ -73,7 +74,7 @@ def _next(
 ) -> int:
     """Show the next slots, the earliest first."""
     state: State = context.obj
-    fires = overview.next_slots(state.site, state.refresher(), task, count, instant(since), clock.now())
+    fires = overview.next_slots(state.site, task, count, instant(since), clock.now())
     if json:
         print(as_json.dumps([as_json.fire(fire) for fire in fires]))
     else:
@@ -84,8 +85,8 @@ def _next(
 def _status(context: typer.Context, json: _Json = False) -> int:
     """Show how everything is: the commit, failures, problems, edits that are not committed."""
     state: State = context.obj
-    value = overview.status(state.site, state.refresher(), clock.now())
-    edits = wiring.uncommitted(state.site)
+    value = overview.status(state.site, clock.now())
+    edits = uncommitted(state.site)
     if json:
         print(as_json.dumps(as_json.status(value, edits)))
     else:

@@ -9,15 +9,17 @@ from typing import Annotated
 
 import typer
 
-from runner import clock, wiring
+from runner import clock
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, instant, show_lines
+from runner.cli.context import LARGEST, State, remark, show_lines, time
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
 from runner.operations import plan as plans
 from runner.operations.blame import blame
+from runner.operations.place import location
 from runner.operations.replay import replay
+from runner.operations.run_now import Watcher
 from runner.operations.sides import sides
 from runner.operations.why import why
 from runner.report import answers, as_json, plan_json
@@ -89,8 +91,8 @@ def _plan(
 ) -> int:
     """Say what a change of the tasks means in time; writes nothing."""
     state: State = context.obj
-    wiring.location(state.site)
-    compared = sides(state.site.root, state.refresher(), wiring.compiler, os.environ, base, head)
+    location(state.site)
+    compared = sides(state.site, os.environ, base, head)
     value = plans.plan(state.site, compared, clock.now(), count)
     if json or form is Format.JSON:
         print(as_json.dumps(plan_json.plan(value)))
@@ -119,13 +121,17 @@ def _why(
     task: _Task,
     at: Annotated[
         str | None,
-        typer.Option("--at", metavar="TIME", help="Then (ISO 8601, UTC unless it says otherwise); default now."),
+        typer.Option(
+            "--at",
+            metavar="TIME",
+            help="Then (ISO 8601, in the task's timezone unless it says otherwise); default now.",
+        ),
     ] = None,
     json: _Json = False,
 ) -> int:
     """Say why a task ran or did not: now, or at a time that is over."""
     state: State = context.obj
-    value = why(state.site, state.refresher(), task, instant(at), clock.now())
+    value = why(state.site, task, time(at), clock.now())
     if json:
         print(as_json.dumps(answers.why_json(value)))
     else:
@@ -148,7 +154,8 @@ def _replay(
     prepare_state(state.site)
     passing = Passing(sys.stdout)
     live = None if json else passing.show
-    value = replay(state.site, state.refresher(), run, clock.now(), at_head=at_commit is Version.HEAD, show=live)
+    watcher = Watcher(live, remark)
+    value = replay(state.site, run, clock.now(), watcher, at_head=at_commit is Version.HEAD)
     passing.finish()
     if json:
         print(as_json.dumps(answers.replay_json(value)))

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from runner import clock, wiring
+from runner import clock
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, show, show_lines
+from runner.cli.context import LARGEST, State, remark, show, show_lines
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
+from runner.cli.ticking import run_tick
 from runner.model.words import CANCELLED, SUCCEEDED
 from runner.operations.cancel import cancel
-from runner.operations.find import check_known
+from runner.operations.place import uncommitted
 from runner.operations.rehearse import rehearse
-from runner.operations.run_now import run_now
-from runner.operations.tick import tick
+from runner.operations.run_now import Watcher, run_now
+from runner.operations.tick import Request, TickReport
 from runner.report import as_json, tables, tick_text
-
-if TYPE_CHECKING:
-    from runner.operations.tick import Refresh
-
 
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Worktree = Annotated[
@@ -68,31 +65,23 @@ def _tick(
     """Run what is due, and record it."""
     state: State = context.obj
     only = frozenset(task) if task else None
-    refresh = _checked(state.refresher(worktree=worktree), only)
     if dry_run:
-        return _dry_run(state, refresh, only, json=json, verbose=verbose)
-    prepare_state(state.site)
-    report = tick(state.site, refresh, clock.now(), only)
-    if json:
-        print(as_json.dumps(as_json.tick(report)))
-        return 0
-    show_lines(tick_text.tick_lines(report, clock.now()))
-    if verbose:
-        show(*tables.problems(report.problems))
-        _point_out_edits(state, worktree=worktree)
-    return 0
+        return _dry_run(state, only, worktree=worktree, json=json, verbose=verbose)
+
+    def show_report(report: TickReport) -> None:
+        if json:
+            print(as_json.dumps(as_json.tick(report)))
+            return
+        show_lines(tick_text.tick_lines(report, clock.now()))
+        if verbose:
+            show(*tables.problems(report.problems))
+            _point_out_edits(state, worktree=worktree)
+
+    return run_tick(state.site, Request(only, worktree), show_report)
 
 
-def _checked(refresh: Refresh, only: frozenset[str] | None) -> Refresh:
-    def refresh_and_check(connection: object, now: object) -> None:
-        refresh(connection, now)  # type: ignore[arg-type] # passed on
-        check_known(connection, only)  # type: ignore[arg-type]
-
-    return refresh_and_check
-
-
-def _dry_run(state: State, refresh: Refresh, only: frozenset[str] | None, *, json: bool, verbose: bool) -> int:
-    rehearsal = rehearse(state.site, refresh, clock.now(), only)
+def _dry_run(state: State, only: frozenset[str] | None, *, worktree: bool, json: bool, verbose: bool) -> int:
+    rehearsal = rehearse(state.site, clock.now(), only, worktree=worktree)
     if json:
         print(as_json.dumps(as_json.rehearsal(rehearsal)))
     else:
@@ -103,7 +92,7 @@ def _dry_run(state: State, refresh: Refresh, only: frozenset[str] | None, *, jso
 
 
 def _point_out_edits(state: State, *, worktree: bool) -> None:
-    edits = () if worktree else wiring.uncommitted(state.site)
+    edits = () if worktree else uncommitted(state.site)
     if edits:
         print(f"uncommitted, not run: {', '.join(edits)}")
 
@@ -118,7 +107,8 @@ def _run(
     state: State = context.obj
     prepare_state(state.site)
     passing = Passing(sys.stdout)
-    details = run_now(state.site, state.refresher(worktree=worktree), task, clock.now(), None if json else passing.show)
+    watcher = Watcher(None if json else passing.show, remark)
+    details = run_now(state.site, task, clock.now(), watcher, worktree=worktree)
     passing.finish()
     run = details.run
     if json:
@@ -139,7 +129,7 @@ def _cancel(
 ) -> int:
     """End a run, wherever it runs or waits, with everything that it has started; return once it is gone."""
     state: State = context.obj
-    ended = cancel(state.site, run, clock.now())
+    ended = cancel(state.site, run, clock.now(), remark)
     if json:
         print(as_json.dumps(as_json.run(ended)))
     else:

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from runner import wiring
 from runner.cli.context import State
 from runner.errors import UsageError
 from runner.operations.new import write_task
@@ -50,7 +49,7 @@ def _new(
         schedule = _schedule(every, cron, at)
     keys = {**about, **schedule, "timezone": timezone}
     given = {name: value for name, value in keys.items() if value is not None}
-    written = write_task(state.site, wiring.compiler(), task, given, branch)
+    written = write_task(state.site, task, given, branch)
     print(f"wrote {written.path}: put your code into it")
     if written.branch is None:
         print(f"then: runner run {task} --worktree, and commit it")

@@ -11,29 +11,10 @@ CREATE TABLE catalog (
     settings_blob  TEXT NOT NULL DEFAULT '',      -- the runner.yaml in force; '' where there is none
     settings_seen  TEXT NOT NULL DEFAULT '',      -- the runner.yaml of the commit; another one where that is invalid
     head_settings  TEXT NOT NULL DEFAULT '',      -- the runner.yaml of HEAD, from which ref was read
-    max_parallel   INTEGER NOT NULL DEFAULT 4 CHECK (max_parallel > 0),
-    shutdown_grace INTEGER NOT NULL DEFAULT 30000 CHECK (shutdown_grace >= 0),  -- milliseconds
-    secrets_file   TEXT NOT NULL DEFAULT '',      -- '' where there is none
-    fetch_every    INTEGER CHECK (fetch_every > 0),  -- milliseconds; NULL where nothing is fetched
-    require_signed INTEGER NOT NULL DEFAULT 0 CHECK (require_signed IN (0, 1)),
-    allowed_signers TEXT NOT NULL DEFAULT ''      -- '' where there is no such file
+    max_parallel   INTEGER NOT NULL DEFAULT 4 CHECK (max_parallel > 0)
 );
 
 INSERT INTO catalog (id, store_id) VALUES (1, lower(substr(hex(randomblob(3)), 1, 5)));
-
--- One row: how it stands with the remote that is followed, where one is.
-CREATE TABLE remote (
-    id             INTEGER PRIMARY KEY CHECK (id = 1),
-    tried_at       INTEGER,            -- the minute of the last fetch, however it ended
-    fetched_at     INTEGER,            -- when one last succeeded
-    failing_since  INTEGER,
-    failure        TEXT,               -- what git said
-    stuck_since    INTEGER,            -- since when what was fetched cannot be read
-    stuck          TEXT,
-    CHECK ((failing_since IS NULL) = (failure IS NULL)),
-    CHECK ((stuck_since IS NULL) = (stuck IS NULL))
-);
-INSERT INTO remote (id) VALUES (1);
 
 -- A compiled task file. Never changed: what a run was pinned to stays readable.
 CREATE TABLE versions (
@@ -53,21 +34,6 @@ CREATE TABLE versions (
     active         INTEGER NOT NULL CHECK (active IN (0, 1)),
     timeout        INTEGER NOT NULL,   -- milliseconds
     kill_grace     INTEGER NOT NULL,   -- milliseconds
-    concurrency_policy TEXT NOT NULL CHECK (concurrency_policy IN ('forbid', 'allow', 'replace')),
-    catchup        TEXT NOT NULL CHECK (catchup IN ('none', 'latest', 'all')),
-    starting_deadline INTEGER,         -- milliseconds
-    jitter         INTEGER NOT NULL,   -- milliseconds
-    retry_attempts INTEGER NOT NULL CHECK (retry_attempts > 0),  -- how many in all, the first one included
-    retry_delay    INTEGER NOT NULL,   -- milliseconds
-    retry_backoff  REAL NOT NULL,
-    retry_max_delay INTEGER NOT NULL,  -- milliseconds
-    memory         INTEGER,            -- limits: bytes
-    cpu            INTEGER,            -- milliseconds
-    processes      INTEGER,
-    open_files     INTEGER,
-    file_size      INTEGER,            -- bytes
-    env            TEXT NOT NULL,      -- NAME=value, separated by NUL, as execve(2) takes them
-    secrets        TEXT NOT NULL,      -- names, separated by spaces
     code           TEXT NOT NULL,
     code_line      INTEGER NOT NULL,
     UNIQUE (blob, settings_blob),
@@ -85,14 +51,11 @@ CREATE TABLE tasks (
     anchor         INTEGER,
     watermark      INTEGER,
     last_run_slot  INTEGER,
-    next_slot      INTEGER,            -- the next slot to decide
-    next_due       INTEGER,            -- when it is to be decided: later than the slot where jitter says so
+    next_due       INTEGER,
     next_local     TEXT,               -- next_due on the task's wall clock, for messages
     CHECK ((valid_commit IS NULL) = (invalid_commit IS NULL)),
     CHECK (next_due IS NULL OR (version IS NOT NULL AND blob IS NOT NULL)),
-    CHECK ((next_due IS NULL) = (next_local IS NULL)),
-    CHECK ((next_due IS NULL) = (next_slot IS NULL)),
-    CHECK (next_due >= next_slot)
+    CHECK ((next_due IS NULL) = (next_local IS NULL))
 );
 
 -- An idle tick reads one row of this, however many tasks there are.
@@ -126,23 +89,19 @@ CREATE TABLE runs (
     missed        INTEGER NOT NULL DEFAULT 0 CHECK (missed >= 0),
     blocked_by    INTEGER REFERENCES runs (id),
     decided_at    INTEGER NOT NULL,
-    due_at        INTEGER,             -- when the next attempt may start; what waits longest comes first
-    started_at    INTEGER,             -- of the first attempt
+    started_at    INTEGER,
     finished_at   INTEGER,
     attempts      INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
-    -- The process that has the run in its hands: boot id, pid and its start time. NULL while it waits for one, any one.
-    supervisor    TEXT,
-    cancel_reason TEXT,                -- why its supervisor is asked to end it
+    supervisor    TEXT,                -- the process that answers for the run: boot id, pid and its start time
+    -- A slot is started at most once, whoever ticks and how often.
+    UNIQUE (task, scheduled_for),
     CHECK (scheduled_for IS NOT NULL OR "trigger" IN ('manual', 'replay')),
-    CHECK (status <> 'running' OR (finished_at IS NULL AND due_at IS NOT NULL)),
+    CHECK (status <> 'running' OR (finished_at IS NULL AND supervisor IS NOT NULL)),
     CHECK (status <> 'skipped' OR (started_at IS NULL AND finished_at IS NULL AND reason IS NOT NULL)),
     CHECK (status IN ('running', 'skipped') OR finished_at IS NOT NULL),
     CHECK (status NOT IN ('succeeded', 'failed', 'timed_out') OR attempts > 0 OR reason IS NOT NULL)
 );
--- A slot is started at most once, whoever ticks and how often. A replay runs it again, and says so.
-CREATE UNIQUE INDEX runs_slot ON runs (task, scheduled_for) WHERE "trigger" <> 'replay';
 CREATE INDEX runs_running ON runs (task) WHERE status = 'running';
-CREATE INDEX runs_waiting ON runs (due_at, id) WHERE status = 'running' AND supervisor IS NULL;
 CREATE INDEX runs_of_task ON runs (task, id);
 
 CREATE TRIGGER runs_end_once BEFORE UPDATE OF status ON runs
@@ -155,10 +114,9 @@ END;
 CREATE TABLE attempts (
     run            INTEGER NOT NULL REFERENCES runs (id),
     number         INTEGER NOT NULL CHECK (number > 0),
-    status         TEXT NOT NULL CHECK (status IN ('running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost')),
-    reason         TEXT,
+    status         TEXT NOT NULL CHECK (status IN ('succeeded', 'failed', 'timed_out', 'cancelled', 'lost')),
     started_at     INTEGER NOT NULL,
-    finished_at    INTEGER,
+    finished_at    INTEGER NOT NULL,
     exit_code      INTEGER,
     signal         INTEGER,
     error_type     TEXT,
@@ -166,10 +124,9 @@ CREATE TABLE attempts (
     error_file     TEXT,
     error_line     INTEGER,
     traceback      TEXT,
-    output         BLOB NOT NULL DEFAULT x'',
-    output_dropped_bytes INTEGER NOT NULL DEFAULT 0 CHECK (output_dropped_bytes >= 0),
+    output         BLOB NOT NULL,
+    output_dropped_bytes INTEGER NOT NULL CHECK (output_dropped_bytes >= 0),
     PRIMARY KEY (run, number),
-    CHECK ((status = 'running') = (finished_at IS NULL)),
     CHECK (status <> 'succeeded' OR exit_code = 0),
     CHECK (exit_code IS NULL OR signal IS NULL)
 );

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Family, background, family_of, is_alive, state_of
+from tests.support.processes import Family, background, family_of, is_alive, processes_of, state_of
 from tests.support.project import Project
 from tests.support.waiting import wait_until
 
@@ -362,7 +362,7 @@ def test_a_database_locked_by_somebody_does_not_make_a_good_run_time_out(project
         with closing(sqlite3.connect(project.state / "runner.db", isolation_level=None)) as connection:
             connection.execute("BEGIN IMMEDIATE")
             family.note("locked")
-            wait_until(lambda: _has_open(tick.pid, "runner.db"), "the wait for the lock")
+            wait_until(lambda: any(_has_open(pid, "runner.db") for pid in processes_of(tick)), "the wait for the lock")
             family.note("go")
             wait_until(lambda: not is_alive(family.pid("once")), "the end of the task")
             assert time.monotonic() < began + 10, "too busy a machine"

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from runner.model.words import STATUSES
-from runner.store.database import VERSION, opened, rehearsed, transaction
+from runner.store.database import deciding, dry_run
+from runner.store.migrate import VERSION
 from tests.support.project import Project
 
 _ENDED = [status for status in STATUSES if status not in {"running", "skipped"}]
@@ -98,9 +99,9 @@ def test_a_transaction_that_fails_leaves_nothing(store: Project) -> None:
     path = store.site.database
 
     def fail() -> None:
-        with opened(path) as connection, transaction(connection):
-            connection.execute("DELETE FROM problems")
-            connection.execute("UPDATE tasks SET anchor = 5")
+        with deciding(path) as session, session.transaction():
+            session.change("DELETE FROM problems")
+            session.change("UPDATE tasks SET anchor = 5")
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -111,8 +112,8 @@ def test_a_transaction_that_fails_leaves_nothing(store: Project) -> None:
 
 
 def test_what_happens_in_a_rehearsal_has_not_happened(store: Project) -> None:
-    with rehearsed(store.site.database) as connection, transaction(connection):
-        connection.execute("UPDATE tasks SET anchor = 5")
+    with dry_run(store.site.database) as session, session.transaction():
+        assert session.change("UPDATE tasks SET anchor = 5") == 1
 
     with store.database() as database:
         assert database.execute("SELECT anchor FROM tasks").fetchone() != (5,)
@@ -131,8 +132,8 @@ def test_processes_that_make_the_store_at_one_moment_make_one(tmp_path: Path) ->
     path = tmp_path / "state/runner.db"
     path.parent.mkdir()
     code = (
-        "import sys\nfrom runner.store.database import opened\nfrom runner.store.catalogs import origin\n"
-        "with opened(sys.argv[1]) as connection:\n    print(origin(connection).store_id)"
+        "import sys\nfrom runner.store.database import deciding\nfrom runner.store.catalogs import origin\n"
+        "with deciding(sys.argv[1]) as session:\n    print(origin(session).store_id)"
     )
     makers = [
         subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) for _ in range(8)
@@ -152,4 +153,4 @@ def test_the_tick_asks_an_index_for_what_is_due_and_for_what_runs(store: Project
         running = database.execute("EXPLAIN QUERY PLAN SELECT 1 FROM runs WHERE status = 'running'").fetchall()
 
     assert "tasks_due" in due[0][3]
-    assert "runs_running" in running[0][3]
+    assert "INDEX runs_" in running[0][3]

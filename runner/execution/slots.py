@@ -1,6 +1,6 @@
-"""Places for runs, counted over all ticks: so many files, each locked by the tick that runs something.
+"""Concurrency slots, counted over all ticks: so many files, each locked by the process that runs something.
 
-The kernel gives a lock back when its process ends, however it ends (flock(2)): a killed tick never keeps a place.
+The kernel gives a lock back when its process ends, however it ends (flock(2)): a killed tick never keeps a slot.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import fcntl
 import os
 
 
-class Places:
-    """At most `limit` places at once, shared with every other process that uses the same folder."""
+class Slots:
+    """At most `limit` slots at once, shared with every other process that uses the same folder."""
 
     def __init__(self, folder: str, limit: int) -> None:
         self._folder = folder
@@ -18,11 +18,11 @@ class Places:
         self._held: dict[int, int] = {}
 
     def take(self) -> bool:
-        """Take a place if one is free; return whether it was."""
+        """Take a slot if one is free; return whether it was. Raises OSError where the folder cannot be written."""
         return any(number not in self._held and self._lock(number) for number in range(self._limit))
 
     def release(self) -> None:
-        """Give one place back."""
+        """Give one slot back."""
         _, descriptor = self._held.popitem()
         os.close(descriptor)
 

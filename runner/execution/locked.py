@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def alone(path: str) -> Iterator[None]:
+def locked(path: str) -> Iterator[None]:
     """Hold the lock of a file; waits for whoever has it. Raises OSError where the file cannot be made."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:

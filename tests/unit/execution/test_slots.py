@@ -1,4 +1,4 @@
-"""`max_parallel` is counted over all ticks, and a dead one holds no place."""
+"""`max_parallel` is counted over all ticks, and a dead one holds no slot."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from runner.execution.places import Places
+from runner.execution.slots import Slots
 from tests.support.processes import Family, background, family_of
 from tests.support.project import Project
 from tests.support.waiting import wait_until
 
 _HOLDER = """
 import sys
-from runner.execution.places import Places
-places = Places(sys.argv[1], int(sys.argv[2]))
-print(sum(places.take() for _ in range(int(sys.argv[3]))), flush=True)
+from runner.execution.slots import Slots
+slots = Slots(sys.argv[1], int(sys.argv[2]))
+print(sum(slots.take() for _ in range(int(sys.argv[3]))), flush=True)
 sys.stdin.read()
 """
 
@@ -32,7 +32,7 @@ def family(tmp_path: Path) -> Iterator[Family]:
 
 @contextmanager
 def _holder(folder: Path, limit: int, wanted: int) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Let another process take places; yield it and how many it got."""
+    """Let another process take slots; yield it and how many it got."""
     with subprocess.Popen(
         [sys.executable, "-c", _HOLDER, str(folder), str(limit), str(wanted)],
         cwd=Path(__file__).parents[3],
@@ -47,22 +47,22 @@ def _holder(folder: Path, limit: int, wanted: int) -> Iterator[tuple[subprocess.
             process.kill()
 
 
-def test_there_are_as_many_places_as_the_limit_says(tmp_path: Path) -> None:
-    places = Places(str(tmp_path / "places"), 3)
+def test_there_are_as_many_slots_as_the_limit_says(tmp_path: Path) -> None:
+    slots = Slots(str(tmp_path / "slots"), 3)
 
-    assert [places.take() for _ in range(5)] == [True, True, True, False, False]
+    assert [slots.take() for _ in range(5)] == [True, True, True, False, False]
 
 
-def test_a_place_that_was_given_back_can_be_taken_again(tmp_path: Path) -> None:
-    places = Places(str(tmp_path / "places"), 1)
-    places.take()
-    places.release()
+def test_a_slot_that_was_given_back_can_be_taken_again(tmp_path: Path) -> None:
+    slots = Slots(str(tmp_path / "slots"), 1)
+    slots.take()
+    slots.release()
 
-    assert [places.take(), places.take()] == [True, False]
+    assert [slots.take(), slots.take()] == [True, False]
 
 
 def test_places_are_counted_over_processes(tmp_path: Path) -> None:
-    mine = Places(str(tmp_path), 3)
+    mine = Slots(str(tmp_path), 3)
 
     with _holder(tmp_path, 3, 2) as (_, theirs):
         assert theirs == 2
@@ -72,7 +72,7 @@ def test_places_are_counted_over_processes(tmp_path: Path) -> None:
 
 
 def test_a_killed_holder_gives_its_places_back(tmp_path: Path) -> None:
-    mine = Places(str(tmp_path), 2)
+    mine = Slots(str(tmp_path), 2)
 
     with _holder(tmp_path, 2, 2) as (process, theirs):
         assert (theirs, mine.take()) == (2, False)
@@ -83,7 +83,7 @@ def test_a_killed_holder_gives_its_places_back(tmp_path: Path) -> None:
 
 def test_a_smaller_limit_counts_the_places_below_it(tmp_path: Path) -> None:
     with _holder(tmp_path, 4, 4):
-        assert not Places(str(tmp_path), 2).take()
+        assert not Slots(str(tmp_path), 2).take()
 
 
 def test_never_more_than_max_parallel_run_at_once_over_all_ticks(project: Project, tmp_path: Path) -> None:
@@ -168,5 +168,5 @@ def test_no_place_is_kept_after_the_last_run(project: Project) -> None:
     project.commit()
     project.tick()
 
-    places = Places(str(project.state / "places"), 4)
-    assert [places.take() for _ in range(4)] == [True] * 4
+    slots = Slots(str(project.state / "slots"), 4)
+    assert [slots.take() for _ in range(4)] == [True] * 4

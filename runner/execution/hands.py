@@ -1,0 +1,65 @@
+"""Two processes for one tick: the *brain* decides, keeps the record and reports; the *hands* fork children and supervise them.
+
+The hands stay as small as they were before anything was loaded, so that they fork quickly, and no database is ever open where a
+child is forked; both load at once. They are joined by two pipes that carry plain values. If the brain dies, the hands end what
+they have started. If the hands die, their children die with them, and the brain records what it knows and ends.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from runner.execution.wire import Receiver, Sender
+
+TYPE_CHECKING = (
+    False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
+)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.execution.owner import Owner
+
+    Brain = Callable[[Receiver, Sender], int]
+
+
+def with_brain(owner: Owner, brain: Brain) -> int:
+    """Fork a process that is the brain, be its hands until it ends, and return its exit code: negative where a signal ended it.
+
+    `brain` is given the two ends of its pipes, and returns its exit code.
+    """
+    # Where the caller ignores it, the kernel would reap the child before anybody can ask how it ended.
+    old = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    orders, orders_end = os.pipe()
+    events, events_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        code = 3
+        try:
+            os.close(orders)
+            os.close(events_end)
+            code = brain(Receiver(events), Sender(orders_end))
+        finally:
+            os._exit(code)
+    os.close(orders_end)
+    os.close(events)
+    try:
+        _serve(owner, Receiver(orders), Sender(events_end))
+    finally:
+        os.close(orders)
+        os.close(events_end)
+        _, status = os.waitpid(pid, 0)
+        signal.signal(signal.SIGCHLD, old)
+    return os.waitstatus_to_exitcode(status)
+
+
+def _serve(owner: Owner, orders: Receiver, events: Sender) -> None:
+    # Loaded while the brain loads what it decides with.
+    from runner.execution.serving import Serving  # noqa: PLC0415
+
+    while not orders.is_closed:
+        messages = orders.receive()
+        if messages:  # the first one opens; others may have come with it
+            (_, *values), *others = messages
+            Serving(owner, orders, events).serve(others, *values)
+            return

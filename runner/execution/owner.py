@@ -1,0 +1,82 @@
+"""Owners of runs: each a file that its process holds locked, with who that is and which attempts have begun.
+
+What has begun outlives its owner: should that be killed, a run that never began is not lost. It is written before each fork, in
+one small write, which the kernel keeps whatever happens to the writer.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from runner.execution import processes
+from runner.execution.ownership import folder, is_gone, path_of
+from runner.model.value import Value
+
+
+class Owner:
+    """This process as an owner, from now until `close`. A process that is forked holds the lock with it, until both are gone."""
+
+    def __init__(self, state: str) -> None:
+        """Make the file, and lock it. Raises OSError."""
+        # Durable in the store where the file may not be: boot id and pid stand in the name, too.
+        self.name = f"{processes.boot_id()}:{os.getpid()}:{os.urandom(8).hex()}"
+        self._path = path_of(state, self.name)
+        os.makedirs(folder(state), exist_ok=True)
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+        self._descriptor = os.open(self._path, flags, 0o644)
+        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        os.write(self._descriptor, f"{processes.supervisor()}\n".encode())
+
+    def begin(self, run_id: int, attempt: int) -> None:
+        """Note that an attempt is about to begin. Raises OSError: then it must not."""
+        os.write(self._descriptor, b"%d-%d\n" % (run_id, attempt))
+
+    def close(self, *, keep: bool = False) -> None:
+        """End: everything is on record, unless it says to keep what has begun for the next tick to see."""
+        os.close(self._descriptor)
+        if not keep:
+            remove(self._path)
+
+
+class Notes(Value):
+    """What the file of an owner says: which process it is or was, and the runs, with the numbers of attempts, that have begun."""
+
+    __slots__ = ("begun", "process")
+
+    def __init__(self, process: str, begun: frozenset[tuple[int, int]]) -> None:
+        self.process = process
+        self.begun = begun
+
+    def is_visible(self) -> bool:
+        """Return whether this process could see that one: on the same machine, in the same pid namespace."""
+        return bool(self.process) and processes.is_of_this_system(self.process)
+
+
+def read(state: str, owner: str) -> Notes:
+    """Return the notes of an owner; empty ones where there are none."""
+    try:
+        with open(path_of(state, owner), encoding="utf-8", errors="replace") as file:
+            process, *lines = file.read().splitlines() or [""]
+    except OSError:
+        return Notes("", frozenset())
+    pairs = (line.partition("-") for line in lines)
+    begun = {(int(run_id), int(attempt)) for run_id, _, attempt in pairs if run_id.isdigit() and attempt.isdigit()}
+    return Notes(process, frozenset(begun))
+
+
+def gone(state: str) -> list[str]:
+    """Return the owners that have left their files behind and are gone."""
+    try:
+        names = os.listdir(folder(state))
+    except OSError:
+        return []
+    return [name.replace("+", ":") for name in names if is_gone(state, name)]
+
+
+def remove(path: str) -> None:
+    """Remove the file of an owner."""
+    try:
+        os.unlink(path)
+    except OSError:
+        pass  # gone, or the disk is read-only: it is read again, and says the same

@@ -1,0 +1,46 @@
+"""A task as plain data: what JSON can hold. A new field of `Task` needs no line here."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from datetime import timedelta
+from typing import Any
+
+from runner.model.task import Task
+from runner.model.value import Value
+
+#: What the store keeps in columns of their own, because deciding reads it.
+_APART = {"id", "schedule", "active", "policy"}
+_MILLISECOND = timedelta(milliseconds=1)
+_DURATION = "milliseconds"
+
+
+def definition_of(task: Task) -> dict[str, Any]:
+    """Return what a task declares beside its id, its schedule and what is done about its slots."""
+    return {field.name: _plain(getattr(task, field.name)) for field in fields(Task) if field.name not in _APART}
+
+
+def declared_by(definition: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of `Task` that `definition_of` has made plain."""
+    kinds = {field.name: type(field.default) for field in fields(Task)}
+    return {name: _value(data, kinds[name]) for name, data in definition.items() if name in kinds}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return {_DURATION: value // _MILLISECOND}
+    if isinstance(value, Value):
+        return {name: _plain(getattr(value, name)) for name in value.__slots__}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _value(data: Any, kind: type) -> Any:
+    if isinstance(data, list):
+        return tuple(_value(item, object) for item in data)
+    if not isinstance(data, dict):
+        return data
+    if data.keys() == {_DURATION}:
+        return data[_DURATION] * _MILLISECOND
+    return kind(**{name: _value(item, object) for name, item in data.items()})

@@ -1,0 +1,85 @@
+"""The tasks in force: whether the store has those of the commit, and what brings it there. Nothing else asks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from runner.errors import GitError
+from runner.operations.site import Site
+from runner.repo.head import commit_at, is_at, is_same
+from runner.store import catalogs, remote
+from runner.store.catalogs import Origin
+from runner.store.database import dry_run, reading
+from runner.store.session import Deciding, Reading
+
+_OURS = ("tasks", "runner.yaml")
+
+
+@contextmanager
+def in_force(site: Site, now: datetime) -> Iterator[Reading]:
+    """Open a session that sees the tasks of the commit: the store itself, or a copy in memory where it is not there yet.
+
+    Never takes the write lock. Raises RunnerError.
+    """
+    with reading(site.database) as session:
+        if is_current(site, catalogs.origin(session)):
+            yield session
+            return
+    with dry_run(site.database) as copy:
+        bring_up_to_date(copy, site, now)
+        yield copy
+
+
+def is_current(site: Site, origin: Origin) -> bool:
+    """Return whether the tasks that a store has are those of the commit in force."""
+    return is_at(site.root, origin.head, origin.ref_path, origin.commit)
+
+
+def bring_up_to_date(session: Deciding, site: Site, now: datetime, *, worktree: bool = False) -> None:
+    """Bring a store to the commit in force, or with `worktree` to the files of the work tree. Raises RunnerError."""
+    if worktree:
+        from runner.operations.worktree import refresh_from_worktree  # noqa: PLC0415 - YAML takes longer than a tick
+
+        refresh_from_worktree(session, site.root, now)
+        return
+    origin = catalogs.origin(session)
+    stuck = None
+    if not is_current(site, origin) and not _follow(session, site, origin):
+        stuck = _refresh(session, site, origin, now)
+    if origin.fetch_every is not None:
+        remote.note_stuck(session, now, stuck)
+
+
+def _follow(session: Deciding, site: Site, origin: Origin) -> bool:
+    """Note a new commit of HEAD that has touched none of our files; return whether it is such a one."""
+    if origin.ref_path != "HEAD" or origin.head is None or origin.commit != origin.head:
+        return False
+    if origin.require_signed or catalogs.has_refused(session):
+        return False  # who made the commit counts, and not only what it has changed
+    head = commit_at(site.root, "HEAD")
+    if head is None or not is_same(site.root, origin.head, head, *_OURS):
+        return False
+    with session.transaction(durable=False):
+        if catalogs.origin(session) == origin:
+            catalogs.set_origin(session, replace(origin, commit=head, head=head))
+    return True
+
+
+def _refresh(session: Deciding, site: Site, origin: Origin, now: datetime) -> str | None:
+    """Bring a store to a commit that is new; return why it stays at the last one, where a remote is followed and that has to be."""
+    from runner.operations.refresh import refresh  # noqa: PLC0415 - YAML and JSON schema take longer than a tick
+
+    if origin.commit is None:
+        from runner.operations.place import location  # noqa: PLC0415 - once, for a store that is new
+
+        location(site)  # explains whatever git has against this folder
+    try:
+        refresh(session, site.root, now)
+    except GitError as error:
+        if origin.commit is None or origin.fetch_every is None:
+            raise
+        return error.message
+    return None

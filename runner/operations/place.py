@@ -1,0 +1,24 @@
+"""Where a site lies in its repository, and which of its files are edited and not committed."""
+
+from __future__ import annotations
+
+from runner.errors import UsageError
+from runner.operations.site import Site
+from runner.repo.location import Location, locate
+from runner.taskfile.findings import shown
+
+
+def location(site: Site) -> Location:
+    """Return where the root lies in its repository. Raises GitError, UsageError where git has none for it."""
+    found = locate(site.root)
+    if found.is_bare and site.state.startswith(site.root):
+        raise UsageError(f"{site.root} is a bare repository, which has no place for state", "give one with --state DIR")
+    return found
+
+
+def uncommitted(site: Site) -> tuple[str, ...]:
+    """Return the files of ours that differ from the commit. Raises GitError where there is no repository to ask."""
+    found = location(site)  # first: GitPython cannot even be imported where there is no git
+    from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415 - GitPython takes 100 ms to load
+
+    return tuple(shown(path) for path in ask(found))

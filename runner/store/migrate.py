@@ -1,0 +1,90 @@
+"""From the version in which a store was written to the present one: numbered files, each run once.
+
+A migration never changes once it is released (`.ci/run` checks it).
+
+`0001` is what 0.1.0 released. Builds between 0.1.0 and the next release wrote four wider forms under the same number:
+what a form lacks is added before `0002` runs, so that `0002` finds one form only.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+
+from runner.errors import StoreError
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: The version that this code reads and writes: the number of the last migration.
+VERSION = 2
+#: How long a locked database is waited for, in seconds.
+PATIENCE = 10.0
+
+_MIGRATIONS = os.path.join(os.path.dirname(__file__), "migrations")
+
+
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the version in which a store was written; 0 where there is none yet."""
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(connection: sqlite3.Connection, path: str) -> None:
+    """Bring a store to the present version in one transaction. Raises StoreError for one that a newer runner has written."""
+    version = version_of(connection)
+    if version == VERSION:
+        return
+    if version > VERSION:
+        raise StoreError(
+            f"the database {path} was written by a newer runner (schema {version}, this one knows {VERSION})",
+            "update runner, or give another state folder",
+        )
+    _use_wal(connection)
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        # Asked again: another process may have brought it here meanwhile.
+        for number in range(version_of(connection) + 1, VERSION + 1):
+            _apply(connection, number)
+            connection.execute(f"PRAGMA user_version = {number}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _apply(connection: sqlite3.Connection, number: int) -> None:
+    if number == 2:  # noqa: PLR2004 - the file of that number
+        from runner.store.version_1 import definition, widen  # noqa: PLC0415 - only for stores of that version
+
+        widen(connection)
+        connection.create_function("definition_of_version_1", 18, definition, deterministic=True)
+    for statement in _statements(number):
+        connection.execute(statement)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch to write-ahead logging. SQLite does not wait for others here, whatever the timeout says."""
+    give_up = time.monotonic() + PATIENCE
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorname != "SQLITE_BUSY" or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+def _statements(number: int) -> Iterator[str]:
+    name = next(name for name in os.listdir(_MIGRATIONS) if name.startswith(f"{number:04}_"))
+    statement = ""
+    with open(os.path.join(_MIGRATIONS, name), encoding="utf-8") as lines:
+        for line in lines:
+            statement += line
+            if sqlite3.complete_statement(statement):
+                yield statement
+                statement = ""

@@ -1,0 +1,246 @@
+-- Written for the widest form of version 1: `store/migrate.py` adds what an older form lacks before this runs.
+-- Each table is made anew, and filled from the old one.
+
+DROP INDEX IF EXISTS tasks_due;
+DROP INDEX IF EXISTS problems_of_file;
+DROP INDEX IF EXISTS runs_slot;
+DROP INDEX IF EXISTS runs_running;
+DROP INDEX IF EXISTS runs_waiting;
+DROP INDEX IF EXISTS runs_of_task;
+DROP TRIGGER IF EXISTS runs_end_once;
+
+ALTER TABLE catalog RENAME TO old_catalog;
+ALTER TABLE remote RENAME TO old_remote;
+ALTER TABLE versions RENAME TO old_versions;
+ALTER TABLE tasks RENAME TO old_tasks;
+ALTER TABLE problems RENAME TO old_problems;
+ALTER TABLE runs RENAME TO old_runs;
+ALTER TABLE attempts RENAME TO old_attempts;
+
+-- One row: from where the tasks below were read, what is settled there, and what the last tick that decided knew of time.
+CREATE TABLE catalog (
+    id             INTEGER PRIMARY KEY CHECK (id = 1),
+    store_id       TEXT NOT NULL,      -- names this store in the marks of its processes
+    commit_id      TEXT,               -- the commit whose tasks are in force; NULL before the first one
+    head_id        TEXT,               -- the commit of HEAD, whose runner.yaml says which ref is followed
+    ref            TEXT NOT NULL DEFAULT 'HEAD',
+    ref_path       TEXT NOT NULL DEFAULT 'HEAD',  -- the full name of ref, where it has one
+    settings_blob  TEXT NOT NULL DEFAULT '',      -- the runner.yaml in force; '' where there is none
+    settings_seen  TEXT NOT NULL DEFAULT '',      -- the runner.yaml of the commit; another one where that is invalid
+    head_settings  TEXT NOT NULL DEFAULT '',      -- the runner.yaml of HEAD, from which ref was read
+    max_parallel   INTEGER NOT NULL DEFAULT 4 CHECK (max_parallel > 0),
+    shutdown_grace INTEGER NOT NULL DEFAULT 30000 CHECK (shutdown_grace >= 0),  -- milliseconds
+    secrets_file   TEXT NOT NULL DEFAULT '',      -- '' where there is none
+    fetch_every    INTEGER CHECK (fetch_every > 0),  -- milliseconds; NULL where nothing is fetched
+    require_signed INTEGER NOT NULL DEFAULT 0 CHECK (require_signed IN (0, 1)),
+    allowed_signers TEXT NOT NULL DEFAULT '',     -- '' where there is no such file
+    decided_at     INTEGER,            -- when a tick last decided something: an earlier present is a clock that was set back
+    clock_behind_until INTEGER,        -- while the clock is behind: the instant from which it was set back
+    zones          TEXT NOT NULL DEFAULT ''       -- the files of the zones in use, as they were when next_slot was computed
+);
+INSERT INTO catalog (id, store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
+                     max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers, decided_at)
+SELECT id, store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
+       max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers,
+       (SELECT decided_at FROM old_runs ORDER BY id DESC LIMIT 1)
+FROM old_catalog;
+
+-- One row: how it stands with the remote that is followed, where one is.
+CREATE TABLE remote (
+    id             INTEGER PRIMARY KEY CHECK (id = 1),
+    tried_at       INTEGER,            -- the minute of the last fetch, however it ended
+    fetched_at     INTEGER,            -- when one last succeeded
+    failing_since  INTEGER,
+    failure        TEXT,               -- what git said
+    stuck_since    INTEGER,            -- since when what was fetched cannot be read
+    stuck          TEXT,
+    CHECK ((failing_since IS NULL) = (failure IS NULL)),
+    CHECK ((stuck_since IS NULL) = (stuck IS NULL))
+);
+INSERT INTO remote SELECT id, tried_at, fetched_at, failing_since, failure, stuck_since, stuck FROM old_remote;
+
+-- A compiled task file. Never changed: what a run was pinned to stays readable.
+-- What decides about slots stands in columns; `definition` is a JSON object with all else that the file declares.
+CREATE TABLE versions (
+    id             INTEGER PRIMARY KEY,
+    blob           TEXT NOT NULL,
+    settings_blob  TEXT NOT NULL,
+    timezone       TEXT NOT NULL,
+    frequency      INTEGER,
+    unit           TEXT,
+    cron           TEXT,
+    rrule          TEXT,
+    "start"        TEXT,
+    "end"          TEXT,
+    active         INTEGER NOT NULL CHECK (active IN (0, 1)),
+    concurrency_policy TEXT NOT NULL CHECK (concurrency_policy IN ('forbid', 'allow', 'replace')),
+    catchup        TEXT NOT NULL CHECK (catchup IN ('none', 'latest', 'all')),
+    starting_deadline INTEGER,         -- milliseconds
+    jitter         INTEGER NOT NULL,   -- milliseconds
+    definition     TEXT NOT NULL,
+    UNIQUE (blob, settings_blob),
+    CHECK ((frequency IS NOT NULL) + (cron IS NOT NULL) + (rrule IS NOT NULL) = 1)
+);
+INSERT INTO versions
+SELECT id, blob, settings_blob, timezone, frequency, unit, cron, rrule, "start", "end", active,
+       concurrency_policy, catchup, starting_deadline, jitter,
+       definition_of_version_1(code, code_line, timeout, kill_grace, description, owner, tags, env, secrets,
+                               retry_attempts, retry_delay, retry_backoff, retry_max_delay,
+                               memory, cpu, processes, open_files, file_size)
+FROM old_versions;
+
+-- Every task file that was ever seen, and where its task stands in time. A rename changes `id` and nothing else.
+CREATE TABLE tasks (
+    key            INTEGER PRIMARY KEY,
+    id             TEXT NOT NULL UNIQUE,
+    blob           TEXT,               -- the file in the commit; NULL once it is gone
+    version        INTEGER REFERENCES versions (id),  -- in force; NULL while the file was never valid
+    valid_commit   TEXT,               -- degraded: the commit that the version in force is from
+    invalid_commit TEXT,               -- degraded: the commit since which the file is invalid
+    anchor         INTEGER,            -- from where an interval without `start` counts; never moved because of a clock
+    watermark      INTEGER,            -- up to when its slots have been decided
+    watermark_wall TEXT,               -- what the task's wall clock showed then, by the zone's rules of then
+    resumed_at     INTEGER,            -- up to when they have been decided since a clock was set back; NULL where none was
+    last_run_slot  INTEGER,
+    next_slot      INTEGER,            -- a hint: the next slot by the zone's rules of when it was computed
+    next_due       INTEGER,            -- when it is to be decided: later than the slot where jitter says so
+    next_local     TEXT,               -- next_due on the task's wall clock, for messages
+    CHECK ((valid_commit IS NULL) = (invalid_commit IS NULL)),
+    CHECK (next_due IS NULL OR (version IS NOT NULL AND blob IS NOT NULL)),
+    CHECK ((next_due IS NULL) = (next_local IS NULL)),
+    CHECK ((next_due IS NULL) = (next_slot IS NULL)),
+    CHECK (next_due >= next_slot)
+);
+-- A task that has not run yet is owed its first slot: its watermark lies just before that.
+INSERT INTO tasks (key, id, blob, version, valid_commit, invalid_commit, anchor, watermark, last_run_slot, next_slot, next_due, next_local)
+SELECT key, id, blob, version, valid_commit, invalid_commit, anchor, coalesce(watermark, next_slot - 1, next_due - 1), last_run_slot,
+       coalesce(next_slot, next_due), next_due, next_local
+FROM old_tasks;
+
+-- An idle tick reads one row of this, however many tasks there are.
+CREATE INDEX tasks_due ON tasks (next_due) WHERE next_due IS NOT NULL;
+
+-- The problems of the commit's files.
+CREATE TABLE problems (
+    file     TEXT NOT NULL,
+    line     INTEGER NOT NULL,
+    "column" INTEGER NOT NULL,
+    code     TEXT NOT NULL,
+    severity TEXT NOT NULL CHECK (severity IN ('error', 'warning')),
+    message  TEXT NOT NULL,
+    hint     TEXT NOT NULL
+);
+INSERT INTO problems SELECT file, line, "column", code, severity, message, hint FROM old_problems;
+CREATE INDEX problems_of_file ON problems (file);
+
+-- Every slot that was decided, and every run by hand. The state machine is drawn in docs/glossary.md.
+CREATE TABLE runs (
+    id            INTEGER PRIMARY KEY AUTOINCREMENT,
+    task          INTEGER NOT NULL REFERENCES tasks (key),
+    version       INTEGER NOT NULL REFERENCES versions (id),
+    commit_id     TEXT,
+    "trigger"     TEXT NOT NULL CHECK ("trigger" IN ('schedule', 'catchup', 'retry', 'manual', 'replay')),
+    status        TEXT NOT NULL CHECK (
+        status IN ('running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost', 'skipped')
+    ),
+    reason        TEXT,
+    scheduled_for INTEGER,             -- the slot; NULL for a run by hand
+    through       INTEGER,             -- skipped: the last slot of the stretch that this row stands for
+    missed        INTEGER NOT NULL DEFAULT 0 CHECK (missed >= 0),
+    blocked_by    INTEGER REFERENCES runs (id),
+    decided_at    INTEGER NOT NULL,
+    due_at        INTEGER,             -- when the next attempt may start; what waits longest comes first
+    started_at    INTEGER,             -- of the first attempt
+    finished_at   INTEGER,
+    attempts      INTEGER NOT NULL DEFAULT 0 CHECK (attempts >= 0),
+    supervisor    TEXT,                -- who owns the run: the name of a locked file. NULL while it waits for an owner
+    -- When an owner that still has not ended the attempt does not do its work, if it is seen to be stopped; and, whatever it
+    -- seems, by the clock that nobody can set (CLOCK_MONOTONIC, in milliseconds, of the boot in the name of the owner).
+    overdue_at    INTEGER,
+    overdue_monotonic INTEGER,
+    cancel_reason TEXT,                -- why its supervisor is asked to end it
+    CHECK (scheduled_for IS NOT NULL OR "trigger" IN ('manual', 'replay')),
+    CHECK (status <> 'running' OR (finished_at IS NULL AND due_at IS NOT NULL)),
+    CHECK (status <> 'skipped' OR (started_at IS NULL AND finished_at IS NULL AND reason IS NOT NULL)),
+    CHECK (status IN ('running', 'skipped') OR finished_at IS NOT NULL),
+    CHECK (status NOT IN ('succeeded', 'failed', 'timed_out') OR attempts > 0 OR reason IS NOT NULL)
+);
+INSERT INTO runs (id, task, version, commit_id, "trigger", status, reason, scheduled_for, through, missed, blocked_by, decided_at,
+                  due_at, started_at, finished_at, attempts, supervisor, cancel_reason)
+SELECT id, task, version, commit_id, "trigger", status, reason, scheduled_for, through, missed, blocked_by, decided_at,
+       CASE WHEN status = 'running' THEN coalesce(due_at, decided_at) ELSE due_at END,
+       started_at, finished_at, attempts, supervisor, cancel_reason
+FROM old_runs;
+
+-- A slot is started at most once, whoever ticks and how often. A replay runs it again, and says so.
+CREATE UNIQUE INDEX runs_slot ON runs (task, scheduled_for) WHERE "trigger" <> 'replay';
+CREATE INDEX runs_running ON runs (task) WHERE status = 'running';
+CREATE INDEX runs_waiting ON runs (due_at, id) WHERE status = 'running' AND supervisor IS NULL;
+CREATE INDEX runs_of_task ON runs (task, id);
+-- What people ask by: the last ones of a status, and what ended in a stretch of time.
+CREATE INDEX runs_of_status ON runs (status, id);
+CREATE INDEX runs_ended ON runs (finished_at, status) WHERE finished_at IS NOT NULL;
+
+CREATE TRIGGER runs_end_once BEFORE UPDATE OF status ON runs
+WHEN OLD.status <> NEW.status AND OLD.status <> 'running'
+BEGIN
+    SELECT RAISE(ABORT, 'a run that has ended stays as it is');
+END;
+
+-- One child process each; a retry is another attempt of the same run.
+CREATE TABLE attempts (
+    run            INTEGER NOT NULL REFERENCES runs (id),
+    number         INTEGER NOT NULL CHECK (number > 0),
+    status         TEXT NOT NULL CHECK (status IN ('running', 'succeeded', 'failed', 'timed_out', 'cancelled', 'lost')),
+    reason         TEXT,
+    started_at     INTEGER NOT NULL,
+    finished_at    INTEGER,
+    exit_code      INTEGER,
+    signal         INTEGER,
+    error_type     TEXT,
+    error_message  TEXT,
+    error_file     TEXT,
+    error_line     INTEGER,
+    output_dropped_bytes INTEGER NOT NULL DEFAULT 0 CHECK (output_dropped_bytes >= 0),
+    traceback      TEXT,
+    PRIMARY KEY (run, number),
+    CHECK ((status = 'running') = (finished_at IS NULL)),
+    CHECK (status <> 'succeeded' OR exit_code = 0),
+    CHECK (exit_code IS NULL OR signal IS NULL)
+);
+INSERT INTO attempts
+SELECT run, number, status, reason, started_at, finished_at, exit_code, signal, error_type, error_message, error_file, error_line,
+       output_dropped_bytes, traceback
+FROM old_attempts;
+
+-- What each attempt printed: apart, so that lists never read it and it can be removed before its run is.
+CREATE TABLE outputs (
+    run            INTEGER NOT NULL,
+    attempt        INTEGER NOT NULL,
+    output         BLOB NOT NULL,
+    PRIMARY KEY (run, attempt),
+    FOREIGN KEY (run, attempt) REFERENCES attempts (run, number)
+);
+INSERT INTO outputs SELECT run, number, output FROM old_attempts WHERE length(output) > 0;
+
+-- What happened to a run or a task, written in the transaction that makes it true. Whoever tells people reads this.
+CREATE TABLE events (
+    id             INTEGER PRIMARY KEY AUTOINCREMENT,
+    at             INTEGER NOT NULL,
+    kind           TEXT NOT NULL,      -- the words of model/event.py
+    task           INTEGER REFERENCES tasks (key),
+    run            INTEGER REFERENCES runs (id),
+    attempt        INTEGER,
+    commit_id      TEXT,
+    detail         TEXT                -- more about it, for people
+);
+CREATE INDEX events_of_task ON events (task, at) WHERE run IS NULL;
+CREATE INDEX events_of_run ON events (run) WHERE run IS NOT NULL;
+
+DROP TABLE old_attempts;
+DROP TABLE old_runs;
+DROP TABLE old_problems;
+DROP TABLE old_tasks;
+DROP TABLE old_versions;
+DROP TABLE old_remote;
+DROP TABLE old_catalog;

@@ -1,0 +1,140 @@
+"""Stores that people have: whatever wrote them, a tick goes on with all that is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import subprocess
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support.project import RUNNER, Project
+
+_ROOT = Path(__file__).parents[2]
+_STORES = sorted((_ROOT / "tests/examples/stores").glob("*.sql"))
+#: Ada's two commits, by which the runs in these stores were made: who makes them again makes the same ids.
+_DATE = "2026-06-01T10:00:00Z"
+_FILES = {
+    "often": 'frequency: 5\nunit: minutes\nactive: true\nowner: ada\ntags: [mail]\ncode: |\n  print("hello")\n',
+    "daily": 'frequency: 1\nunit: days\nactive: true\ncode: |\n  print("gone")\n',
+    "nightly": 'cron: 0 3 * * *\ntimezone: Europe/Berlin\nactive: true\ncode: |\n  print("night")\n',
+    "fails": 'frequency: 5\nunit: minutes\nactive: true\ncode: |\n  raise ValueError("no rows")\n',
+    "off": "frequency: 5\nunit: minutes\nactive: false\ncode: |\n  print(1)\n",
+    "slow": (
+        "frequency: 1\nunit: days\nactive: false\ncode: |\n"
+        '  import time\n  print("slow", flush=True)\n  time.sleep(100)\n'
+    ),
+}
+
+
+@pytest.fixture(params=_STORES, ids=lambda path: path.stem)
+def upgraded(request: pytest.FixtureRequest, project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A repository of tasks with a store that another version has written: five minutes past its last tick."""
+    monkeypatch.setenv("GIT_AUTHOR_DATE", _DATE)
+    monkeypatch.setenv("GIT_COMMITTER_DATE", _DATE)
+    for name, text in _FILES.items():
+        project.write(f"tasks/{name}.yaml", text)
+    project.commit("Add the tasks")
+    project.write("tasks/often.yaml", "frequency: x\n")
+    project.commit("Break it")
+    project.state.mkdir()
+    with closing(sqlite3.connect(project.state / "runner.db")) as database:
+        database.executescript(request.param.read_text())
+        database.execute("PRAGMA user_version = 1")
+        database.execute("PRAGMA journal_mode = WAL")
+    return project
+
+
+_NOW = datetime(2026, 6, 10, 12, 15, tzinfo=UTC)
+
+
+def test_a_tick_goes_on_where_another_version_stopped(upgraded: Project) -> None:
+    report = upgraded.tick(_NOW)
+
+    # `often` is broken since, and goes on with the version that the old store has compiled.
+    assert sorted((run.task, run.status) for run in report.started) == [("fails", "failed"), ("often", "succeeded")]
+    assert [run.task for run in report.lost] == ["slow"]
+    assert [(run.task, run.status) for run in upgraded.runs()][:3] == [
+        ("daily", "succeeded"),
+        ("fails", "failed"),
+        ("often", "succeeded"),
+    ]
+
+
+def test_nothing_of_the_history_is_lost(upgraded: Project) -> None:
+    upgraded.tick(_NOW)
+
+    hello = next(run for run in upgraded.runs("often"))
+    assert upgraded.show(hello.run_id).output == b"hello\n"
+    failed = upgraded.show(next(run.run_id for run in upgraded.runs("fails")))
+    assert failed.run.error is not None
+    assert (failed.run.error.type, failed.run.error.line) == ("ValueError", 5)
+    assert b"ValueError: no rows" in failed.output
+    shown = upgraded.json("history", "often", now=_NOW)
+    assert {run["commit"] for run in shown if run["trigger"] == "schedule"} <= set(
+        upgraded.git("rev-list", "HEAD").split()
+    )
+
+
+def test_what_was_compiled_by_another_version_can_be_run_again(upgraded: Project) -> None:
+    done = upgraded.runner("replay", "1", now=_NOW)
+
+    assert done.returncode == int("failed" in done.stderr), done.stderr
+    assert "again, as run 10" in done.stderr
+
+
+@pytest.mark.parametrize("command", [("list",), ("status",), ("history",), ("next",), ("why", "often"), ("plan",)])
+def test_a_question_is_answered_without_writing_to_a_store_of_another_version(
+    upgraded: Project, command: tuple[str, ...]
+) -> None:
+    before = (upgraded.state / "runner.db").read_bytes()
+
+    done = upgraded.runner(*command, now=_NOW)
+
+    assert done.returncode == 0, done.stderr
+    assert (upgraded.state / "runner.db").read_bytes() == before
+
+
+def test_two_ticks_that_meet_an_old_store_at_one_moment_bring_it_up_to_date_once(upgraded: Project) -> None:
+    ticks = [
+        subprocess.Popen(
+            [RUNNER, "tick"],
+            cwd=upgraded.root,
+            env=upgraded.environment(_NOW),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+
+    ended = [(tick.communicate(timeout=100), tick.returncode) for tick in ticks]
+
+    assert [code for _, code in ended] == [0, 0, 0, 0], ended
+    slots = [(run.task, run.scheduled_for) for run in upgraded.runs() if run.scheduled_for]
+    assert len(slots) == len(set(slots))
+
+
+def test_a_released_migration_is_as_it_was_released() -> None:
+    frozen = {"0001_initial.sql": "d9c937884b2371be32a58262de9e6fed"}
+    for name, digest in frozen.items():
+        content = (_ROOT / "runner/store/migrations" / name).read_bytes()
+        assert hashlib.md5(content, usedforsecurity=False).hexdigest() == digest, (
+            f"{name} was changed after its release"
+        )
+
+
+def test_a_store_of_a_newer_version_is_left_alone_and_said_so(project: Project) -> None:
+    project.task("hello")
+    project.commit()
+    project.tick()
+    with project.database() as database:
+        database.execute("PRAGMA user_version = 99")
+
+    for words in (["tick"], ["list"], ["history"]):
+        done = project.runner(*words)
+        assert done.returncode == 1
+        assert "was written by a newer runner (schema 99" in done.stderr
+        assert "hint: update runner" in done.stderr
