@@ -114,11 +114,17 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
 
 def _enter(folder: str, spare: str | None) -> None:
     """Make a private folder, or take the spare one, and work there."""
-    if spare is not None:
-        os.rename(spare, folder)
-    else:
+    if spare is None or not _is_taken(spare, folder):
         os.makedirs(folder, mode=0o700)
     os.chdir(folder)
+
+
+def _is_taken(spare: str, folder: str) -> bool:
+    try:
+        os.rename(spare, folder)
+    except OSError:
+        return False  # another task has removed it, with the state folder or without
+    return True
 
 
 def _set_up_descriptors(common: Common, place: Place) -> None:
