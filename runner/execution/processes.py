@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from runner.execution.identity import UNKNOWN
 from runner.execution.signals import NEWS
 from runner.model.limits import Limits
 
@@ -39,7 +40,7 @@ def supervisor() -> str:
     """Return the identity of this process, under which it answers for runs: who knows it may wake it with `NEWS`."""
     if signal.getsignal(NEWS) is signal.SIG_DFL:
         signal.signal(NEWS, signal.SIG_IGN)  # else it would end this process before its pool is open
-    return system.identity(os.getpid()) or f"unknown:{os.getpid()}:0"
+    return system.identity(os.getpid()) or f"{UNKNOWN}:{os.getpid()}:0"
 
 
 def wake(identity: str) -> bool:
@@ -61,7 +62,8 @@ def has_ended(pid: int) -> bool:
 
 def was_rebooted(identity: str) -> bool:
     """Return whether the machine has been started again since a process took that identity."""
-    return identity.split(":", 1)[0] not in {system.boot_id(), "unknown"}
+    then, now = identity.split(":", 1)[0], system.boot_id()
+    return UNKNOWN not in {then, now} and then != now
 
 
 def over(pid: int, limits: Limits, group: Group | None, seen: Table) -> str | None:
