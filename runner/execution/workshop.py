@@ -32,7 +32,7 @@ class Workshop(Value):
         inherited["PATH"] = _absolute(outside.get("PATH", ""))
         # Those of one run stand here, too: to change a variable in a child is cheaper than to add one.
         own = {"RUNNER_RUN_ID": "", "RUNNER_TASK": "", "RUNNER_MARK": ""}
-        return {**inherited, "RUNNER_ROOT": self.root, "RUNNER_STATE": self.state, **own}
+        return {**inherited, "RUNNER_ROOT": self.root, **own}
 
     def own_environment(self, job: Job, secrets: dict[str, str]) -> dict[str, str]:
         """Return what a child's environment has of its own."""

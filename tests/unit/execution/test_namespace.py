@@ -368,7 +368,8 @@ def test_a_task_may_become_another_program(project: Project) -> None:
 
 def test_a_task_may_run_another_task_by_hand(project: Project) -> None:
     project.task("other", "print('inner')", cron="0 0 1 1 *")
-    code = f"import os, subprocess\nsubprocess.run([{RUNNER!r}, '--repo', os.environ['RUNNER_ROOT'], 'run', 'other'])"
+    words = [RUNNER, "--state", str(project.state), "--repo"]
+    code = f"import os, subprocess\nsubprocess.run([*{words}, os.environ['RUNNER_ROOT'], 'run', 'other'])"
 
     details = project.run_once(code)
 
