@@ -16,6 +16,7 @@ from runner.execution import processes
 from runner.execution.common import Common
 from runner.execution.namespace import make_main, numbered_source
 from runner.execution.report import LARGEST_CODE, LEAST_CODE, Report, kept_by_kernel
+from runner.execution.workshop import make_folder
 from runner.model.ending import RunError
 from runner.model.job import Job
 
@@ -122,7 +123,8 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
 def _enter(folder: str, spare: str | None) -> None:
     """Make a private folder, or take the spare one, and work there."""
     if spare is None or not _is_taken(spare, folder):
-        os.makedirs(folder, mode=0o700)
+        make_folder(os.path.dirname(folder))
+        os.mkdir(folder, mode=0o700)
     os.chdir(folder)
 
 

@@ -8,7 +8,7 @@ from runner.execution.removal import remove_folder
 from runner.model.job import Job
 from runner.model.value import Value
 
-__all__ = ["INHERITED", "Workshop", "remove_folder"]  # who makes such folders removes them, too
+__all__ = ["INHERITED", "Workshop", "make_folder", "remove_folder"]  # who makes such folders removes them, too
 
 #: All that a child inherits; the rest of the environment of cron or of a shell stays outside.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
@@ -89,6 +89,14 @@ class Workshop(Value):
             return []
         found = ((f"{self.state}/work/{name}", name.split("-")) for name in names)
         return [(path, parts) for path, parts in found if len(parts) == _PARTS]
+
+
+def make_folder(path: str) -> None:
+    """Make a folder in the state folder, but never that: where a task has removed it, a new one would look like a new store."""
+    try:
+        os.mkdir(path)
+    except FileExistsError:
+        pass
 
 
 def _absolute(path: str) -> str:

@@ -50,7 +50,7 @@ def test_nothing_is_inherited_but_a_short_list(project: Project) -> None:
 
 _OPTIONS = {
     "RUNNER_STATE": "/nowhere/state",
-    "RUNNER_NOW": "1999-12-31T23:59:59Z",
+    "RUNNER_NOW": "1999-12-31T12:00:01Z",
     "RUNNER_DEBUG": "1",
     "RUNNER_PORTABLE": "1",
     "RUNNER_PLAN": "x",
