@@ -7,11 +7,10 @@ import signal
 from datetime import datetime
 
 from runner.execution import processes
-from runner.execution.child import NOT_STARTED
 from runner.execution.live import LiveFile
 from runner.execution.output import Capture
-from runner.execution.report import Report, decode
-from runner.model.ending import Ending
+from runner.execution.report import Report, decode, kept_by_kernel
+from runner.model.ending import Ending, RunError
 from runner.model.job import Job
 from runner.model.words import FAILED, SUCCEEDED, TIMED_OUT
 from runner.schedule.duration import format_duration
@@ -187,6 +186,8 @@ class Attempt:
         else:
             code = os.WEXITSTATUS(status)
         told = self._told()
+        if told is not None and told.exit_code is not None and kept_by_kernel(told.exit_code) == code:
+            code = told.exit_code
         at_limit = self._at_limit(number, told)
         return Ending(
             self._status or (SUCCEEDED if code == 0 and at_limit is None else FAILED),
@@ -196,7 +197,7 @@ class Attempt:
             exit_code=code,
             signal=number,
             error=told.error if told is not None else None,
-            traceback=told.traceback if told is not None else None,
+            traceback=told.traceback if told is not None and told.error is not None else None,
             output=self.capture.kept(),
             output_dropped_bytes=self.capture.dropped,
         )
@@ -212,9 +213,9 @@ class Attempt:
             return f"over its limit {limits.in_words('cpu')}"
         if number == signal.SIGXFSZ and limits.file_size is not None:
             return f"over its limit {limits.in_words('file_size')}"
-        if told is None or not told.limit:
+        if told is None or told.error is None or not told.limit:
             return None
-        return f"over its limit {limits.in_words(told.limit)}: {_said(told)}"
+        return f"over its limit {limits.in_words(told.limit)}: {_said(told.error)}"
 
     def _cpu(self) -> float:
         """Return the seconds on a processor that the tree has used; without a group, of those that were waited for."""
@@ -233,14 +234,14 @@ class Attempt:
 def _reason(code: int | None, number: int | None, told: Report | None) -> str | None:
     if number is not None:
         return f"killed by signal {number} ({_signal_name(number)})"
-    if told is not None:
-        return f"could not be started: {_said(told)}" if code == NOT_STARTED else _said(told)
+    if told is not None and told.error is not None:
+        return _said(told.error) if told.has_begun else f"could not be started: {_said(told.error)}"
     return f"exit code {code}" if code else None
 
 
-def _said(told: Report) -> str:
-    first_line = told.error.message.partition("\n")[0][:_LONGEST_REASON]
-    return f"{told.error.type}: {first_line}" if first_line else told.error.type
+def _said(error: RunError) -> str:
+    first_line = error.message.partition("\n")[0][:_LONGEST_REASON]
+    return f"{error.type}: {first_line}" if first_line else error.type
 
 
 def _signal_name(number: int) -> str:

@@ -15,12 +15,14 @@ from _signal import signal as set_handler
 from runner.execution import processes
 from runner.execution.common import Common
 from runner.execution.namespace import make_main, numbered_source
-from runner.execution.report import Report
+from runner.execution.report import LARGEST_CODE, LEAST_CODE, Report, kept_by_kernel
+from runner.execution.workshop import make_folder
 from runner.model.ending import RunError
 from runner.model.job import Job
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
+    from sys import UnraisableHookArgs
     from types import TracebackType
     from typing import NoReturn
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 #: Exit code of a child that could not be set up; the report says why.
 NOT_STARTED = 125
 _INTERRUPT = int(signal.SIGINT)
+#: Frames of this module that stand before those of a task.
+_OWN_FRAMES = 2
 _tick_streams: list[object] = []
 _LONGEST_LINE = 10**9
 #: What Python itself ignores, and what nobody can.
@@ -53,7 +57,7 @@ _LIMIT_OF_SIGNAL: dict[object, str] = {-signal.SIGXFSZ: "file_size", -signal.SIG
 class Place:
     """What one child is given: an empty folder if there is one to be had, the writing ends of two pipes, and its secrets."""
 
-    __slots__ = ("group", "masker", "output", "report", "secrets", "spare")
+    __slots__ = ("group", "is_told", "masker", "output", "pid", "report", "secrets", "spare")
 
     def __init__(
         self,
@@ -70,6 +74,8 @@ class Place:
         self.secrets = secrets
         self.masker = masker
         self.group = group
+        self.pid = os.getpid()
+        self.is_told = False
 
 
 def live(job: Job, common: Common, place: Place) -> NoReturn:
@@ -77,9 +83,11 @@ def live(job: Job, common: Common, place: Place) -> NoReturn:
     code = NOT_STARTED
     try:
         _set_up(job, common, place)
-        code = _run(job, place)
+        main = make_main(job)
+        code = 1  # whatever happens from here on, the code has begun
+        code = _run(job, place, main.__dict__)
     except BaseException as error:  # noqa: BLE001 - a child must never return into the tick's code
-        _tell(place, _report(error, None, job))
+        _tell(place, _report(error, None, job, has_begun=code != NOT_STARTED))
     finally:
         os._exit(code)
 
@@ -114,11 +122,18 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
 
 def _enter(folder: str, spare: str | None) -> None:
     """Make a private folder, or take the spare one, and work there."""
-    if spare is not None:
-        os.rename(spare, folder)
-    else:
-        os.makedirs(folder, mode=0o700)
+    if spare is None or not _is_taken(spare, folder):
+        make_folder(os.path.dirname(folder))
+        os.mkdir(folder, mode=0o700)
     os.chdir(folder)
+
+
+def _is_taken(spare: str, folder: str) -> bool:
+    try:
+        os.rename(spare, folder)
+    except OSError:
+        return False  # another task has removed it, with the state folder or without
+    return True
 
 
 def _set_up_descriptors(common: Common, place: Place) -> None:
@@ -134,53 +149,98 @@ def _set_up_descriptors(common: Common, place: Place) -> None:
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = common.stdin, common.stdout, common.stderr  # type: ignore[misc]
 
 
-def _run(job: Job, place: Place) -> int:
-    main = make_main(job)
-    own = os.getpid()
-    try:
-        # exec is the product: code from a reviewed file, in a process of its own.
-        exec(compile(numbered_source(job), job.path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102
-        code = 0
-    except SystemExit as ending:
-        code = _exit_code(ending)
-    except BaseException as error:  # noqa: BLE001 - whatever ends the code is the run's ending
-        # The first frame is the exec above.
-        trace = error.__traceback__.tb_next if error.__traceback__ else None
-        if job.limits.any():
-            from runner.execution.rlimits import use_spare  # noqa: PLC0415 - loaded when they were set
+def _run(job: Job, place: Place, namespace: dict[str, object]) -> int:
+    """Run the code, then do what the interpreter does at its end; return the exit code: the first that is not 0.
 
-            use_spare()
-        told = _report(error, trace, job)
-        _show(error, trace, told)
-        if os.getpid() == own:  # a process that the task has forked fails for itself
-            _tell(place, told)
-        code = 1
-    return _finish(code, main.__dict__)
+    Ctrl-C may come at any of these steps, and so may what the task's own handlers of signals raise: that ends the step.
+    """
+    code = 0
+    for step in (_execute, _join_threads, _run_exit_handlers, _let_go):
+        try:
+            step(job, namespace)
+        except SystemExit as ending:
+            code = code or _exit_code(ending, place)
+            place.is_told = place.is_told or code != 0
+        except BaseException as error:  # noqa: BLE001 - whatever ends the code is the run's ending
+            # The first frames are the one above and that of the step.
+            trace = error.__traceback__
+            for _ in range(_OWN_FRAMES):
+                trace = trace.tb_next if trace else None
+            _end_by(error, trace, job, place)
+            code = code or 1
+    return code
 
 
-def _exit_code(ending: SystemExit) -> int:
-    """Return the exit code of sys.exit(…), which prints what is not a number (sys.exit in the library reference)."""
-    code = ending.code
-    if code is None:
-        return 0
-    if isinstance(code, int):
-        return code & 0xFF if -(2**63) <= code < 2**63 else 0xFF
-    _complain(f"{code}\n")
-    return 1
+def _execute(job: Job, namespace: dict[str, object]) -> None:
+    # exec is the product: code from a reviewed file, in a process of its own.
+    exec(compile(numbered_source(job), job.path, "exec", dont_inherit=True), namespace)  # noqa: S102
 
 
-def _finish(code: int, namespace: dict[str, object]) -> int:
-    """Do what the interpreter does at its end: wait for threads, run exit handlers, let go of everything, flush."""
+def _join_threads(_job: Job, _namespace: dict[str, object]) -> None:
     if "threading" in sys.modules:
         sys.modules["threading"]._shutdown()  # noqa: SLF001 - what Py_FinalizeEx calls
-    atexit._run_exitfuncs()  # noqa: SLF001 - what multiprocessing calls in its children, too
-    namespace.clear()  # files that the code has not closed are written now
+
+
+def _run_exit_handlers(_job: Job, _namespace: dict[str, object]) -> None:
+    """Run what was registered with atexit, which ignores what handlers raise. Raises KeyboardInterrupt all the same."""
+    interrupts: list[BaseException] = []
+    shown = sys.unraisablehook
+
+    def note(ignored: UnraisableHookArgs) -> None:
+        if isinstance(ignored.exc_value, KeyboardInterrupt):
+            interrupts.append(ignored.exc_value)
+        else:
+            shown(ignored)
+
+    sys.unraisablehook = note
+    try:
+        atexit._run_exitfuncs()  # noqa: SLF001 - what multiprocessing calls in its children, too
+    finally:
+        sys.unraisablehook = shown
+    if interrupts:
+        raise interrupts[0]
+
+
+def _let_go(_job: Job, namespace: dict[str, object]) -> None:
+    """Write files that the code has not closed, and flush."""
+    namespace.clear()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
         except Exception:  # noqa: BLE001, S110 - a stream of the task's own making, closed or broken
             pass
-    return code
+
+
+def _end_by(error: BaseException, trace: TracebackType | None, job: Job, place: Place) -> None:
+    """Show an exception, and tell it."""
+    if job.limits.any():
+        from runner.execution.rlimits import use_spare  # noqa: PLC0415 - loaded when they were set
+
+        use_spare()
+    told = _report(error, trace, job, has_begun=True)
+    _show(error, trace, told)
+    _tell(place, told)
+
+
+def _exit_code(ending: SystemExit, place: Place) -> int:
+    """Return the exit code of sys.exit(…), which prints what is not a number (sys.exit in the library reference).
+
+    The kernel keeps eight bits of it (_exit(2)): the rest is told, and what would look like success is 1.
+    """
+    try:
+        code = ending.code
+    except Exception:  # noqa: BLE001 - a property of the task's own making
+        code = _text_of(ending)
+    if code is None:
+        return 0
+    if not isinstance(code, int):
+        _complain(f"{_text_of(code)}\n")
+        return 1
+    number = int.__add__(code, 0)  # without what a subclass makes of it
+    kept = kept_by_kernel(number)
+    if kept != number and LEAST_CODE <= number <= LARGEST_CODE:
+        _tell(place, Report(exit_code=number))
+    return kept
 
 
 def _show(error: BaseException, trace: TracebackType | None, told: Report) -> None:
@@ -207,7 +267,7 @@ def _complain(text: str) -> None:
             pass  # closed; the report has it
 
 
-def _report(error: BaseException, trace: TracebackType | None, job: Job) -> Report:
+def _report(error: BaseException, trace: TracebackType | None, job: Job, *, has_begun: bool) -> Report:
     line = None
     frame = trace
     while frame is not None:
@@ -218,9 +278,10 @@ def _report(error: BaseException, trace: TracebackType | None, job: Job) -> Repo
         line = error.lineno
     is_line = isinstance(line, int) and 0 < line < _LONGEST_LINE
     return Report(
-        RunError(_name(type(error)), _message(error), job.path if is_line else None, line if is_line else None),
+        RunError(_name(type(error)), _text_of(error), job.path if is_line else None, line if is_line else None),
         _traceback_text(error, trace),
         _limit_of(error, job),
+        has_begun=has_begun,
     )
 
 
@@ -240,11 +301,11 @@ def _name(kind: type[BaseException]) -> str:
     return kind.__qualname__ if is_plain else f"{module}.{kind.__qualname__}"
 
 
-def _message(error: BaseException) -> str:
+def _text_of(value: object) -> str:
     try:
-        return str(error)
-    except BaseException:  # noqa: BLE001 - an exception of the task's own making
-        return "<no message: str() of the exception failed>"
+        return str(value)
+    except BaseException:  # noqa: BLE001 - an object of the task's own making
+        return "<no message: str() of it failed>"
 
 
 def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
@@ -257,6 +318,10 @@ def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
 
 
 def _tell(place: Place, told: Report) -> None:
+    """Tell the tick, once: what ended the code first. A process that the task has forked fails for itself."""
+    if place.is_told or os.getpid() != place.pid:
+        return
+    place.is_told = True
     try:
         # Masked before it is cut to fit into the pipe: half of a secret is none that could be found.
         os.write(place.report, (told if place.masker is None else _masked(told, place.masker)).encode())
@@ -265,5 +330,7 @@ def _tell(place: Place, told: Report) -> None:
 
 
 def _masked(told: Report, masker: Masker) -> Report:
+    if told.error is None:
+        return told
     error = told.error.but(type=masker.mask_text(told.error.type), message=masker.mask_text(told.error.message))
     return told.but(error=error, traceback=masker.mask_text(told.traceback))

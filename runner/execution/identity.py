@@ -4,6 +4,9 @@ import os
 
 #: Fields of /proc/PID/stat behind the name in brackets (proc_pid_stat(5)); starttime is the 22nd of all.
 _STATE, _START = 0, 19
+_FEWEST = 22  # up to the memory that it uses
+#: Stands for a boot that cannot be told from another.
+UNKNOWN = "unknown"
 
 
 def identity(pid: int) -> str | None:
@@ -21,16 +24,23 @@ def is_alive(supervisor: str) -> bool:
 
 
 def boot_id() -> str:
-    """Return what changes with every boot of the machine."""
-    return _read("/proc/sys/kernel/random/boot_id").strip()
+    """Return what changes with every boot of the machine; UNKNOWN where /proc does not tell."""
+    try:
+        return _read("/proc/sys/kernel/random/boot_id").strip() or UNKNOWN
+    except OSError:
+        return UNKNOWN
 
 
 def stat(pid: int) -> list[str] | None:
-    """Return the fields of /proc/PID/stat behind the name, or None where there is no such process."""
+    """Return the fields of /proc/PID/stat behind the name; None where there is no such process, or /proc does not tell.
+
+    It tells nothing of other users' processes where it is mounted with `hidepid` (proc(5)).
+    """
     try:
-        return _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
+        fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    except OSError:
         return None
+    return fields if len(fields) >= _FEWEST else None  # it may end in the middle of being read
 
 
 def _read(path: str) -> str:

@@ -96,7 +96,7 @@ def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> b
         if is_meant is None or is_meant():
             signal.pidfd_send_signal(descriptor, number)
             return True
-    except (ProcessLookupError, PermissionError):
+    except OSError:
         pass  # gone, or no longer ours: a set-user-id program
     finally:
         os.close(descriptor)
@@ -106,7 +106,7 @@ def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> b
 def _kill(pid: int, number: int) -> bool:
     try:
         os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
+    except OSError:
         return False
     return True
 
@@ -139,7 +139,7 @@ def proportional(pids: list[int]) -> int:
         try:
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
                 total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-        except (OSError, ProcessLookupError):
+        except (OSError, ValueError, IndexError):  # gone in the middle of being read, or somebody else's
             continue
     return total * 1024
 
@@ -164,7 +164,7 @@ def own_children() -> list[int]:
         descriptor = os.open(f"/proc/{me}/task/{me}/children", os.O_RDONLY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             return [int(pid) for pid in file.readall().split()]
-    except FileNotFoundError:  # a kernel without CONFIG_PROC_CHILDREN
+    except OSError:  # a kernel without CONFIG_PROC_CHILDREN
         return [pid for pid in _pids() if (stat(pid) or ["", "0"])[_PPID] == str(me)]
 
 
@@ -196,14 +196,17 @@ def _session(pid: int) -> str:
 
 
 def _pids() -> list[int]:
-    return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    try:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+    except OSError:
+        return []  # a container without /proc
 
 
 def _name(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
             return file.read().rstrip("\n")
-    except (FileNotFoundError, ProcessLookupError):
+    except OSError:  # as with `_environ`
         return ""
 
 

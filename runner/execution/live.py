@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from runner import clock
+from runner.execution.workshop import make_folder
 
 #: A file has so many bytes at most; then it is put aside, and a new one begun.
 LARGEST = 1 << 20
@@ -63,7 +64,7 @@ class LiveFile:
     def _open(self) -> None:
         self._size = 0
         try:
-            os.makedirs(os.path.dirname(self._path), exist_ok=True)
+            make_folder(os.path.dirname(self._path))
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_TRUNC | os.O_CLOEXEC
             self._descriptor = os.open(self._path, flags, 0o600)
         except OSError:

@@ -8,6 +8,7 @@ import linecache
 import sys
 
 from runner import clock
+from runner.execution.spawning import arrived, has_met_a_start, spec_of
 from runner.model.job import Job
 from runner.model.value import Value
 
@@ -59,13 +60,19 @@ class WallClock:
 
 
 def make_main(job: Job) -> ModuleType:
-    """Return a module `__main__`, registered in `sys.modules`, with the names of DESIGN §6 in it.
-
-    It has no `__file__`: multiprocessing would have a fresh interpreter run that file, and there is none.
-    """
+    """Return a module `__main__`, registered in `sys.modules`, with the names of DESIGN §6 in it."""
     main = ModuleType("__main__")
-    main.__dict__.update(
+    _fill(main.__dict__, job)
+    sys.modules["__main__"] = main
+    if "__mp_main__" in sys.modules:  # by this name other processes send objects of its classes back
+        sys.modules["__mp_main__"] = main
+    return main
+
+
+def _fill(namespace: dict[str, object], job: Job) -> None:
+    namespace.update(
         __builtins__=builtins,
+        __spec__=spec_of(job),
         datetime=datetime,
         timedelta=datetime.timedelta,
         timezone=WallClock(job.timezone),
@@ -73,10 +80,25 @@ def make_main(job: Job) -> ModuleType:
     )
     if "logger" in job.code:
         # `logging` takes longer to load than most tasks take to run.
-        main.__dict__["logger"] = _logger(job.task)
-    sys.modules["__main__"] = main
+        namespace["logger"] = _logger(job.task)
     sys.argv = [job.path]
-    return main
+
+
+def run_again(namespace: dict[str, object]) -> None:
+    """Run the code in a process that multiprocessing has started afresh, up to where the code starts processes itself.
+
+    For a script, that is an error, which `if __name__ == "__main__":` avoids; what stands before is all that the process needs.
+    """
+    job = arrived()
+    name = namespace["__name__"]
+    namespace.clear()
+    namespace.update(__name__=name, __doc__=None, __package__=None, __loader__=None)
+    _fill(namespace, job)
+    try:
+        exec(compile(numbered_source(job), job.path, "exec", dont_inherit=True), namespace)  # noqa: S102 - as `child` does
+    except RuntimeError as error:
+        if not has_met_a_start(error):
+            raise
 
 
 def numbered_source(job: Job) -> str:

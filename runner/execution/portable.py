@@ -16,6 +16,8 @@ ADOPTS = False
 _SLACK = 3
 _TRIES = 3
 _UNITS = (1, 60, 3_600)
+#: Where ps(1) is, whatever the caller's PATH says.
+_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def pid_namespace() -> str:
@@ -99,7 +101,7 @@ def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> b
         return False
     try:
         os.kill(pid, number)
-    except (ProcessLookupError, PermissionError):
+    except OSError:
         return False
     return True
 
@@ -127,11 +129,14 @@ def _seconds(elapsed: str) -> int:
 
 
 def _ps(*words: str) -> list[list[str]]:
-    environment = {**os.environ, "LC_ALL": "C", "TZ": "UTC0"}
+    environment = {"PATH": _PATH, "LC_ALL": "C", "TZ": "UTC0"}
     said = ""
     for _ in range(_TRIES):
         # On a busy machine ps(1) may stumble over a process that is just ending, and say nothing.
-        said = subprocess.run(["ps", *words], check=False, capture_output=True, text=True, env=environment).stdout
+        try:
+            said = subprocess.run(["ps", *words], check=False, capture_output=True, text=True, env=environment).stdout
+        except OSError:
+            return []
         if said:
             break
     return [line.split() for line in said.splitlines()]

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from runner.execution.identity import UNKNOWN
 from runner.execution.signals import NEWS
 from runner.model.limits import Limits
 
@@ -88,7 +89,8 @@ def has_ended(pid: int) -> bool:
 
 def was_rebooted(owner: str) -> bool:
     """Return whether the machine has been started again since an owner took its name; also true on another machine."""
-    return owner.split(":", 1)[0] != system.boot_id()
+    then, now = owner.split(":", 1)[0], system.boot_id()
+    return UNKNOWN not in {then, now} and then != now
 
 
 def over(pid: int, limits: Limits, group: Group | None, seen: Table) -> str | None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 
+from runner.execution.removal import remove_folder
 from runner.model.job import Job
 from runner.model.value import Value
+
+__all__ = ["INHERITED", "Workshop", "make_folder", "remove_folder"]  # who makes such folders removes them, too
 
 #: All that a child inherits; the rest of the environment of cron or of a shell stays outside.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _PARTS = 3  # of a folder's name: run, attempt, pid
-_PATH = "/usr/local/bin:/usr/bin:/bin"
+_PATH = "/usr/local/bin:/usr/bin:/bin"  # where programs are if the caller names no folder
 
 
 class Workshop(Value):
@@ -26,9 +29,10 @@ class Workshop(Value):
     def environment(self, outside: dict[str, str]) -> dict[str, str]:
         """Return what the environments of all children begin with."""
         inherited = {name: outside[name] for name in INHERITED if name in outside}
+        inherited["PATH"] = _absolute(outside.get("PATH", ""))
         # Those of one run stand here, too: to change a variable in a child is cheaper than to add one.
         own = {"RUNNER_RUN_ID": "", "RUNNER_TASK": "", "RUNNER_MARK": ""}
-        return {"PATH": _PATH, **inherited, "RUNNER_ROOT": self.root, "RUNNER_STATE": self.state, **own}
+        return {**inherited, "RUNNER_ROOT": self.root, **own}
 
     def own_environment(self, job: Job, secrets: dict[str, str]) -> dict[str, str]:
         """Return what a child's environment has of its own."""
@@ -87,18 +91,17 @@ class Workshop(Value):
         return [(path, parts) for path, parts in found if len(parts) == _PARTS]
 
 
-def remove_folder(path: str) -> None:
-    """Remove a private folder with all that the task has left in it, whatever that is."""
+def make_folder(path: str) -> None:
+    """Make a folder in the state folder, but never that: where a task has removed it, a new one would look like a new store."""
     try:
-        os.rmdir(path)
-    except FileNotFoundError:
-        return
-    except OSError:
-        if os.path.islink(path):  # chmod(1) would follow it
-            os.unlink(path)
-            return
-        # rm(1) goes deeper than Python's recursion, and chmod(1) opens what the task has closed.
-        script = 'chmod -R u+rwx "$1"; rm -rf -- "$1"'
-        output = [(os.POSIX_SPAWN_OPEN, number, os.devnull, os.O_RDWR, 0) for number in (0, 1, 2)]
-        command = ["sh", "-c", script, "sh", path]
-        os.waitpid(os.posix_spawnp("sh", command, {"PATH": _PATH}, file_actions=output), 0)
+        os.mkdir(path)
+    except FileExistsError:
+        pass
+
+
+def _absolute(path: str) -> str:
+    """Return the folders of a PATH, without what is no absolute path: `$HOME/bin:$PATH`, which cron leaves as it stands.
+
+    What is relative, or empty, would be looked for in the private folder of the task, which is empty.
+    """
+    return ":".join(folder for folder in path.split(":") if folder.startswith("/")) or _PATH

@@ -6,7 +6,6 @@ import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 from runner.model.catalog import CompiledFile
 from runner.model.problem import Problem
@@ -71,22 +70,36 @@ def _compiled(work: _Work, unknown: Sequence[tuple[str, str]]) -> Iterator[list[
     cores = min(len(batches), os.cpu_count() or 1)
     if cores == 1:
         return map(work.compile, batches)
-    return chain.from_iterable(_side_by_side(work, batches, cores))
+    return _side_by_side(work, batches, cores)
 
 
 def _side_by_side(
     work: _Work, batches: Sequence[Sequence[tuple[str, str]]], cores: int
-) -> Iterator[Iterator[list[tuple[str, CompiledFile]]]]:
+) -> Iterator[list[tuple[str, CompiledFile]]]:
+    """Compile batches in several processes; what these leave undone, should one of them be killed, is done here."""
     # Imported when met: only hundreds of changed files are worth a second process.
+    from concurrent.futures import ProcessPoolExecutor, as_completed  # noqa: PLC0415
+    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
     from multiprocessing import get_context  # noqa: PLC0415
 
     # Warm before the fork: what one file loads is then there in every process.
-    yield map(work.compile, [batches[0][:1]])
+    yield work.compile(batches[0][:1])
     global _work  # noqa: PLW0603 - how a forked worker gets what it works with
     _work = work
     # What these processes make is pickled and gone; looking for cycles in it would take a tenth of their time.
-    with get_context("fork").Pool(cores, initializer=gc.disable) as pool:
-        yield pool.imap_unordered(_compile_batch, [batches[0][1:], *batches[1:]])
+    pool = ProcessPoolExecutor(cores, get_context("fork"), initializer=gc.disable)
+    undone = []
+    try:
+        waiting = {pool.submit(_compile_batch, batch): batch for batch in (batches[0][1:], *batches[1:])}
+        for future in as_completed(list(waiting)):
+            batch = waiting.pop(future)  # what was made of it is not needed twice
+            try:
+                yield future.result()
+            except BrokenProcessPool:
+                undone.append(batch)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    yield from map(work.compile, undone)
 
 
 _work: _Work | None = None

@@ -54,7 +54,7 @@ def test_blame_of_a_task_that_has_recovered_says_that_it_does_not_fail(failing: 
 
 
 def test_blame_without_a_commit_between_says_to_look_elsewhere(project: Project) -> None:
-    project.task("flaky", "import os\nassert os.path.exists(os.environ['RUNNER_STATE'] + '/fine')")
+    project.task("flaky", f"import os\nassert os.path.exists({str(project.state / 'fine')!r})")
     project.commit()
     project.tick(NOON)
     (project.state / "fine").touch()

@@ -6,14 +6,17 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
 from runner.execution.output import CAP
+from runner.operations import follow
 from tests.support.processes import Family, background, family_of
 from tests.support.project import MINUTE, NOON, RUNNER, Project
 from tests.support.waiting import wait_until
@@ -235,6 +238,41 @@ def test_a_long_slow_output_is_followed_whole_while_its_file_is_put_aside(projec
 
     whole = b"x" * 1023 + b"\n"
     assert seen == whole * 1500 + b"the end\n", (len(seen), _gaps(seen))
+
+
+def test_what_is_written_to_a_file_just_before_it_is_put_aside_is_followed(project: Project, family: Family) -> None:
+    # Some 700 KB a second: less than what is left out, and together more than a file may have.
+    code = "print('begin')\nnote('begun')\nwait_for('go')\nos.write(1, b'a' * 700_000)\ntime.sleep(1.2)\n"
+    code += "os.write(1, b'b' * 700_000)\nnote('written')\nwait_for('end')"
+    project.task("once", family.code(code))
+    project.commit()
+    live = project.state / "live" / "1-1"
+    with background(project, "tick", now=NOON):
+        family.wait_for("begun")
+        wait_until(live.exists, "the live file")
+        first = live.stat().st_ino
+
+        def act(_frame: FrameType, event: str, function: object) -> None:
+            """Put the file aside in the moment between the last look at it and the question whether there is a newer one."""
+            if event == "c_call" and function is time.sleep:
+                sys.setprofile(look)
+
+        def look(frame: FrameType, event: str, _function: object) -> None:
+            if event != "call" or frame.f_code.co_name != "_open":
+                return
+            sys.setprofile(None)
+            family.note("go")
+            family.wait_for("written")
+            wait_until(lambda: live.stat().st_ino != first, "another file in its place")
+            family.note("end")
+
+        sys.setprofile(act)
+        try:
+            seen = b"".join(follow.logs(project.site, 1, follow=True))
+        finally:
+            sys.setprofile(None)
+
+    assert seen == b"begin\n" + b"a" * 700_000 + b"b" * 700_000, (len(seen), _gaps(seen))
 
 
 def _gaps(seen: bytes) -> list[bytes]:

@@ -14,9 +14,9 @@ import pytest
 
 from runner.execution.workshop import INHERITED, remove_folder
 from tests.support.processes import runner_after
-from tests.support.project import Project
+from tests.support.project import RUNNER, Project
 
-_OWN = {"RUNNER_ROOT", "RUNNER_STATE", "RUNNER_RUN_ID", "RUNNER_TASK", "RUNNER_MARK"}
+_OWN = {"RUNNER_ROOT", "RUNNER_RUN_ID", "RUNNER_TASK", "RUNNER_MARK"}
 
 
 def _told(project: Project, code: str, env: dict[str, str] | None = None) -> Any:
@@ -45,8 +45,53 @@ def test_nothing_is_inherited_but_a_short_list(project: Project) -> None:
     assert set(seen) <= {*INHERITED, *_OWN}
     assert {name for name in seen if name.startswith("RUNNER_")} == _OWN
     assert seen["RUNNER_ROOT"] == str(project.root)
-    assert seen["RUNNER_STATE"] == str(project.state)
     assert (seen["RUNNER_RUN_ID"], seen["RUNNER_TASK"]) == ("1", "once")
+
+
+_OPTIONS = {
+    "RUNNER_STATE": "/nowhere/state",
+    "RUNNER_NOW": "1999-12-31T12:00:01Z",
+    "RUNNER_DEBUG": "1",
+    "RUNNER_PORTABLE": "1",
+    "RUNNER_PLAN": "x",
+    "_RUNNER_COMPLETE": "complete_bash",
+    "GIT_DIR": "/nowhere/.git",
+    "GIT_WORK_TREE": "/nowhere",
+}
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {name: _OPTIONS[name] for name in ("RUNNER_DEBUG", "RUNNER_PORTABLE", "GIT_DIR")}]
+)
+def test_a_task_that_calls_runner_for_another_repository_works_on_that_one(
+    project: Project, tmp_path: Path, options: dict[str, str]
+) -> None:
+    other = Project.create(tmp_path / "other")
+    other.task("inner", "import os\nprint(*sorted(name for name in os.environ if name.startswith('RUNNER_')))")
+    other.commit()
+    words = [RUNNER, "--repo", str(other.root)]
+    code = f"""
+        import json, subprocess
+        said = [subprocess.run([*{words}, *rest], check=True, capture_output=True, text=True).stdout
+                for rest in (["tick"], ["history", "--json"], ["run", "inner"])]
+        print(json.dumps(json.loads(said[1])))
+    """
+    told = _told(project, code, env=options)
+
+    assert [run["task"] for run in told] == ["inner"]
+    assert (other.root / "state" / "runner.db").exists()
+    assert [run.task for run in project.runs()] == ["once"]
+    inner = Project(other.root, other.root / "state")
+    assert [run.status for run in inner.runs()] == ["succeeded", "succeeded"]
+    assert set(inner.show(1).output.decode().split()) == _OWN
+
+
+def test_no_option_of_the_command_is_a_variable_of_a_task(project: Project) -> None:
+    seen = _told(
+        project, _SHOW_ENVIRONMENT, env={key: value for key, value in _OPTIONS.items() if key != "RUNNER_STATE"}
+    )
+
+    assert not _OPTIONS.keys() & seen.keys()
 
 
 def test_the_short_list_is_inherited(project: Project) -> None:

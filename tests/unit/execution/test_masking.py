@@ -233,3 +233,80 @@ def test_lines_that_end_like_the_beginning_of_a_secret_come_with_the_next_piece(
     assert masker.feed(b"ond\n") == b"second\n"
     assert masker.feed(b"sec") == b""
     assert masker.flush() == b"sec"
+
+
+_BROKEN = "correct horse battery staple, and a key: 0123456789abcdefghijklmnopqrstuvwxyz/+?=&\u00e9"
+
+
+def _in_lines(encoded: bytes, width: int, end: bytes) -> bytes:
+    """Return base64 broken into lines of a width."""
+    return end.join(encoded[begin : begin + width] for begin in range(0, len(encoded), width)) + end
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("width", [1, 19, 76])
+@pytest.mark.parametrize("before", [b"", b"user:", b"y" * 70])
+@pytest.mark.parametrize("encode", [b64encode, urlsafe_b64encode])
+def test_base64_in_lines_is_masked_wherever_reads_cut_it(
+    encode: Callable[[bytes], bytes], before: bytes, width: int, end: bytes
+) -> None:
+    encoded = encode(before + _BROKEN.encode() + b"after")
+    whole = b"begin" + end + _in_lines(encoded, width, end) + b"end" + end
+    masker = Masker([_BROKEN])
+    expected = masker.mask(whole)
+    assert MASK in expected
+    assert len(expected) < len(whole) - len(_BROKEN)
+    for cut in range(len(whole)):
+        assert _masked(masker, whole, [cut]) == expected, cut
+    assert _masked(masker, whole, list(range(len(whole)))) == expected
+
+
+_OVERLAPPING = ["abcdef", "defghi", "ghijklmnop", "jklm", "abcdefgh", "\n\nab\ncd\n", "aaaa"]
+
+
+@given(
+    text=st.lists(st.sampled_from([*_OVERLAPPING, "abc", "def", "ghi", "a", "\n", "<", "nop", "jkl"]), max_size=8).map(
+        "".join
+    ),
+    cuts=_cuts,
+)
+@example(text="abcdefabcdef", cuts=[6])
+@example(text="abcdefghijklmnop", cuts=[3, 6, 9])
+@example(text="aaaaaaaaa", cuts=[4, 5])
+def test_secrets_that_overlap_or_touch_are_one_mask_in_whatever_pieces_they_come(text: str, cuts: list[int]) -> None:
+    whole = text.encode()
+    expected = Masker(_OVERLAPPING).mask(whole)
+
+    assert _masked(Masker(_OVERLAPPING), whole, cuts) == expected
+    assert _masked(Masker(_OVERLAPPING), whole, list(range(len(whole)))) == expected
+
+
+def test_what_is_held_back_is_bounded_whatever_comes() -> None:
+    secret = "correct horse battery staple"  # noqa: S105 - the test is about it
+    masker = Masker([secret])
+    for piece in (b64encode(secret.encode())[:9], b"\n" * 100_000, b"correct", b"\r\n" * 50_000, b"Y\n" * 50_000):
+        given_out = masker.feed(piece)
+        assert len(piece) - len(given_out) < 1_000
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        pytest.param(b"INFO: 200 GET /reports/2026-06-10?user=17 took 0.0312 s, 18 rows\n", id="a log"),
+        pytest.param(encodebytes(bytes(range(256)) * 3), id="base64"),
+        pytest.param(b'17,0.4375,2026-06-10,Berlin,"a, b",-1e-07\r\n', id="a table"),
+        pytest.param(b"\n", id="line ends"),
+        pytest.param(b"Corr", id="almost a secret"),
+    ],
+)
+def test_masking_costs_little_beside_printing(line: bytes) -> None:
+    chunk = (line * 65_536)[:65_536]
+    masker = Masker(
+        ["correct horse battery staple", "ghp_16C7e42F292c6912E7710c838347Ae178B4a", "postgres://a:b@c/d-e-f"]
+    )
+    begin = time.process_time()
+    for _ in range(512):
+        masker.feed(chunk)
+    whole = time.process_time() - begin
+
+    assert whole < 2, "seconds for 32 MiB"

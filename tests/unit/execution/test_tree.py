@@ -197,6 +197,34 @@ forever()"""
     assert "tidied-up" in family.names()
 
 
+_ORPHAN = """\
+trap 'echo "$$ asked" >> {notes}' TERM
+echo "$$ orphan" >> {notes}
+until grep -q "^0 end-now" {notes}; do sleep 0.05; done
+echo "$$ tidied-up" >> {notes}"""
+
+
+def test_what_one_run_has_left_in_its_grace_is_not_killed_when_another_run_ends(
+    project: Project, family: Family
+) -> None:
+    # The program has neither the name nor the environment by which the processes of a run are known.
+    script = _ORPHAN.format(notes=family.notes)
+    code = f"import subprocess\nnote('leader')\nsubprocess.Popen(['sh', '-c', {script!r}], env={{}})\nforever()"
+    project.task("leaves", family.code(code), timeout="2s", kill_grace="60s")
+    project.task("other", family.code("note('other')\nwait_for('other-may-end')"))
+    project.commit()
+    with background(project, "tick") as tick:
+        family.wait_for("leader", "orphan", "other", "asked")
+        wait_until(lambda: state_of(family.pid("leader")) is None, "the end of the leader, seen by the tick")
+        family.note("other-may-end")
+        wait_until(lambda: project.runs("other")[0].status == "succeeded", "the record of the other run")
+        family.note("end-now")
+        tick.wait()
+
+    assert family.names()[-1] == "tidied-up"
+    assert project.runs("leaves")[0].status == "timed_out"
+
+
 def test_a_stopped_task_times_out(project: Project, family: Family) -> None:
     code = family.code("note('task')\nprint('stopping')\nos.kill(os.getpid(), signal.SIGSTOP)")
 

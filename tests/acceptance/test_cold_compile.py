@@ -1,0 +1,67 @@
+"""Thousands of files are compiled by several processes; whatever becomes of these, every file is compiled."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from runner.execution import identity, linux
+from tests.support.processes import background, is_alive
+from tests.support.project import NOON, Project
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core compiles in one process")
+
+_FILES = 1_500
+
+
+@pytest.fixture
+def large(project: Project) -> Project:
+    for number in range(_FILES):
+        project.task(f"group-{number % 50}/task-{number}", f"print({number})", cron="0 0 1 1 *")
+    project.commit()
+    return project
+
+
+def _workers(pid: int) -> list[int]:
+    """Return the forks of a command that have no forks themselves."""
+    forks = {below: _parent(below) for below in linux.descendants(pid) if _words(below) == _words(pid)}
+    return [fork for fork in forks if fork not in forks.values()]
+
+
+def _words(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""  # it has just ended
+
+
+def _parent(pid: int) -> int:
+    return int((identity.stat(pid) or ["", "0"])[1])
+
+
+@pytest.mark.parametrize(
+    ("words", "number", "which"),
+    [
+        pytest.param(("list", "--json"), signal.SIGKILL, slice(1), id="one, of a command"),
+        pytest.param(("list", "--json"), signal.SIGSEGV, slice(None), id="all, of a command"),
+        pytest.param(("tick",), signal.SIGKILL, slice(1, 2), id="one, of a tick"),
+    ],
+)
+def test_a_worker_that_is_killed_costs_no_file_and_does_not_hold_up_the_command(
+    large: Project, words: tuple[str, ...], number: signal.Signals, which: slice
+) -> None:
+    with background(large, *words, now=NOON) as command:
+        wait_until(lambda: len(_workers(command.pid)) > 1 or command.poll() is not None, "several workers")
+        killed = _workers(command.pid)[which]
+        for worker in killed:
+            os.kill(worker, number)
+        out, err = command.communicate(timeout=100)
+
+    assert killed, "nothing was killed while it compiled"
+    assert (command.returncode, err) == (0, ""), out[-1000:]
+    assert len(large.json("list", now=NOON)) == _FILES
+    assert not any(map(is_alive, killed))
