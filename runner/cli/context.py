@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
 LARGEST = 2**63 - 1
 #: Wide enough that no column is cut where nobody's terminal is the limit.
 _PIPED_WIDTH = 400
+#: With this rich marks what it has cut.
+_CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +42,19 @@ def show(*renderables: RenderableType) -> None:
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console = Console(markup=False, emoji=False, highlight=False, width=_PIPED_WIDTH)
-    for renderable in renderables:
-        console.print(renderable, soft_wrap=isinstance(renderable, str))
+    with console.capture() as drawn:
+        for renderable in renderables:
+            console.print(renderable, soft_wrap=isinstance(renderable, str))
+    print(_as_wide(drawn.get()), end="")
+
+
+def _as_wide(drawn: str) -> str:
+    """Return tables whose marks for what was cut are as wide on a terminal that does not know them."""
+    try:
+        _CUT.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return drawn.replace(_CUT, "?")
+    return drawn
 
 
 def show_lines(lines: Iterable[str]) -> None:
@@ -52,9 +64,9 @@ def show_lines(lines: Iterable[str]) -> None:
 
 
 def write_through(data: bytes) -> None:
-    """Write bytes to standard output as they are, at once and all of them. Raises OSError, ValueError where nobody reads."""
-    while data:
-        data = data[os.write(sys.stdout.fileno(), data) :]
+    """Write bytes to standard output as they are, at once and all of them."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
 
 
 def instant(text: str | None) -> datetime | None:

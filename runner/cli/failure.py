@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 
+from runner.cli.streams import ReaderGoneError
 from runner.clock import RehearsalError
 from runner.errors import RunnerError
 
@@ -18,6 +19,8 @@ _DEBUG = "RUNNER_DEBUG"
 
 def explain(error: BaseException) -> int:
     """Say on standard error what has happened; return the exit code (DESIGN §8)."""
+    if isinstance(error, ReaderGoneError):
+        return error.exit_code
     if isinstance(error, RunnerError):
         complain(error.message, error.hint)
         return error.exit_code
@@ -26,10 +29,6 @@ def explain(error: BaseException) -> int:
         return _USAGE
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output has seen enough; keep the interpreter from complaining at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     if os.environ.get(_DEBUG):
         traceback.print_exception(error)
     what = f"a bug in runner: {type(error).__name__}: {error} ({_where(error)})"

@@ -154,4 +154,5 @@ def _replay(
         print(as_json.dumps(answers.replay_json(value)))
     else:
         print(*answers.replay_lines(value), sep="\n", file=sys.stderr)
+    passing.check()
     return 0 if value.again.run.status == SUCCEEDED else 1

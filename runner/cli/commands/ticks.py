@@ -127,6 +127,7 @@ def _run(
         took = "" if run.duration_seconds is None else f" after {run.duration_seconds:.1f}s"
         reason = f": {run.reason}" if run.status != SUCCEEDED and run.reason else ""
         print(f"run {run.run_id} {run.status}{took}{reason}", file=sys.stderr)
+    passing.check()
     return 0 if run.status == SUCCEEDED else 1
 
 
