@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console, RenderableType
 
 from runner import wiring
+from runner.cli.state_folder import check_state
 from runner.errors import UsageError
 from runner.operations.site import Site
 
@@ -28,9 +29,15 @@ _CUT = "…"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the command works."""
+    """Where the command works; `place` for those that need no state."""
 
-    site: Site
+    place: Site
+
+    @property
+    def site(self) -> Site:
+        """The place, of which the state can be used or is not there yet. Raises StoreError."""
+        check_state(self.place)
+        return self.place
 
     def refresher(self, *, worktree: bool = False) -> Refresh:
         """Return what brings the store to the tasks that are meant."""
@@ -78,3 +85,14 @@ def instant(text: str | None) -> datetime | None:
     except ValueError:
         raise UsageError(f"{text!r} is not a time", "write for example 2026-03-28 or 2026-03-28T22:00Z") from None
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def text(word: str) -> str:
+    """Return a word of the command line that is to be text, and not just bytes as a path may be. Raises UsageError."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{word!r} is not text in UTF-8", "see which encoding the terminal or the script uses"
+        ) from None
+    return word

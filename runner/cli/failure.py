@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 
+from runner.cli.refusal import refused
 from runner.cli.streams import ReaderGoneError
 from runner.clock import RehearsalError
 from runner.errors import RunnerError
@@ -31,6 +32,10 @@ def explain(error: BaseException) -> int:
         return _INTERRUPTED
     if os.environ.get(_DEBUG):
         traceback.print_exception(error)
+    refusal = refused(error)
+    if refusal is not None:
+        complain(refusal.message, refusal.hint)
+        return refusal.exit_code
     what = f"a bug in runner: {type(error).__name__}: {error} ({_where(error)})"
     complain(what, f"please report it; {_DEBUG}=1 shows more")
     return _BUG

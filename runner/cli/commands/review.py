@@ -11,7 +11,7 @@ import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, instant, show_lines
+from runner.cli.context import LARGEST, State, instant, show_lines, text
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
@@ -45,7 +45,7 @@ Examples:
   runner replay 42 --at-commit head      the version of now
 """
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-_Task = Annotated[str, typer.Argument(metavar="ID", help="The task.", autocompletion=task_ids)]
+_Task = Annotated[str, typer.Argument(metavar="ID", help="The task.", parser=text, autocompletion=task_ids)]
 
 
 class Version(StrEnum):

@@ -9,7 +9,7 @@ import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, show, show_lines
+from runner.cli.context import LARGEST, State, show, show_lines, text
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import CANCELLED, SUCCEEDED
@@ -53,7 +53,7 @@ def _tick(
     context: typer.Context,
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", metavar="ID", help="Only this task; repeatable.", autocompletion=task_ids),
+        typer.Option("--task", metavar="ID", help="Only this task; repeatable.", parser=text, autocompletion=task_ids),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say for every task whether it would run; write nothing.")
@@ -110,7 +110,7 @@ def _point_out_edits(state: State, *, worktree: bool) -> None:
 
 def _run(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", autocompletion=task_ids)],
+    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", parser=text, autocompletion=task_ids)],
     worktree: _Worktree = False,
     json: _Json = False,
 ) -> int:
