@@ -13,7 +13,9 @@ from rich.console import Console, RenderableType
 from runner import wiring
 from runner.cli.state_folder import check_state
 from runner.errors import UsageError
+from runner.model.wait import Wait
 from runner.operations.site import Site
+from runner.report.wait_text import wait_line
 
 if TYPE_CHECKING:
     from runner.operations.tick import Refresh
@@ -74,6 +76,11 @@ def write_through(data: bytes) -> None:
     """Write bytes to standard output as they are, at once and all of them."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
+
+
+def say_wait(wait: Wait) -> None:
+    """Say on standard error what a run waits for: standard output is the run's."""
+    print(wait_line(wait), file=sys.stderr)
 
 
 def instant(text: str | None) -> datetime | None:

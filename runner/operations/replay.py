@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
 
+    from runner.model.wait import Wait
     from runner.operations.tick import Refresh
 
 
@@ -42,6 +43,7 @@ def replay(
     *,
     at_head: bool = False,
     show: Callable[[bytes], None] | None = None,
+    waits: Callable[[Wait], None] | None = None,
 ) -> Replay:
     """Make a run again and return both; with `at_head` with the version that is in force now. Raises UsageError, RunnerError."""
     with opened(site.database) as connection:
@@ -55,7 +57,7 @@ def replay(
                 raise UsageError(f"run {run_id} has not ended yet", f"wait for it: `runner logs -f {run_id}`")
             stored = known_task(connection, original.run.task)
             claimed = claim(connection, stored, _wanted(connection, original, stored, at_head=at_head), now)
-    again = run_claimed(site, claimed, now, show)
+    again = run_claimed(site, claimed, now, show, waits)
     return Replay(original, again, _difference(original, again))
 
 

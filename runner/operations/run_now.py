@@ -6,11 +6,14 @@ import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 
+from runner import clock
 from runner.errors import RunnerError, UsageError
 from runner.execution import processes
+from runner.model.ending import Ending
 from runner.model.job import Job
 from runner.model.run import RunDetails
-from runner.model.words import FORBID, REPLACE
+from runner.model.wait import Wait
+from runner.model.words import CANCELLED, FORBID, REPLACE, RUNNING
 from runner.operations.cancel import wait_for_end
 from runner.operations.find import known_task
 from runner.operations.lost import end_lost
@@ -20,6 +23,7 @@ from runner.store import catalogs, claims, history, queue
 from runner.store.catalogs import StoredTask
 from runner.store.claims import Wanted
 from runner.store.database import opened, transaction
+from runner.store.endings import record_end
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -37,26 +41,66 @@ class Claimed:
 
 
 def run_now(
-    site: Site, refresh: Refresh, task_id: str, now: datetime, show: Callable[[bytes], None] | None = None
+    site: Site,
+    refresh: Refresh,
+    task_id: str,
+    now: datetime,
+    show: Callable[[bytes], None] | None = None,
+    waits: Callable[[Wait], None] | None = None,
 ) -> RunDetails:
-    """Run a task and return what became of it; `show` is given its output as it comes. Raises RunnerError, UsageError."""
+    """Run a task and return what became of it; `show` is given its output as it comes, `waits` what it has to wait for.
+
+    Raises RunnerError, UsageError.
+    """
     with opened(site.database) as connection:
         refresh(connection, now)
         end_lost(connection, site, now)
         with transaction(connection):
             claimed = _claim(connection, task_id, now)
-    return run_claimed(site, claimed, now, show)
+    return run_claimed(site, claimed, now, show, waits)
 
 
-def run_claimed(site: Site, claimed: Claimed, now: datetime, show: Callable[[bytes], None] | None = None) -> RunDetails:
+def run_claimed(
+    site: Site,
+    claimed: Claimed,
+    now: datetime,
+    show: Callable[[bytes], None] | None = None,
+    waits: Callable[[Wait], None] | None = None,
+) -> RunDetails:
     """Run what is in hand, once nothing is in its way, and return what became of it. Raises RunnerError."""
-    wait_for_end(site, claimed.in_the_way, now)
-    Supervisor(site, now, show).run(claimed.job)
+    waits = waits or (lambda _: None)
+    try:
+        if claimed.in_the_way:
+            waits(_for_replaced(site, claimed))
+        wait_for_end(site, claimed.in_the_way, now)
+    except KeyboardInterrupt:
+        _never_start(site, claimed.job)
+        raise
+    Supervisor(site, now, show, lambda: waits(_for_place(site, claimed.job))).run(claimed.job)
     with opened(site.database) as connection:
         details = history.run_details(connection, claimed.job.run_id)
     if details is None:
         raise RunnerError(f"run {claimed.job.run_id} is no longer on record", "was the database replaced meanwhile?")
     return details
+
+
+def _for_replaced(site: Site, claimed: Claimed) -> Wait:
+    with opened(site.database) as connection:
+        return Wait(tuple(history.runs_by_id(connection, claimed.in_the_way)))
+
+
+def _for_place(site: Site, job: Job) -> Wait:
+    with opened(site.database) as connection:
+        limit = queue.terms(connection).max_parallel
+        running = reversed(history.find_runs(connection, status=RUNNING))
+        return Wait(tuple(run for run in running if run.run_id != job.run_id and run.is_under_way()), limit)
+
+
+def _never_start(site: Site, job: Job) -> None:
+    """Record that a person has changed their mind before a run was started."""
+    reason = "Ctrl-C before it was started"
+    with opened(site.database) as connection, transaction(connection):
+        record_end(connection, job.run_id, job.attempt, Ending(CANCELLED, None, clock.now(), reason), reason, None)
 
 
 def _claim(connection: sqlite3.Connection, task_id: str, now: datetime) -> Claimed:

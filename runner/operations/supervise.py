@@ -44,7 +44,13 @@ class Supervisor:
     Trouble with the database does not touch what runs: what could not be recorded is tried again, at the end for a minute.
     """
 
-    def __init__(self, site: Site, now: datetime, show: Callable[[bytes], None] | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        now: datetime,
+        show: Callable[[bytes], None] | None = None,
+        waits: Callable[[], None] | None = None,
+    ) -> None:
         with opened(site.database) as connection:
             self._terms = queue.terms(connection)
         self.name = processes.supervisor()
@@ -60,6 +66,8 @@ class Supervisor:
         self._taken: list[int] = []
         self._asked: set[int] = set()
         self._no_place_since: float | None = None
+        #: Called once where the job in hand has to wait for a place.
+        self._waits = waits
         self._grace_ends: float | None = None
         self._trouble: StoreError | None = None
 
@@ -135,6 +143,7 @@ class Supervisor:
             if not self._has_place():
                 self._no_place_since = self._no_place_since or clock.monotonic()
                 self._share()
+                self._say_that_it_waits()
                 return
             self._no_place_since = None
             if not self._hand and not self._take():
@@ -161,6 +170,11 @@ class Supervisor:
         if self._hand and self._waiting is not None and self._waits_longer_than(_SHARE_AFTER):
             self._let_go()
             self._waiting.slow_down()
+
+    def _say_that_it_waits(self) -> None:
+        waits, self._waits = self._waits, None
+        if self._hand and waits is not None:
+            waits()
 
     def _waits_longer_than(self, seconds: float) -> bool:
         return self._no_place_since is not None and clock.monotonic() - self._no_place_since > seconds

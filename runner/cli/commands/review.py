@@ -11,7 +11,7 @@ import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, instant, show_lines, text
+from runner.cli.context import LARGEST, State, instant, say_wait, show_lines, text
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
@@ -148,7 +148,8 @@ def _replay(
     prepare_state(state.site)
     passing = Passing(sys.stdout)
     live = None if json else passing.show
-    value = replay(state.site, state.refresher(), run, clock.now(), at_head=at_commit is Version.HEAD, show=live)
+    at_head = at_commit is Version.HEAD
+    value = replay(state.site, state.refresher(), run, clock.now(), at_head=at_head, show=live, waits=say_wait)
     passing.finish()
     if json:
         print(as_json.dumps(answers.replay_json(value)))

@@ -9,7 +9,7 @@ import typer
 
 from runner import clock, wiring
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, show, show_lines, text
+from runner.cli.context import LARGEST, State, say_wait, show, show_lines, text
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import CANCELLED, SUCCEEDED
@@ -118,7 +118,8 @@ def _run(
     state: State = context.obj
     prepare_state(state.site)
     passing = Passing(sys.stdout)
-    details = run_now(state.site, state.refresher(worktree=worktree), task, clock.now(), None if json else passing.show)
+    live = None if json else passing.show
+    details = run_now(state.site, state.refresher(worktree=worktree), task, clock.now(), live, say_wait)
     passing.finish()
     run = details.run
     if json:
