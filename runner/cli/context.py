@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
+from rich.table import Table
 
 from runner import wiring
 from runner.cli.state_folder import check_state
@@ -25,8 +27,6 @@ if TYPE_CHECKING:
 LARGEST = 2**63 - 1
 #: Wide enough that no column is cut where nobody's terminal is the limit.
 _PIPED_WIDTH = 400
-#: With this rich marks what it has cut.
-_CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +51,26 @@ def show(*renderables: RenderableType) -> None:
     console = Console(markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console = Console(markup=False, emoji=False, highlight=False, width=_PIPED_WIDTH)
-    with console.capture() as drawn:
-        for renderable in renderables:
+    for renderable in renderables:
+        with console.capture() as drawn:
             console.print(renderable, soft_wrap=isinstance(renderable, str))
-    print(_as_wide(drawn.get()), end="")
+        text = drawn.get()
+        print(_in_width(text) if console.is_terminal and isinstance(renderable, Table) else text, end="")
 
 
-def _as_wide(drawn: str) -> str:
-    """Return tables whose marks for what was cut are as wide on a terminal that does not know them."""
+def _in_width(drawn: str) -> str:
+    """Return a table in which letters that the terminal does not know take the room that they were given, and no more."""
+    if _is_known(drawn):
+        return drawn
+    return "".join(letter if _is_known(letter) else "?" * cell_len(letter) for letter in drawn)
+
+
+def _is_known(text: str) -> bool:
     try:
-        _CUT.encode(sys.stdout.encoding)
+        text.encode(sys.stdout.encoding)
     except UnicodeEncodeError:
-        return drawn.replace(_CUT, "?")
-    return drawn
+        return False
+    return True
 
 
 def show_lines(lines: Iterable[str]) -> None:
