@@ -72,6 +72,8 @@ class _Complaints(_Output):
 def prepare() -> None:
     """Make the standard streams take everything that is printed; call it before anything is."""
     _fill()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        sys.stdin.reconfigure(errors="surrogateescape")  # what is no text is told where it is asked for
     codecs.register_error(_ESCAPE, _escaped)
     sys.stdout = _stream(_Output(_STDOUT, "w", closefd=False), sys.stdout)
     sys.stderr = _stream(_Complaints(_STDERR, "w", closefd=False), sys.stderr)

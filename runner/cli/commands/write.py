@@ -80,9 +80,9 @@ def _asked(about: dict[str, str | None]) -> tuple[dict[str, str | None], dict[st
     """Ask a person for what the options have not said. Raises UsageError where nobody is there."""
     if not sys.stdin.isatty():
         raise UsageError("when is it to run?", 'give --every "15 minutes", --at 08:00 or --cron "0 8 * * mon-fri"')
-    description = about["description"] or typer.prompt("What is it for", default="", show_default=False) or None
+    description = about["description"] or text(typer.prompt("What is it for", default="", show_default=False)) or None
     when = typer.prompt('When ("15 minutes", 08:00, or a cron expression)')
-    return about | {"description": description}, _guessed(when)
+    return about | {"description": description}, _guessed(text(when))
 
 
 def _guessed(when: str) -> dict[str, object]:
