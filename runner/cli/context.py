@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
+from rich.table import Table
 
+from runner.cli.state_folder import check_state
 from runner.errors import UsageError
+from runner.model.wait import Wait
 from runner.operations.site import Site
+from runner.report.wait_text import wait_line
 
 #: The largest number that a run can have (https://sqlite.org/autoinc.html).
 LARGEST = 2**63 - 1
@@ -21,9 +25,15 @@ _PIPED_WIDTH = 400
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """Where the command works."""
+    """Where the command works; `place` for those that need no state."""
 
-    site: Site
+    place: Site
+
+    @property
+    def site(self) -> Site:
+        """The place, of which the state can be used or is not there yet. Raises StoreError."""
+        check_state(self.place)
+        return self.place
 
 
 def show(*renderables: RenderableType) -> None:
@@ -32,7 +42,25 @@ def show(*renderables: RenderableType) -> None:
     if not console.is_terminal:
         console = Console(markup=False, emoji=False, highlight=False, width=_PIPED_WIDTH)
     for renderable in renderables:
-        console.print(renderable, soft_wrap=isinstance(renderable, str))
+        with console.capture() as drawn:
+            console.print(renderable, soft_wrap=isinstance(renderable, str))
+        text = drawn.get()
+        print(_in_width(text) if console.is_terminal and isinstance(renderable, Table) else text, end="")
+
+
+def _in_width(drawn: str) -> str:
+    """Return a table in which letters that the terminal does not know take the room that they were given, and no more."""
+    if _is_known(drawn):
+        return drawn
+    return "".join(letter if _is_known(letter) else "?" * cell_len(letter) for letter in drawn)
+
+
+def _is_known(text: str) -> bool:
+    try:
+        text.encode(sys.stdout.encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def show_lines(lines: Iterable[str]) -> None:
@@ -42,9 +70,14 @@ def show_lines(lines: Iterable[str]) -> None:
 
 
 def write_through(data: bytes) -> None:
-    """Write bytes to standard output as they are, at once and all of them. Raises OSError, ValueError where nobody reads."""
-    while data:
-        data = data[os.write(sys.stdout.fileno(), data) :]
+    """Write bytes to standard output as they are, at once and all of them."""
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()
+
+
+def say_wait(wait: Wait) -> None:
+    """Say on standard error what a run waits for: standard output is the run's."""
+    print(wait_line(wait), file=sys.stderr)
 
 
 def instant(text: str | None) -> datetime | None:
@@ -66,3 +99,14 @@ def time(text: str | None) -> datetime | None:
 def remark(text: str) -> None:
     """Say on standard error what there is to be waited for, or what is done about it."""
     print(text, file=sys.stderr, flush=True)
+
+
+def text(word: str) -> str:
+    """Return a word of the command line that is to be text, and not just bytes as a path may be. Raises UsageError."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"{word!r} is not text in UTF-8", "see which encoding the terminal or the script uses"
+        ) from None
+    return word

@@ -6,6 +6,8 @@ import os
 import sys
 import traceback
 
+from runner.cli.refusal import refused
+from runner.cli.streams import ReaderGoneError
 from runner.clock import RehearsalError
 from runner.errors import RunnerError
 
@@ -18,6 +20,8 @@ _DEBUG = "RUNNER_DEBUG"
 
 def explain(error: BaseException) -> int:
     """Say on standard error what has happened; return the exit code (DESIGN §8)."""
+    if isinstance(error, ReaderGoneError):
+        return error.exit_code
     if isinstance(error, RunnerError):
         complain(error.message, error.hint)
         return error.exit_code
@@ -26,12 +30,12 @@ def explain(error: BaseException) -> int:
         return _USAGE
     if isinstance(error, KeyboardInterrupt):
         return _INTERRUPTED
-    if isinstance(error, BrokenPipeError):
-        # Whoever read our output has seen enough; keep the interpreter from complaining at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     if os.environ.get(_DEBUG):
         traceback.print_exception(error)
+    refusal = refused(error)
+    if refusal is not None:
+        complain(refusal.message, refusal.hint)
+        return refusal.exit_code
     what = f"a bug in runner: {type(error).__name__}: {error} ({_where(error)})"
     complain(what, f"please report it; {_DEBUG}=1 shows more")
     return _BUG

@@ -6,49 +6,67 @@ Loaded by every tick: what only other commands need, or only errors, is imported
 import os
 import sys
 
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from typing import NoReturn
+_INTERRUPTED = 130
 
 
 def main() -> None:
     """Run the command of sys.argv and exit with its code (DESIGN §8)."""
-    try:
-        code = _run(sys.argv[1:])
-        if sys.stdout is not None:  # None where the caller has closed it
-            sys.stdout.flush()
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
-        from runner.cli.failure import explain  # noqa: PLC0415 - see above
+    words = sys.argv[1:]
+    is_bare_tick = words == ["tick"]
+    if is_bare_tick and _is_idle_and_says_so():
+        _leave(0)
+    from runner.cli import streams  # noqa: PLC0415 - see above
 
-        code = explain(error)
+    streams.prepare()
+    code = streams.finish(_code_of(words))
+    if is_bare_tick:
+        _leave(code)
     sys.exit(code)
 
 
-def _run(words: list[str]) -> int:
-    if words == ["tick"]:
-        _bare_tick()
-    from runner.cli.app import run  # noqa: PLC0415 - typer takes longer to load than a tick takes
-
-    return run(words)
+def _leave(code: int) -> None:
+    # Nothing is open and nobody waits: for the interpreter to tidy up takes a seventh of an idle tick.
+    os._exit(code)
 
 
-def _bare_tick() -> "NoReturn":
-    """Run the command that cron runs, past typer, and past everything else where nothing is due."""
+def _is_idle_and_says_so() -> bool:
+    """Return whether cron's tick has nothing to do and has said so; where anything is in the way, the whole tick tells what."""
     from runner.cli.place import find_root, state_of  # noqa: PLC0415 - see above
     from runner.operations.idle import idle_line  # noqa: PLC0415
 
-    root = find_root(None)
-    state = state_of(root, None)
-    line = idle_line(root, state)
-    code = 0
-    if line is not None:
-        print(line)
-    else:
-        from runner.cli.ticking import run_tick  # noqa: PLC0415 - only a tick with something to do
-        from runner.operations.site import Site  # noqa: PLC0415
+    try:
+        root = find_root(None)
+        line = idle_line(root, state_of(root, None))
+        if line is None:
+            return False
+        data = f"{line}\n".encode(sys.stdout.encoding)
+        return os.write(sys.stdout.fileno(), data) == len(data)
+    except KeyboardInterrupt:
+        _leave(_INTERRUPTED)
+    except Exception:  # noqa: BLE001, S110 - the whole tick meets it again
+        pass
+    return False
 
-        code = run_tick(Site(root, state))
-    if sys.stdout is not None:  # None where the caller has closed it
-        sys.stdout.flush()
-    # Nothing is open and nobody waits: for the interpreter to tidy up takes a seventh of an idle tick.
-    os._exit(code)
+
+def _code_of(words: list[str]) -> int:
+    """Run a command past its end; return its exit code."""
+    try:
+        if words == ["tick"]:
+            return _tick()
+        from runner.cli.app import run  # noqa: PLC0415 - typer takes longer to load than a tick takes
+
+        return run(words)
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error ends here
+        from runner.cli.failure import explain  # noqa: PLC0415 - see above
+
+        return explain(error)
+
+
+def _tick() -> int:
+    """Run the command that cron runs, past typer."""
+    from runner.cli.place import find_root, state_of  # noqa: PLC0415 - see above
+    from runner.cli.ticking import run_tick  # noqa: PLC0415 - only a tick with something to do
+    from runner.operations.site import Site  # noqa: PLC0415
+
+    root = find_root(None)
+    return run_tick(Site(root, state_of(root, None)))

@@ -6,6 +6,8 @@ import os
 import select
 from typing import TextIO
 
+from runner.cli.streams import output_error
+
 #: A pipe that is ready takes so much without blocking (pipe(7), PIPE_BUF).
 _PIECE = 4_096
 #: So much is kept for a reader that pauses; then the oldest is left out. All of it is on record.
@@ -19,11 +21,11 @@ class Passing:
         self._stream = stream
         self._waiting = bytearray()
         self._left_out = 0
-        self._is_gone = False
+        self._trouble: OSError | None = None
 
     def show(self, data: bytes) -> None:
         """Pass on what can be passed on at once."""
-        if self._is_gone:
+        if self._trouble is not None:
             return
         self._waiting += data
         excess = len(self._waiting) - _MOST
@@ -38,13 +40,24 @@ class Passing:
             self._waiting += b"\n[... %d bytes not shown, see `runner logs` ...]\n" % self._left_out
         self._write(None)
 
+    def check(self) -> None:
+        """Raise OutputError where the output could not be written; a reader who has gone has seen enough."""
+        if self._trouble is not None and not isinstance(self._trouble, BrokenPipeError):
+            raise output_error(self._trouble)
+
     def _write(self, patience: int | None) -> None:
         try:
             descriptor = self._stream.fileno()
             poll = select.poll()
             poll.register(descriptor, select.POLLOUT)
             while self._waiting and poll.poll(patience):
-                del self._waiting[: os.write(descriptor, self._waiting[:_PIECE])]
-        except (OSError, ValueError):
-            self._is_gone = True
+                self._write_piece(descriptor)
+        except OSError as error:
+            self._trouble = error
             self._waiting.clear()
+
+    def _write_piece(self, descriptor: int) -> None:
+        try:
+            del self._waiting[: os.write(descriptor, self._waiting[:_PIECE])]
+        except BlockingIOError:
+            pass  # another writer was quicker

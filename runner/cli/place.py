@@ -14,12 +14,8 @@ def find_root(repo: str | None) -> str:
     if repo is not None:
         if not os.path.isdir(repo):
             raise _usage_error(f"there is no folder {repo}", "give the folder that holds tasks/ with --repo")
-        return os.path.abspath(repo)
-    try:
-        here = os.getcwd()
-    except FileNotFoundError:
-        raise _usage_error("this folder is gone", "change into the folder that holds tasks/") from None
-    folder = here
+        return _absolute(repo)
+    here = folder = _absolute(".")
     while True:
         if os.path.isdir(folder + "/tasks") or os.path.isfile(folder + "/runner.yaml"):
             return folder
@@ -32,7 +28,14 @@ def find_root(repo: str | None) -> str:
 def state_of(root: str, state: str | None) -> str:
     """Return the absolute folder of the state: the one given, else that of RUNNER_STATE, else `state/` below the root."""
     chosen = state or os.environ.get(STATE)
-    return os.path.abspath(chosen) if chosen else root + "/state"
+    return _absolute(chosen) if chosen else root + "/state"
+
+
+def _absolute(path: str) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError:
+        raise _usage_error("this folder is gone", "change into the folder that holds tasks/") from None
 
 
 def _usage_error(message: str, hint: str) -> Exception:

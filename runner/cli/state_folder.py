@@ -1,11 +1,33 @@
-"""The folder of the state: made when it is first needed, and kept out of git."""
+"""The folder of the state: made when it is first needed, and kept out of git; and what is in the way where it cannot be used."""
 
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 
+from runner.cli.refusal import hint_for
 from runner.errors import StoreError
 from runner.operations.site import Site
+
+_ANOTHER = "give another one with --state DIR"
+_IGNORE = "# what runner remembers; not for git\n*\n"
+
+
+def check_state(site: Site) -> None:
+    """Tell a folder that cannot be used from one that is not there yet, in which nothing has run. Raises StoreError."""
+    try:
+        is_folder = stat.S_ISDIR(os.stat(site.state).st_mode)
+    except FileNotFoundError as error:
+        if os.path.islink(site.state):
+            raise _unusable(site.state, "used", error) from error
+        return
+    except OSError as error:
+        raise _unusable(site.state, "used", error) from error
+    if not is_folder:
+        raise StoreError(f"the folder {site.state} cannot be used: it is not a folder", _ANOTHER)
+    if not os.access(site.state, os.X_OK):
+        raise _unusable(site.state, "used", PermissionError(13, "Permission denied"))
 
 
 def prepare_state(site: Site) -> None:
@@ -13,10 +35,54 @@ def prepare_state(site: Site) -> None:
     if os.path.isdir(site.state):
         return
     try:
-        os.makedirs(site.state)
-        with open(f"{site.state}/.gitignore", "w", encoding="utf-8") as file:
-            file.write("# what runner remembers; not for git\n*\n")
+        os.makedirs(site.state, exist_ok=True)  # another tick may be quicker
+        _keep_out_of_git(site.state)
     except OSError as error:
-        raise StoreError(
-            f"the folder {site.state} cannot be made: {error.strerror}", "give another one with --state DIR"
-        ) from error
+        raise _unusable(site.state, "made", error) from error
+
+
+def _keep_out_of_git(state: str) -> None:
+    path = f"{state}/.gitignore"
+    try:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(_IGNORE)
+    except OSError:
+        # The next command is to begin again: a folder that is there is taken to be complete.
+        for remove, what in ((os.unlink, path), (os.rmdir, state)):
+            with suppress(OSError):
+                remove(what)
+        raise
+
+
+def _unusable(state: str, what: str, error: OSError) -> StoreError:
+    reason, hint = _reason(state, error)
+    return StoreError(f"the folder {state} cannot be {what}: {reason}", hint)
+
+
+def _reason(state: str, error: OSError) -> tuple[str, str]:
+    """Return why a folder cannot be, and what to do."""
+    if not os.path.exists(state) and os.path.islink(state) and not isinstance(error, PermissionError):
+        return _of_link(state, error)
+    if isinstance(error, FileExistsError):
+        return "it is not a folder", _ANOTHER
+    if isinstance(error, NotADirectoryError):
+        return str(error.strerror), f"{_file_above(state)} is not a folder: {_ANOTHER}"
+    return str(error.strerror), hint_for(error) or _ANOTHER
+
+
+def _of_link(state: str, error: OSError) -> tuple[str, str]:
+    try:
+        os.stat(state)
+    except FileNotFoundError:
+        return f"it is a symbolic link to {os.readlink(state)}, which is not there", f"make that folder, or {_ANOTHER}"
+    except OSError as loop:
+        error = loop
+    return str(error.strerror), hint_for(error) or _ANOTHER
+
+
+def _file_above(path: str) -> str:
+    """Return the part of a path below which there can be nothing."""
+    above = os.path.dirname(path)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    return above

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+from runner.cli import streams
 from runner.cli.state_folder import prepare_state
 from runner.errors import RunnerError, StoreError
 from runner.execution.hands import with_brain
@@ -32,9 +33,7 @@ def run_tick(site: Site, request: Request | None = None, show: Show | None = Non
         raise StoreError(
             f"the folder {site.state} cannot be written: {error.strerror}", "check its permissions, and the disk"
         ) from error
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None:  # None where the caller has closed it
-            stream.flush()
+    sys.stdout.flush()
     code = with_brain(owner, lambda events, orders: _think(site, owner.name, events, orders, request, show))
     owner.close(keep=code < 0)
     if code < 0:
@@ -54,11 +53,9 @@ def _think(site: Site, owner: str, events: Receiver, orders: Sender, request: Re
         crew = Crew(owner, lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file))
         report = tick(site, clock.now(), crew, request or Request())
         (show or _show)(report)
-        if sys.stdout is not None:
-            sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error is explained where it is met
-        return explain(error)
-    return 0
+        return streams.finish(explain(error))
+    return streams.finish(0)
 
 
 def _show(report: TickReport) -> None:

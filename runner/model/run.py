@@ -40,6 +40,10 @@ class Run:
             return None
         return max(0.0, (self.finished_at - self.started_at).total_seconds())
 
+    def is_under_way(self) -> bool:
+        """Return whether an attempt of the run is being made."""
+        return self.status == RUNNING and self.started_at is not None and self.due_at is None
+
     def state_in_words(self) -> str:
         """Return the status; of a run that is not in anybody's hands, `waiting`, or `retrying` after a failed attempt."""
         if self.status == RUNNING and self.started_at is None:

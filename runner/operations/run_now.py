@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
+from runner import clock
 from runner.errors import RunnerError, StoreError, UsageError
 from runner.execution.owner import Owner
 from runner.execution.pool import Pool
 from runner.execution.workshop import Workshop
+from runner.model.ending import Ending
 from runner.model.job import Job
 from runner.model.run import RunDetails
 from runner.model.stored import StoredTask
-from runner.model.words import FORBID, REPLACE
+from runner.model.wait import Wait
+from runner.model.words import CANCELLED, FORBID, REPLACE, RUNNING
 from runner.operations.cancel import wait_for_end
 from runner.operations.current import bring_up_to_date
 from runner.operations.find import known_task
@@ -24,15 +28,20 @@ from runner.operations.supervise import Supervisor
 from runner.store import catalogs, claims, history, queue
 from runner.store.claims import Wanted
 from runner.store.database import deciding, reading
+from runner.store.endings import AttemptEnd, end_attempt
 from runner.store.session import Deciding
 
 
 @dataclass(frozen=True, slots=True)
 class Watcher:
-    """Who looks on: `show` is given what the task prints, None where nobody looks; `say` what there is to be waited for."""
+    """Who looks on: `show` is given what the task prints, None where nobody looks; `waits` what the run has to wait for.
+
+    `say` is given what is done about owners that do not answer.
+    """
 
     show: Callable[[bytes], None] | None
     say: Callable[[str], None]
+    waits: Callable[[Wait], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +82,43 @@ def owned(site: Site) -> Iterator[Owner]:
 
 def run_claimed(site: Site, owner: Owner, claimed: Claimed, now: datetime, watcher: Watcher) -> RunDetails:
     """Run what is ours, once nothing is in its way, and return what became of it. Raises RunnerError."""
-    wait_for_end(site, claimed.in_the_way, now, watcher.say)
+    try:
+        if claimed.in_the_way:
+            watcher.waits(_for_replaced(site, claimed))
+        wait_for_end(site, claimed.in_the_way, now, watcher.say)
+    except KeyboardInterrupt:
+        _never_start(site, owner, claimed.job)
+        raise
     with reading(site.database) as session:
         terms = queue.terms(session)
     pool = Pool(Workshop(site.root, site.state, terms.store_id), owner, terms.secrets_file, watcher.show)
-    Supervisor(site, terms, owner.name, pool, now).run(claimed.job)
+    waits = partial(_wait_for_slot, site, claimed.job, watcher)
+    Supervisor(site, terms, owner.name, pool, now, waits).run(claimed.job)
     with reading(site.database) as session:
         details = history.run_details(session, claimed.job.run_id)
     if details is None:
         raise RunnerError(f"run {claimed.job.run_id} is no longer on record", "was the database replaced meanwhile?")
     return details
+
+
+def _for_replaced(site: Site, claimed: Claimed) -> Wait:
+    with reading(site.database) as session:
+        return Wait(tuple(history.runs_by_id(session, claimed.in_the_way)))
+
+
+def _wait_for_slot(site: Site, job: Job, watcher: Watcher) -> None:
+    with reading(site.database) as session:
+        limit = queue.terms(session).max_parallel
+        running = list(reversed(history.find_runs(session, status=RUNNING)))
+    watcher.waits(Wait(tuple(run for run in running if run.run_id != job.run_id and run.is_under_way()), limit))
+
+
+def _never_start(site: Site, owner: Owner, job: Job) -> None:
+    """Record that a person has changed their mind before a run was started."""
+    reason = "Ctrl-C before it was started"
+    end = AttemptEnd(job.run_id, job.attempt, owner.name, Ending(CANCELLED, None, clock.now(), reason), reason)
+    with deciding(site.database) as session, session.transaction():
+        end_attempt(session, end)
 
 
 def _claim(session: Deciding, task_id: str, owner: str, now: datetime) -> Claimed:

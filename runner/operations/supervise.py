@@ -21,6 +21,8 @@ from runner.store.queue import Terms
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runner.execution.events import Event
     from runner.execution.executor import Executor
 
@@ -41,7 +43,16 @@ class Supervisor:
     Trouble with the database does not touch what runs: what could not be recorded is tried again, at the end for a minute.
     """
 
-    def __init__(self, site: Site, terms: Terms, owner: str, executor: Executor, now: datetime) -> None:
+    def __init__(
+        self,
+        site: Site,
+        terms: Terms,
+        owner: str,
+        executor: Executor,
+        now: datetime,
+        waits: Callable[[], None] | None = None,
+    ) -> None:
+        """Take what it needs; `waits` is called once where a job has to wait for a slot."""
         self._terms = terms
         self._now = now
         self._began = clock.monotonic()
@@ -57,6 +68,7 @@ class Supervisor:
         self._taken: list[int] = []
         self._asked: set[int] = set()
         self._no_slot_since: float | None = None
+        self._waits = waits
         self._grace_ends: float | None = None
         self._trouble: StoreError | None = None
 
@@ -138,6 +150,7 @@ class Supervisor:
             if not self._has_slot():
                 self._no_slot_since = self._no_slot_since or clock.monotonic()
                 self._share()
+                self._say_that_it_waits()
                 return
             self._no_slot_since = None
             if not self._hand and not self._take():
@@ -173,6 +186,11 @@ class Supervisor:
         if self._hand and self._waiting is not None and self._waits_longer_than(_SHARE_AFTER):
             self._let_go()
             self._waiting.slow_down()
+
+    def _say_that_it_waits(self) -> None:
+        waits, self._waits = self._waits, None
+        if self._hand and waits is not None:
+            waits()
 
     def _waits_longer_than(self, seconds: float) -> bool:
         return self._no_slot_since is not None and clock.monotonic() - self._no_slot_since > seconds

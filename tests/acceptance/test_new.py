@@ -6,6 +6,7 @@ import os
 import pty
 import shutil
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -145,33 +146,50 @@ def test_a_branch_that_is_there_is_an_error_that_says_what_was_done(project: Pro
     )
 
 
-def test_a_person_is_asked_for_what_the_options_have_not_said(project: Project) -> None:
+def _answered(project: Project, env: dict[str, str], *exchanges: tuple[bytes, bytes]) -> tuple[int, bytes]:
+    """Have a person at a terminal answer questions; return the exit code and what stood on the terminal."""
     ours, theirs = pty.openpty()
     asked = subprocess.Popen(
         [RUNNER, "new", "hello"],
         cwd=project.root,
-        env=project.environment(),
+        env=project.environment() | env,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
     )
-    os.close(theirs)
     said = b""
 
-    def has_been_asked(question: bytes) -> bool:
+    def read(question: bytes) -> bool:
         nonlocal said
         said += os.read(ours, 4096)
         return question in said
 
-    wait_until(lambda: has_been_asked(b"What is it for"))
-    os.write(ours, b"Says hello\n")
-    wait_until(lambda: has_been_asked(b"When"))
-    os.write(ours, b"08:00\n")
-
-    assert asked.wait(60) == 0
+    for question, answer in exchanges:
+        wait_until(lambda question=question: read(question))  # type: ignore[misc] # bound at once
+        os.write(ours, answer)
+    code = asked.wait(60)
+    os.close(theirs)
+    with suppress(OSError):  # a terminal at its end
+        read(b"")
     os.close(ours)
+    return code, said
+
+
+def test_a_person_is_asked_for_what_the_options_have_not_said(project: Project) -> None:
+    code, _ = _answered(project, {}, (b"What is it for", b"Says hello\n"), (b"When", b"08:00\n"))
+
+    assert code == 0
     keys = yaml.safe_load((project.root / "tasks/hello.yaml").read_text())
     assert (keys["description"], keys["cron"]) == ("Says hello", "0 8 * * *")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_an_answer_that_is_not_text_is_wrong_usage(project: Project, encoding: str) -> None:
+    code, said = _answered(project, {"PYTHONIOENCODING": encoding}, (b"What is it for", b"Says \xff\n"))
+
+    assert code == 2
+    assert b"error: 'Says \\udcff' is not text in UTF-8\r\nhint: " in said
+    assert not (project.root / "tasks/hello.yaml").exists()
 
 
 def test_status_names_the_files_that_are_not_read_and_why(project: Project) -> None:

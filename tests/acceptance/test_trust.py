@@ -264,3 +264,27 @@ def test_a_key_of_gpg_counts_where_the_keyring_trusts_it(project: Project, keyri
     assert _last(project) == b"by ada\n"
     assert "its key is not among the allowed ones" in _problems(project)["tasks/hello.yaml"]
     assert keyring.exists()
+
+
+def test_in_a_plan_what_would_be_refused_changes_nothing_and_the_problem_says_why(signed: Project, keys: Path) -> None:
+    signed.task("removed", "print('by ada too')", cron="0 3 * * *")
+    signed.commit()
+    _tick(signed, 1)
+    _sign_by(signed, keys / "eve")
+    signed.task("hello", "print('by eve')")
+    signed.task("new", "print('new')", cron="0 5 * * *")
+    (signed.root / "tasks/removed.yaml").unlink()
+    signed.commit()
+
+    plan = signed.json("plan", "HEAD^", "HEAD", now=NOON + 2 * MINUTE)
+
+    changes = {change["task"]: change for change in plan["tasks"]}
+    assert {name: it["kinds"] for name, it in changes.items()} == {
+        "hello": ["broken"],
+        "new": ["added", "broken"],
+        "removed": ["broken"],
+    }
+    assert all(changes[name]["before"] == changes[name]["after"] for name in changes)
+    assert {problem["file"]: problem["code"] for problem in plan["problems"]} == {
+        f"tasks/{name}.yaml": "unsigned" for name in changes
+    }

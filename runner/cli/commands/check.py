@@ -46,7 +46,7 @@ def _validate(
 ) -> int:
     """Check the task files of the work tree; every problem of every file."""
     state: State = context.obj
-    found = validate(state.site.root, paths or ())
+    found = validate(state.place.root, paths or ())
     if json or style is Format.JSON:
         print(as_json.dumps(as_json.validation(found)))
     elif style is Format.GITHUB:
@@ -64,7 +64,7 @@ def _show(state: State, found: Validation) -> None:
     count = "1 problem" if len(found.problems) == 1 else f"{len(found.problems)} problems"
     print(f"{tasks} checked, {count if found.problems else 'no problems'}")
     try:
-        edits = uncommitted(state.site)
+        edits = uncommitted(state.place)
     except RunnerError:
         return  # files can be checked where there is no repository yet
     if edits:
@@ -73,6 +73,6 @@ def _show(state: State, found: Validation) -> None:
 
 def _prefix(state: State) -> str:
     try:
-        return location(state.site).prefix
+        return location(state.place).prefix
     except RunnerError:
         return ""

@@ -8,14 +8,16 @@ import typer
 
 from runner import clock
 from runner.cli.commands.completion import statuses, task_ids
-from runner.cli.context import LARGEST, State, instant, show, write_through
+from runner.cli.context import LARGEST, State, instant, show, text, write_through
 from runner.operations import overview, past
 from runner.operations.follow import logs, run_named
 from runner.operations.place import uncommitted
 from runner.report import as_json, tables
 
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-_Task = Annotated[str | None, typer.Argument(metavar="[ID]", help="One task; default all.", autocompletion=task_ids)]
+_Task = Annotated[
+    str | None, typer.Argument(metavar="[ID]", help="One task; default all.", parser=text, autocompletion=task_ids)
+]
 _Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")]
 _NEXT_EPILOG = """\b
 Examples:
@@ -136,7 +138,8 @@ def _show(
 def _logs(
     context: typer.Context,
     name: Annotated[
-        str, typer.Argument(metavar="RUN|ID", help="A run, or a task: its last run.", autocompletion=task_ids)
+        str,
+        typer.Argument(metavar="RUN|ID", help="A run, or a task: its last run.", parser=text, autocompletion=task_ids),
     ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more until the run has ended.")] = False,
 ) -> int:

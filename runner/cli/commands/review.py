@@ -11,7 +11,7 @@ import typer
 
 from runner import clock
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, remark, show_lines, time
+from runner.cli.context import LARGEST, State, remark, say_wait, show_lines, text, time
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
@@ -47,7 +47,7 @@ Examples:
   runner replay 42 --at-commit head      the version of now
 """
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-_Task = Annotated[str, typer.Argument(metavar="ID", help="The task.", autocompletion=task_ids)]
+_Task = Annotated[str, typer.Argument(metavar="ID", help="The task.", parser=text, autocompletion=task_ids)]
 
 
 class Version(StrEnum):
@@ -154,11 +154,12 @@ def _replay(
     prepare_state(state.site)
     passing = Passing(sys.stdout)
     live = None if json else passing.show
-    watcher = Watcher(live, remark)
+    watcher = Watcher(live, remark, say_wait)
     value = replay(state.site, run, clock.now(), watcher, at_head=at_commit is Version.HEAD)
     passing.finish()
     if json:
         print(as_json.dumps(answers.replay_json(value)))
     else:
         print(*answers.replay_lines(value), sep="\n", file=sys.stderr)
+    passing.check()
     return 0 if value.again.run.status == SUCCEEDED else 1

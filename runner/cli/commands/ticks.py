@@ -9,7 +9,7 @@ import typer
 
 from runner import clock
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, remark, show, show_lines
+from runner.cli.context import LARGEST, State, remark, say_wait, show, show_lines, text
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.cli.ticking import run_tick
@@ -50,7 +50,7 @@ def _tick(
     context: typer.Context,
     task: Annotated[
         list[str] | None,
-        typer.Option("--task", metavar="ID", help="Only this task; repeatable.", autocompletion=task_ids),
+        typer.Option("--task", metavar="ID", help="Only this task; repeatable.", parser=text, autocompletion=task_ids),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say for every task whether it would run; write nothing.")
@@ -92,14 +92,14 @@ def _dry_run(state: State, only: frozenset[str] | None, *, worktree: bool, json:
 
 
 def _point_out_edits(state: State, *, worktree: bool) -> None:
-    edits = () if worktree else uncommitted(state.site)
+    edits = () if worktree else uncommitted(state.place)
     if edits:
         print(f"uncommitted, not run: {', '.join(edits)}")
 
 
 def _run(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", autocompletion=task_ids)],
+    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", parser=text, autocompletion=task_ids)],
     worktree: _Worktree = False,
     json: _Json = False,
 ) -> int:
@@ -107,7 +107,7 @@ def _run(
     state: State = context.obj
     prepare_state(state.site)
     passing = Passing(sys.stdout)
-    watcher = Watcher(None if json else passing.show, remark)
+    watcher = Watcher(None if json else passing.show, remark, say_wait)
     details = run_now(state.site, task, clock.now(), watcher, worktree=worktree)
     passing.finish()
     run = details.run
@@ -117,6 +117,7 @@ def _run(
         took = "" if run.duration_seconds is None else f" after {run.duration_seconds:.1f}s"
         reason = f": {run.reason}" if run.status != SUCCEEDED and run.reason else ""
         print(f"run {run.run_id} {run.status}{took}{reason}", file=sys.stderr)
+    passing.check()
     return 0 if run.status == SUCCEEDED else 1
 
 

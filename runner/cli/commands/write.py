@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from runner.cli.context import State
+from runner.cli.context import State, text
 from runner.errors import UsageError
 from runner.operations.new import write_task
 from runner.taskfile import compose
@@ -27,15 +27,23 @@ def register(app: typer.Typer) -> None:
 
 def _new(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="The path of its file below tasks/, without .yaml.")],
+    task: Annotated[
+        str, typer.Argument(metavar="ID", parser=text, help="The path of its file below tasks/, without .yaml.")
+    ],
     every: Annotated[str | None, typer.Option("--every", metavar="INTERVAL", help='Such as "15 minutes".')] = None,
-    cron: Annotated[str | None, typer.Option("--cron", metavar="EXPRESSION", help='Such as "0 8 * * mon-fri".')] = None,
+    cron: Annotated[
+        str | None, typer.Option("--cron", metavar="EXPRESSION", parser=text, help='Such as "0 8 * * mon-fri".')
+    ] = None,
     at: Annotated[str | None, typer.Option("--at", metavar="TIME", help="Every day at a time such as 08:00.")] = None,
     timezone: Annotated[
-        str | None, typer.Option("--timezone", metavar="ZONE", help="IANA name, such as Europe/Berlin.")
+        str | None, typer.Option("--timezone", metavar="ZONE", parser=text, help="IANA name, such as Europe/Berlin.")
     ] = None,
-    description: Annotated[str | None, typer.Option("--description", metavar="TEXT", help="What it is for.")] = None,
-    owner: Annotated[str | None, typer.Option("--owner", metavar="WHO", help="Who answers for it.")] = None,
+    description: Annotated[
+        str | None, typer.Option("--description", metavar="TEXT", parser=text, help="What it is for.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option("--owner", metavar="WHO", parser=text, help="Who answers for it.")
+    ] = None,
     branch: Annotated[
         str | None, typer.Option("--branch", metavar="NAME", help="Commit it on a new branch of this name.")
     ] = None,
@@ -49,7 +57,7 @@ def _new(
         schedule = _schedule(every, cron, at)
     keys = {**about, **schedule, "timezone": timezone}
     given = {name: value for name, value in keys.items() if value is not None}
-    written = write_task(state.site, task, given, branch)
+    written = write_task(state.place, task, given, branch)
     print(f"wrote {written.path}: put your code into it")
     if written.branch is None:
         print(f"then: runner run {task} --worktree, and commit it")
@@ -71,9 +79,9 @@ def _asked(about: dict[str, str | None]) -> tuple[dict[str, str | None], dict[st
     """Ask a person for what the options have not said. Raises UsageError where nobody is there."""
     if not sys.stdin.isatty():
         raise UsageError("when is it to run?", 'give --every "15 minutes", --at 08:00 or --cron "0 8 * * mon-fri"')
-    description = about["description"] or typer.prompt("What is it for", default="", show_default=False) or None
+    description = about["description"] or text(typer.prompt("What is it for", default="", show_default=False)) or None
     when = typer.prompt('When ("15 minutes", 08:00, or a cron expression)')
-    return about | {"description": description}, _guessed(when)
+    return about | {"description": description}, _guessed(text(when))
 
 
 def _guessed(when: str) -> dict[str, object]:

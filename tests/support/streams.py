@@ -1,0 +1,114 @@
+"""The real command with standard streams that are full, closed, left by their reader, hung up, or that do not block."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import subprocess
+import termios
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from struct import pack
+
+from tests.support.project import RUNNER, Project
+
+#: What sh(1) is told about the streams → what the kernel says to who writes to standard output.
+REFUSING = {
+    ">/dev/full": "No space left on device",
+    ">&-": "Bad file descriptor",
+    "1</dev/null": "Bad file descriptor",
+    "<&- >&-": "Bad file descriptor",
+}
+
+
+def redirected(
+    project: Project, redirections: str, *words: str, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the command behind redirections of sh(1)."""
+    return _run(project, ["sh", "-c", f'exec "$@" {redirections}', "sh", RUNNER, *words], env=env)
+
+
+def into(project: Project, stdout: int, *words: str) -> subprocess.CompletedProcess[bytes]:
+    """Run the command with a descriptor as standard output."""
+    return _run(project, [RUNNER, *words], stdout=stdout)
+
+
+def _run(
+    project: Project, words: list[str], stdout: int = subprocess.PIPE, env: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        words,
+        cwd=project.root,
+        env=project.environment() | (env or {}),
+        check=False,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        timeout=120,
+    )
+
+
+@contextmanager
+def pipe_without_reader() -> Iterator[int]:
+    """Give a pipe whose reader has gone."""
+    readable, writable = os.pipe()
+    os.close(readable)
+    with open(writable, "wb"):
+        yield writable
+
+
+@contextmanager
+def hung_up_terminal() -> Iterator[int]:
+    """Give a terminal that answers with EIO: the window that it was is closed."""
+    window, terminal = pty.openpty()
+    os.close(window)
+    with open(terminal, "wb", buffering=0):
+        yield terminal
+
+
+def through_a_pipe_that_does_not_block(project: Project, *words: str) -> tuple[int, bytes, bytes]:
+    """Run the command into a small pipe that gives EAGAIN when it is full; return its exit code and both outputs."""
+    readable, writable = os.pipe()
+    fcntl.fcntl(writable, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(writable, False)
+    return _read_from(readable, writable, project, words, {})
+
+
+def on_a_terminal(
+    project: Project, *words: str, env: dict[str, str] | None = None, columns: int = 80
+) -> tuple[int, bytes, bytes]:
+    """Run the command on a terminal of so many columns; return its exit code, what the terminal got, and standard error."""
+    window, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, pack("HHHH", 24, columns, 0, 0))
+    code, screen, complaints = _read_from(window, terminal, project, words, env or {})
+    return code, screen.replace(b"\r\n", b"\n"), complaints
+
+
+def _read_from(
+    readable: int, writable: int, project: Project, words: tuple[str, ...], env: dict[str, str]
+) -> tuple[int, bytes, bytes]:
+    with subprocess.Popen(
+        [RUNNER, *words],
+        cwd=project.root,
+        env=project.environment() | env,
+        stdin=subprocess.DEVNULL,
+        stdout=writable,
+        stderr=subprocess.PIPE,
+    ) as command:
+        os.close(writable)
+        assert command.stderr is not None
+        # Both are small: what is said on standard error never fills its pipe.
+        output = b"".join(iter(_chunks(readable), b""))
+        os.close(readable)
+        return command.wait(120), output, command.stderr.read()
+
+
+def _chunks(descriptor: int) -> Callable[[], bytes]:
+    def read() -> bytes:
+        try:
+            return os.read(descriptor, 1000)
+        except OSError:  # a terminal at its end (EIO)
+            return b""
+
+    return read
