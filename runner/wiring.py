@@ -80,10 +80,11 @@ def location(site: Site) -> Location:
 
 def uncommitted(site: Site) -> tuple[str, ...]:
     """Return the files of ours that differ from the commit; none where there is no repository to ask."""
+    found = location(site)  # first: GitPython cannot even be imported where there is no git
     from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415
     from runner.taskfile.findings import shown  # noqa: PLC0415
 
-    return tuple(shown(path) for path in ask(location(site)))
+    return tuple(shown(path) for path in ask(found))
 
 
 def compiler() -> Compiler:

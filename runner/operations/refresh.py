@@ -13,7 +13,7 @@ from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.operations import adopt
 from runner.operations.compile import Compiler, compile_files
-from runner.repo import tree
+from runner.repo import refs, tree
 from runner.repo.head import commit_at
 from runner.repo.tree import Changes
 from runner.repo.trust import refusals
@@ -70,7 +70,7 @@ def _put_in_force(
 
 
 def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load) -> _Target:
-    head = commit_at(root, "HEAD") or tree.resolve(root, "HEAD")
+    head = commit_at(root, "HEAD") or refs.commit_of(root, "HEAD")
     moved = tree.difference(root, known.head, head) if known.head else None
     head_settings = known.head_settings
     if moved is None or moved.settings is not None or known.require_signed:
@@ -80,8 +80,9 @@ def _target(connection: sqlite3.Connection, root: str, known: Origin, load: Load
     if head_settings != known.head_settings:
         followed = _followed(root, head, head_settings, known, load)
     ref = followed.ref
-    commit, ref_path = (head, "HEAD") if ref == "HEAD" else (tree.resolve(root, ref), tree.full_name(root, ref))
-    origin = replace(followed, commit=commit, head=head, ref_path=ref_path)
+    found = refs.Found("HEAD", head) if ref == "HEAD" else refs.find(root, ref)
+    commit = found.commit
+    origin = replace(followed, commit=commit, head=head, ref_path=found.path)
     changes = moved
     if known.commit != known.head or commit != head:
         changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
