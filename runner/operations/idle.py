@@ -21,8 +21,9 @@ def idle_line(root: str, database: str) -> str | None:
     outlook = look(database)
     if outlook is None or outlook.version != _VERSION or outlook.commit is None:
         return None
-    if outlook.is_asked or not all(map(is_alive, outlook.supervisors)):
-        return None  # a run is to be ended, or somebody has left some behind
+    if outlook.is_open or outlook.is_asked or not all(map(is_alive, outlook.supervisors)):
+        # What was refused may be allowed by now, what was damaged mended; a run is to be ended, or somebody has left some behind.
+        return None
     now = clock.to_millis(clock.now())
     if outlook.is_fetch_due(now) or (outlook.next_due is not None and outlook.next_due <= now):
         return None
