@@ -5,8 +5,9 @@ from __future__ import annotations
 import sqlite3
 from datetime import datetime
 
-from runner.errors import GitError, UsageError
+from runner.errors import GitError, RepositoryError, UsageError
 from runner.operations.site import Site
+from runner.operations.trouble import note_trouble
 from runner.repo.head import commit_at
 from runner.store import catalogs, remote
 from runner.store.database import opened
@@ -27,23 +28,26 @@ def refresher(site: Site) -> Refresh:
         if origin.head is None or origin.head != commit_at(site.root, "HEAD") or not _is_at_ref(site, origin):
             stuck = _bring(connection, site, origin, now)
         if origin.fetch_every is not None:
-            remote.note_stuck(connection, now, stuck)
+            remote.note_stuck(connection, now, None if stuck is None else stuck.message)
+        note_trouble(connection, stuck)
 
     return refresh
 
 
-def _bring(connection: sqlite3.Connection, site: Site, origin: catalogs.Origin, now: datetime) -> str | None:
-    """Bring a store to a commit that is new; return why it stays at the last one, where a remote is followed and that has to be."""
+def _bring(connection: sqlite3.Connection, site: Site, origin: catalogs.Origin, now: datetime) -> GitError | None:
+    """Bring a store to a commit that is new; return why it stays at the last one, where git cannot read what is new."""
     from runner.operations.refresh import refresh as bring  # noqa: PLC0415
 
     if origin.commit is None:
         location(site)  # explains whatever git has against this folder
     try:
         bring(connection, site.root, compiler, now)
+    except RepositoryError:
+        raise
     except GitError as error:
-        if origin.commit is None or origin.fetch_every is None:
+        if origin.commit is None:
             raise
-        return error.message
+        return error
     return None
 
 
@@ -79,12 +83,18 @@ def location(site: Site) -> Location:
 
 
 def uncommitted(site: Site) -> tuple[str, ...]:
-    """Return the files of ours that differ from the commit; none where there is no repository to ask."""
-    found = location(site)  # first: GitPython cannot even be imported where there is no git
-    from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415
+    """Return the files of ours that differ from the commit; none where git cannot say, of which the problems tell."""
     from runner.taskfile.findings import shown  # noqa: PLC0415
 
-    return tuple(shown(path) for path in ask(found))
+    try:
+        found = location(site)  # first: GitPython cannot even be imported where there is no git
+        from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415
+
+        return tuple(shown(path) for path in ask(found))
+    except RepositoryError:
+        raise
+    except GitError:
+        return ()
 
 
 def compiler() -> Compiler:

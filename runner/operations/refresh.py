@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from runner.errors import RunnerError
+from runner.errors import GitError, RunnerError
 from runner.model.problem import ERROR, REFUSED, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
@@ -37,6 +37,15 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 def refresh(connection: sqlite3.Connection, root: str, load: Load, now: datetime, at: str | None = None) -> None:
     """Bring the store to the commit in force, or to commit `at` in a rehearsal. Raises GitError, RunnerError."""
+    try:
+        _refresh(connection, root, load, now, at)
+    except GitError:
+        if at is None:
+            refs.commit_of(root, "HEAD")  # read without git, which names the ref where it is that one that is damaged
+        raise
+
+
+def _refresh(connection: sqlite3.Connection, root: str, load: Load, now: datetime, at: str | None) -> None:
     while True:
         known = catalogs.origin(connection)
         target = _target(connection, root, known, load) if at is None else _named(connection, root, known, at, load)
@@ -107,7 +116,7 @@ def _settled(
     if origin.commit != known.commit and catalogs.has_refused(connection):
         # Another commit with the same content may be signed, or none need be any more.
         changes = _everything(connection, root, origin)
-    origin, problems = _with_settings(root, origin, changes.settings, load)
+    origin, problems = _with_settings(root, origin, changes.settings, load, is_first=known.commit is None)
     if origin.settings_blob != known.settings_blob and known.commit:
         # Defaults have changed: every file is compiled again.
         changes = _everything(connection, root, origin)
@@ -139,9 +148,12 @@ def _followed(root: str, head: str, blob: str, known: Origin, load: Load) -> Ori
 
 
 def _with_settings(
-    root: str, origin: Origin, blob: str | None, load: Load
+    root: str, origin: Origin, blob: str | None, load: Load, *, is_first: bool
 ) -> tuple[Origin, tuple[Problem, ...] | None]:
-    """Return the origin with the settings in force: those of the commit, or the last valid ones where they are broken."""
+    """Return the origin with the settings in force: those of the commit, or the last valid ones where they are broken.
+
+    Without a `runner.yaml` the defaults were valid; only of the first commit ever nobody knows what it was meant to settle.
+    """
     if blob is None or blob == origin.settings_seen:
         return origin, None
     seen = replace(origin, settings_seen=blob)
@@ -154,9 +166,9 @@ def _with_settings(
     settings, problems = _read_settings(root, load, blob)
     if settings is not None:
         return replace(seen, settings_blob=blob).settled_by(settings), problems
-    if origin.settings_blob:
-        return seen, problems
-    raise _broken_settings(problems)
+    if is_first:
+        raise _broken_settings(problems)
+    return seen, problems
 
 
 def _refused(root: str, target: _Target) -> dict[str, Problem]:

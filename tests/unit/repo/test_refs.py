@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from runner.errors import GitError, RepositoryError
 from runner.repo import refs
 from runner.repo.head import commit_at
+from tests.support.damages import DAMAGES, write
 from tests.support.project import Project
 
 _MANY = (
@@ -155,48 +155,6 @@ def test_an_unborn_branch_is_told_and_a_tag_called_head_does_not_stand_in_for_it
         refs.commit_of(root, "HEAD")
 
 
-def _write(path: str, text: str) -> Callable[[Project], None]:
-    def write(project: Project) -> None:
-        target = project.root / ".git" / path
-        if target.is_symlink():
-            target.unlink()
-        target.write_text(text)
-
-    return write
-
-
-def _blob(project: Project) -> None:
-    blob = project.git("hash-object", "-w", "tasks/hello.yaml")
-    _write("refs/heads/main", f"{blob}\n")(project)
-
-
-def _remove(path: str) -> Callable[[Project], None]:
-    def remove(project: Project) -> None:
-        (project.root / ".git" / path).rename(project.root / ".git/moved-away")
-
-    return remove
-
-
-#: What is damaged, by name; how; and the words for it.
-DAMAGES: dict[str, tuple[str, Callable[[Project], None], str]] = {
-    "garbage in a branch": ("refs/heads/main", _write("refs/heads/main", "garbage\n"), "neither a commit nor a ref"),
-    "an empty branch": ("refs/heads/main", _write("refs/heads/main", ""), "neither a commit nor a ref"),
-    "zeros": ("refs/heads/main", _write("refs/heads/main", "\0" * 41), "neither a commit nor a ref"),
-    "half an id": ("refs/heads/main", _write("refs/heads/main", "1234567890\n"), "neither a commit nor a ref"),
-    "a circle": ("refs/heads/main", _write("refs/heads/main", "ref: refs/heads/main\n"), "neither a commit nor a ref"),
-    "a dangling link": ("refs/heads/main", _write("refs/heads/main", "ref: refs/heads/gone\n"), "neither a commit nor a ref"),
-    "a missing commit": ("refs/heads/main", _write("refs/heads/main", "1234567890" * 4 + "\n"), "is missing"),
-    "a blob": ("refs/heads/main", _blob, "which is no commit here"),
-    "garbage in HEAD": ("HEAD", _write("HEAD", "garbage\n"), "is damaged: HEAD"),
-    "an empty HEAD": ("HEAD", _write("HEAD", ""), "is damaged: HEAD"),
-    "a HEAD without a HEAD": ("HEAD", _remove("HEAD"), "is damaged: HEAD"),
-    "a HEAD of no ref": ("HEAD", _write("HEAD", "ref: ../../elsewhere\n"), "is damaged: HEAD"),
-    "a detached HEAD that is missing": ("HEAD", _write("HEAD", "1234567890" * 4 + "\n"), "is missing"),
-    "no objects": ("objects", _remove("objects"), "is damaged: objects"),
-    "no refs": ("refs", _remove("refs"), "is damaged: refs"),
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_what_is_damaged_is_named(project: Project, kind: str) -> None:
     about, damage, words = DAMAGES[kind]
@@ -228,8 +186,8 @@ def test_a_damaged_branch_does_not_let_a_tag_take_its_place(project: Project) ->
     commit = project.commit()
     for name in ("topic", "round"):
         project.git("update-ref", f"refs/tags/{name}", commit)
-    _write("refs/heads/topic", "garbage\n")(project)
-    _write("refs/heads/round", "ref: refs/heads/round\n")(project)
+    write("refs/heads/topic", "garbage\n")(project)
+    write("refs/heads/round", "ref: refs/heads/round\n")(project)
 
     for name in ("topic", "round"):
         with pytest.raises(GitError, match=f"the ref refs/heads/{name} is damaged"):
