@@ -10,7 +10,7 @@ from runner.repo.head import commit_at, is_same
 from runner.store.idle import Outlook, look, move
 
 _OURS = ("tasks", "runner.yaml")
-_VERSION = 1  # of the database; a test holds it to that of `store.database`, which is too heavy to ask
+_VERSION = 2  # of the database; a test holds it to that of `store.database`, which is too heavy to ask
 _MINUTE = 60_000  # milliseconds
 _CLOCK_MAY_BE_WRONG = 7_200_000  # as in `planning`, which is too heavy to ask; a test holds them together
 _SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -39,7 +39,7 @@ def _is_current(root: str, database: str, outlook: Outlook) -> bool:
     head = commit_at(root, "HEAD")
     if head is None or outlook.head is None:
         return False
-    if outlook.ref_path != "HEAD":
+    if outlook.ref_path != "HEAD" or outlook.is_signed:  # what was looked at for signatures is noted by the whole tick
         return head == outlook.head and commit_at(root, outlook.ref_path) == outlook.commit
     if head == outlook.head:
         return True

@@ -36,7 +36,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class Origin:
     """From where the tasks in force were read, and what is settled there; the columns of `catalog`.
 
-    `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds.
+    `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is what was
+    looked at for signatures, as `repo.trust` writes it.
     """
 
     store_id: str
@@ -53,6 +54,7 @@ class Origin:
     fetch_every: int | None = None
     require_signed: bool = False
     allowed_signers: str = ""
+    seen: str = ""
 
     def following(self, settings: Settings) -> Origin:
         """Return the origin with what the `runner.yaml` of HEAD says of git."""
@@ -100,7 +102,7 @@ class StoredTask:
 
 
 _ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
-    max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers"""
+    max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers, seen"""
 
 
 def origin(connection: sqlite3.Connection) -> Origin:
@@ -112,12 +114,12 @@ def origin(connection: sqlite3.Connection) -> Origin:
 def set_origin(connection: sqlite3.Connection, new: Origin) -> None:
     """Record from where the tasks in force were read."""
     connection.execute(
-        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
+        f"INSERT OR REPLACE INTO catalog (id, {_ORIGIN}) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608
         (
             *(new.store_id, new.commit, new.head, new.ref, new.ref_path),
             *(new.settings_blob, new.settings_seen, new.head_settings),
             *(new.max_parallel, new.shutdown_grace, new.secrets_file, new.fetch_every),
-            *(new.require_signed, new.allowed_signers),
+            *(new.require_signed, new.allowed_signers, new.seen),
         ),
     )
 

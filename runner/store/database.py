@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: The database's file in the state folder.
 FILE = "runner.db"
 #: The version that this code writes: the number of the last migration.
-VERSION = 1
+VERSION = 2
 #: How long a locked database is waited for, in seconds.
 PATIENCE = 10.0
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         int | None,
         int | None,
         int,
+        int,
     ]
 
 _QUESTION = """
@@ -30,7 +31,8 @@ SELECT
     (SELECT min(due_at) FROM runs WHERE status = 'running' AND supervisor IS NULL),
     (SELECT decided_at FROM runs ORDER BY id DESC LIMIT 1),
     (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local,
-    c.fetch_every, (SELECT tried_at FROM remote), EXISTS (SELECT 1 FROM problems WHERE code IN ('git', 'unsigned'))
+    c.fetch_every, (SELECT tried_at FROM remote), EXISTS (SELECT 1 FROM problems WHERE code IN ('git', 'unsigned')),
+    c.require_signed
 FROM catalog c
 LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1)
 """
@@ -41,14 +43,14 @@ class Outlook:
 
     __slots__ = (
         *("version", "commit", "head", "ref_path", "supervisors", "is_asked", "waiting", "decided"),
-        *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried", "is_open"),
+        *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried", "is_open", "is_signed"),
     )
 
     def __init__(self, row: "Row") -> None:
         self.version, self.commit, self.head, self.ref_path, supervisors, self.is_asked = row[:6]
         self.supervisors = supervisors.split(",") if supervisors else []
         self.waiting, self.decided, self.broken, self.next_task, self.next_due, self.next_local = row[6:12]
-        self.fetch_every, self.fetch_tried, self.is_open = row[12:]
+        self.fetch_every, self.fetch_tried, self.is_open, self.is_signed = row[12:]
 
     def is_fetch_due(self, now: int) -> bool:
         """Return whether the remote that is followed is to be asked in this minute; also after a clock was set back."""
