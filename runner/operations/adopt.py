@@ -64,7 +64,10 @@ def adopt(  # the facts of one transaction
     named = [file for file, problem in zip(files, problems, strict=True) if problem is None]
     collisions, touched = _collisions(connection, compiler, named, changes)
     for file in (*named, *touched):
-        adoption.adopt(file, blocked=file.path in collisions or file.path in refused)
+        if file.path in refused:
+            adoption.refuse(file)
+        else:
+            adoption.adopt(file, blocked=file.path in collisions)
     broken = [replace(problem, file=file.path) for file in named for problem in found.get(file.blob, ())]
     stale = [compiler.shown(path) for path in (*changes.gone, *(file.path for file in (*files, *touched)))]
     catalogs.set_problems(
@@ -129,6 +132,12 @@ class _Adoption:
             return
         state = self._goes_on(stored, version)
         catalogs.put_in_force(self.connection, stored.key, task_id, file.blob, version, state)
+
+    def refuse(self, file: File) -> None:
+        """Let a file's task go on as it was before somebody changed it who may not; one that was gone stays so."""
+        stored = None if self.is_first else catalogs.find_task(self.connection, id_of(file.path))
+        if stored is None or stored.version is None or stored.blob is not None:
+            self._keep_last_valid(id_of(file.path), file.blob, stored)
 
     def _goes_on(self, stored: StoredTask, version: Version) -> TaskState:
         """Return where a task stands with another version of its file."""
