@@ -25,7 +25,7 @@ def refresher(site: Site) -> Refresh:
     def refresh(connection: sqlite3.Connection, now: datetime) -> None:
         origin = catalogs.origin(connection)
         stuck = None
-        if origin.head is None or origin.head != commit_at(site.root, "HEAD") or not _is_at_ref(site, origin):
+        if not _is_current(connection, site, origin):
             stuck = _bring(connection, site, origin, now)
         if origin.fetch_every is not None:
             remote.note_stuck(connection, now, None if stuck is None else stuck.message)
@@ -57,8 +57,12 @@ def bring_up_to_date(site: Site, now: datetime) -> None:
         refresher(site)(connection, now)
 
 
-def _is_at_ref(site: Site, origin: catalogs.Origin) -> bool:
-    return origin.ref_path == "HEAD" or origin.commit == commit_at(site.root, origin.ref_path)
+def _is_current(connection: sqlite3.Connection, site: Site, origin: catalogs.Origin) -> bool:
+    """Return whether what is in force is the commit that counts, and nothing of it was refused, which may be allowed by now."""
+    if origin.head is None or origin.head != commit_at(site.root, "HEAD"):
+        return False
+    is_at_ref = origin.ref_path == "HEAD" or origin.commit == commit_at(site.root, origin.ref_path)
+    return is_at_ref and not catalogs.has_refused(connection)
 
 
 def worktree_refresher(site: Site) -> Refresh:
