@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hostile import HOSTILE, config
 from tests.support.project import MINUTE, NOON, Project
 
 _IN_CI = bool(os.environ.get("CI"))
@@ -603,3 +604,19 @@ def test_a_key_of_gpg_that_is_trusted_later_counts_without_another_commit(projec
 
     assert _last(project, "new") == b"by eve\n"
     assert keyring.exists()
+
+
+@pytest.mark.parametrize("kind", ["signatures", "logs", "encodings", "colours"])
+def test_no_setting_of_git_changes_who_is_trusted(signed: Project, tmp_path: Path, kind: str) -> None:
+    env = {"GIT_CONFIG_GLOBAL": str(config(tmp_path / "gitconfig", HOSTILE[kind]))}
+    signed.task("hello", "print('again by ada')")
+    signed.commit()
+    _sign_by(signed, None)
+    signed.task("new")
+    signed.commit()
+
+    done = signed.runner("tick", now=NOON + MINUTE, env=env)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (_last(signed), signed.runs("new")) == (b"again by ada\n", [])
+    assert "it has no signature" in _problems(signed)["tasks/new.yaml"]
