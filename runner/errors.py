@@ -19,7 +19,15 @@ class UsageError(RunnerError):
 
 
 class GitError(RunnerError):
-    """Git could not answer."""
+    """Git could not answer; `about` names the ref or the part of the repository that this is about."""
+
+    def __init__(self, message: str, hint: str | None = None, about: str = ".git") -> None:
+        super().__init__(message, hint)
+        self.about = about
+
+
+class RepositoryError(GitError):
+    """There is no repository that git would read at all: no git, no repository, or that of another user."""
 
 
 class StoreError(RunnerError):

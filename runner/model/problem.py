@@ -6,6 +6,8 @@ ERROR = "error"
 WARNING = "warning"
 #: The code of a problem that is not in a file but in who changed it.
 REFUSED = "unsigned"
+#: The code of a problem that is in the repository itself: a ref that is damaged, an object that is missing.
+UNREADABLE = "git"
 
 
 @dataclass(frozen=True, slots=True)

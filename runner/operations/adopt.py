@@ -55,6 +55,8 @@ def adopt(session: Deciding, snapshot: Snapshot, moment: Moment) -> list[Adoptio
     blocked = collisions.keys() | refused.keys()
     is_first = not catalogs.has_tasks(session)
     for file in (*named, *touched):
+        if file.path in refused and _is_gone(session, file):
+            continue  # it stays so: who may not change a task may not bring it back either
         settings_blob = None if file.path in blocked else snapshot.settings_blob
         done.append(_adopt(session, file, settings_blob, moment, is_first=is_first))
     broken = [replace(problem, file=file.path) for file in named for problem in snapshot.found.get(file.blob, ())]
@@ -94,6 +96,11 @@ def _removal(session: Deciding, path: str, moment: Moment, *, kept_by: Mapping[s
     if path in kept_by:  # removed by somebody who may not
         return _write(session, kept(stored.id, stored, stored.blob, moment), moment)
     return _write(session, removed(stored, claims.runs_under_way(session, stored.key), moment), moment)
+
+
+def _is_gone(session: Reading, file: File) -> bool:
+    stored = catalogs.find_task(session, id_of(file.path))
+    return stored is not None and stored.version is not None and stored.blob is None
 
 
 def _adopt(session: Deciding, file: File, settings_blob: str | None, moment: Moment, *, is_first: bool) -> Adoption:

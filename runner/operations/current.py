@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from runner.errors import GitError
+from runner.errors import GitError, RepositoryError
 from runner.operations.site import Site
+from runner.operations.trouble import note_trouble
 from runner.repo.head import commit_at, is_at, is_same
 from runner.store import catalogs, remote
 from runner.store.catalogs import Origin
@@ -25,7 +26,7 @@ def in_force(site: Site, now: datetime) -> Iterator[Reading]:
     Never takes the write lock. Raises RunnerError.
     """
     with reading(site.database) as session:
-        if is_current(site, catalogs.origin(session)):
+        if _is_settled(session, site, catalogs.origin(session)):
             yield session
             return
     with dry_run(site.database) as copy:
@@ -38,6 +39,11 @@ def is_current(site: Site, origin: Origin) -> bool:
     return is_at(site.root, origin.head, origin.ref_path, origin.commit)
 
 
+def _is_settled(session: Reading, site: Site, origin: Origin) -> bool:
+    """Return whether the store is where the commit is, and nothing of that was refused, which may be allowed by now."""
+    return is_current(site, origin) and not catalogs.has_refused(session)
+
+
 def bring_up_to_date(session: Deciding, site: Site, now: datetime, *, worktree: bool = False) -> None:
     """Bring a store to the commit in force, or with `worktree` to the files of the work tree. Raises RunnerError."""
     if worktree:
@@ -47,10 +53,11 @@ def bring_up_to_date(session: Deciding, site: Site, now: datetime, *, worktree: 
         return
     origin = catalogs.origin(session)
     stuck = None
-    if not is_current(site, origin) and not _follow(session, site, origin):
+    if not _is_settled(session, site, origin) and not _follow(session, site, origin):
         stuck = _refresh(session, site, origin, now)
     if origin.fetch_every is not None:
-        remote.note_stuck(session, now, stuck)
+        remote.note_stuck(session, now, None if stuck is None else stuck.message)
+    note_trouble(session, stuck)
 
 
 def _follow(session: Deciding, site: Site, origin: Origin) -> bool:
@@ -68,8 +75,8 @@ def _follow(session: Deciding, site: Site, origin: Origin) -> bool:
     return True
 
 
-def _refresh(session: Deciding, site: Site, origin: Origin, now: datetime) -> str | None:
-    """Bring a store to a commit that is new; return why it stays at the last one, where a remote is followed and that has to be."""
+def _refresh(session: Deciding, site: Site, origin: Origin, now: datetime) -> GitError | None:
+    """Bring a store to a commit that is new; return why it stays at the last one, where git cannot read what is new."""
     from runner.operations.refresh import refresh  # noqa: PLC0415 - YAML and JSON schema take longer than a tick
 
     if origin.commit is None:
@@ -78,8 +85,10 @@ def _refresh(session: Deciding, site: Site, origin: Origin, now: datetime) -> st
         location(site)  # explains whatever git has against this folder
     try:
         refresh(session, site.root, now)
+    except RepositoryError:
+        raise
     except GitError as error:
-        if origin.commit is None or origin.fetch_every is None:
+        if origin.commit is None:
             raise
-        return error.message
+        return error
     return None

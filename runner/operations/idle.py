@@ -33,6 +33,8 @@ def _is_due(outlook: Outlook, now: int) -> bool:
     minute_ends = now - now % _MINUTE + _MINUTE
     return (
         outlook.is_asked
+        # What was refused may be allowed by now, and what was damaged mended.
+        or outlook.is_open
         or outlook.is_fetch_due(now)
         or (outlook.next_due is not None and outlook.next_due <= now)
         or (outlook.overdue is not None and outlook.overdue < now)

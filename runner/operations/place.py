@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.errors import UsageError
+from runner.errors import GitError, RepositoryError, UsageError
 from runner.operations.site import Site
 from runner.repo.location import Location, locate
 from runner.taskfile.findings import shown
@@ -17,8 +17,16 @@ def location(site: Site) -> Location:
 
 
 def uncommitted(site: Site) -> tuple[str, ...]:
-    """Return the files of ours that differ from the commit. Raises GitError where there is no repository to ask."""
-    found = location(site)  # first: GitPython cannot even be imported where there is no git
-    from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415 - GitPython takes 100 ms to load
+    """Return the files of ours that differ from the commit; none where git cannot say, of which the problems tell.
 
-    return tuple(shown(path) for path in ask(found))
+    Raises RepositoryError where there is no repository to ask.
+    """
+    try:
+        found = location(site)  # first: GitPython cannot even be imported where there is no git
+        from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415 - GitPython takes 100 ms to load
+
+        return tuple(shown(path) for path in ask(found))
+    except RepositoryError:
+        raise
+    except GitError:
+        return ()

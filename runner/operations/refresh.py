@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from runner.adoption import Moment
-from runner.errors import RunnerError
+from runner.errors import GitError, RunnerError
 from runner.model.problem import ERROR, REFUSED, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
+from runner.model.task import path_of
 from runner.operations import adopt
 from runner.operations.compile import compile_files
-from runner.repo import tree
+from runner.repo import refs, tree
 from runner.repo.head import commit_at
 from runner.repo.tree import Changes
-from runner.repo.trust import refusals
+from runner.repo.trust import Seen, refusals
 from runner.store import catalogs
 from runner.store.catalogs import Origin
-from runner.store.session import Deciding, Reading
+from runner.store.session import Deciding
 from runner.taskfile.compiler import compile_settings
 from runner.taskfile.text import LARGEST_FILE
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What is to be in force. `settings_problems` are those of the commit's runner.yaml, None where it is not a new one."""
+    """What is to be in force. `settings_problems` are those of the commit's runner.yaml, None where it is not a new one.
+
+    `seen` is what was looked at for signatures before; `is_again` says that this commit was. `refused` are the paths of settings
+    that are not taken over for theirs, `at_head` the problem of the `runner.yaml` of HEAD that is refused.
+    """
 
     origin: Origin
     changes: Changes
     settings_problems: tuple[Problem, ...] | None
+    seen: Seen
+    is_again: bool = False
+    refused: frozenset[str] = frozenset()
+    at_head: Problem | None = None
+
+
+#: The name of a `runner.yaml` that says what is followed, where that is not at HEAD (gitrevisions(7)).
+_AT_HEAD = f"HEAD:{SETTINGS_FILE}"
 
 
 def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) -> None:
     """Bring the store to the commit in force, or to commit `at` in a rehearsal. Raises GitError, RunnerError."""
+    try:
+        _refresh(session, root, now, at)
+    except GitError:
+        if at is None:
+            refs.commit_of(root, "HEAD")  # read without git, which names the ref where it is that one that is damaged
+        raise
+
+
+def _refresh(session: Deciding, root: str, now: datetime, at: str | None) -> None:
     while True:
         known = catalogs.origin(session)
         target = _target(session, root, known) if at is None else _named(session, root, known, at)
@@ -43,46 +66,74 @@ def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) 
 
 
 def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, now: datetime) -> bool:
-    if not target.changes.touch_tasks() and target.settings_problems is None:
+    refused = _refused(session, root, target)
+    origin = _looked_at(root, target, refused)
+    changes = _without(target.changes, refused) if target.is_again else target.changes
+    if not changes.touch_tasks() and target.settings_problems is None:
         with session.transaction(durable=False):
             if catalogs.origin(session) != known:
                 return False
-            catalogs.set_origin(session, target.origin)
+            if origin != known:
+                catalogs.set_origin(session, origin)
+            _note_head(session, target.at_head)
         return True
-    blob = target.origin.settings_blob
-    refused = _refused(root, target)
-    found = compile_files(session, root, target.changes.files, blob, lambda: settings_of(root, blob))
+    blob = origin.settings_blob
+    found = compile_files(session, root, changes.files, blob, lambda: settings_of(root, blob))
     with session.transaction():
         if catalogs.origin(session) != known:
             return False
-        snapshot = adopt.Snapshot(target.changes, found, refused, blob)
-        adopt.adopt(session, snapshot, Moment(known.commit, target.origin.commit, now))
+        snapshot = adopt.Snapshot(changes, found, {} if target.is_again else refused, blob)
+        adopt.adopt(session, snapshot, Moment(known.commit, origin.commit, now))
         if target.settings_problems is not None:
             catalogs.set_problems(session, [SETTINGS_FILE], target.settings_problems)
-        catalogs.set_origin(session, target.origin)
+        catalogs.set_origin(session, origin)
+        _note_head(session, target.at_head)
     return True
 
 
+def _without(changes: Changes, refused: Mapping[str, Problem]) -> Changes:
+    """Return the changes but for those that are refused once more, and of which all is noted."""
+    return replace(
+        changes,
+        files=tuple(file for file in changes.files if file.path not in refused),
+        gone=tuple(path for path in changes.gone if path not in refused),
+        renamed=tuple(pair for pair in changes.renamed if not refused.keys() & {*pair}),
+    )
+
+
+def _note_head(session: Deciding, problem: Problem | None) -> None:
+    known = [found for found in catalogs.problems(session) if found.file == _AT_HEAD]
+    if known != ([] if problem is None else [problem]):
+        catalogs.set_problems(session, [_AT_HEAD], [] if problem is None else [problem])
+
+
 def _target(session: Deciding, root: str, known: Origin) -> _Target:
-    head = commit_at(root, "HEAD") or tree.resolve(root, "HEAD")
+    head = commit_at(root, "HEAD") or refs.commit_of(root, "HEAD")
     moved = tree.difference(root, known.head, head) if known.head else None
     head_settings = known.head_settings
     if moved is None or moved.settings is not None or known.require_signed:
         head_settings = tree.settings_at(root, head)
-    followed = known
+    seen = _seen(session, known)
+    followed, at_head = known, None
     # What was refused is still another one than what is known, and is asked for again: another commit may be signed.
     if head_settings != known.head_settings:
-        followed = _followed(root, head, head_settings, known)
+        followed, at_head = _followed(root, head, head_settings, known, seen)
     ref = followed.ref
-    commit, ref_path = (head, "HEAD") if ref == "HEAD" else (tree.resolve(root, ref), tree.full_name(root, ref))
-    origin = replace(followed, commit=commit, head=head, ref_path=ref_path)
+    found = refs.Found("HEAD", head) if ref == "HEAD" else refs.find(root, ref)
+    commit = found.commit
+    origin = replace(followed, commit=commit, head=head, ref_path=found.path)
     changes = moved
     if known.commit != known.head or commit != head:
         changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
     if changes is None:
         changes = _everything(session, root, origin)
         _check_not_empty(changes, root, origin, known)
-    return _settled(session, root, known, origin, changes)
+    target = _settled(session, root, known, _Target(origin, changes, None, seen))
+    if at_head is None:
+        return target
+    # Where HEAD is what is followed, its `runner.yaml` is told of as the one of the commit.
+    told = None if ref == "HEAD" else _refusal(_AT_HEAD, at_head)
+    return replace(target, refused=target.refused | {_AT_HEAD}, at_head=told)
 
 
 def _named(session: Deciding, root: str, known: Origin, commit: str) -> _Target:
@@ -91,21 +142,45 @@ def _named(session: Deciding, root: str, known: Origin, commit: str) -> _Target:
     changes = tree.difference(root, known.commit, commit) if known.commit else None
     if changes is None:
         changes = _everything(session, root, origin)
-    return _settled(session, root, known, origin, changes)
+    return _settled(session, root, known, _Target(origin, changes, None, _seen(session, known)))
 
 
-def _settled(session: Deciding, root: str, known: Origin, origin: Origin, changes: Changes) -> _Target:
-    if origin.commit != known.commit and catalogs.has_refused(session):
-        # Another commit with the same content may be signed, or none need be any more.
-        changes = _everything(session, root, origin)
-    origin, problems = _with_settings(root, origin, changes.settings)
-    if origin.settings_blob != known.settings_blob and known.commit:
+def _settled(session: Deciding, root: str, known: Origin, target: _Target) -> _Target:
+    origin = target.origin
+    if catalogs.has_refused(session):
+        # Another commit with the same content may be signed, another key allowed, or none need be any more.
+        everything = _everything(session, root, origin)
+        is_again = origin.commit == known.commit and origin.require_signed
+        changes = _refused_before(everything, target.seen) if is_again else everything
+        target = replace(target, changes=changes, is_again=is_again)
+    target = _with_settings(root, target, is_first=known.commit is None)
+    if target.origin.settings_blob != known.settings_blob and known.commit:
         # Defaults have changed: every file is compiled again.
-        changes = _everything(session, root, origin)
-    return _Target(origin, changes, problems)
+        target = replace(target, changes=_everything(session, root, target.origin), is_again=False)
+    return target
 
 
-def _everything(session: Reading, root: str, origin: Origin) -> Changes:
+def _refused_before(everything: Changes, seen: Seen) -> Changes:
+    """Return those of the changes that were refused when they were looked at before."""
+    return Changes(
+        tuple(file for file in everything.files if file.path in seen.since),
+        tuple(path for path in everything.gone if path in seen.since),
+        tuple(pair for pair in everything.renamed if seen.since.keys() >= {*pair}),
+        everything.settings if SETTINGS_FILE in seen.since else None,
+    )
+
+
+def _seen(session: Deciding, known: Origin) -> Seen:
+    """Return what was looked at for signatures before; where they were not asked for, what was known then."""
+    if known.seen:
+        return Seen.decode(known.seen)
+    commits = dict.fromkeys(commit for commit in (known.commit, known.head) if commit is not None)
+    # An older runner has refused these, and not noted since when.
+    refused = [problem.file for problem in catalogs.problems(session) if problem.code == REFUSED]
+    return Seen(tuple(commits), dict.fromkeys(refused, ()))
+
+
+def _everything(session: Deciding, root: str, origin: Origin) -> Changes:
     return adopt.against(tree.everything(root, str(origin.commit)), catalogs.present_blobs(session))
 
 
@@ -117,45 +192,69 @@ def _check_not_empty(everything: Changes, root: str, origin: Origin, known: Orig
         )
 
 
-def _followed(root: str, head: str, blob: str, known: Origin) -> Origin:
-    """Return what is known with what the `runner.yaml` of HEAD says of git; the ref, how often it is fetched, whom to trust."""
-    if known.require_signed and refusals(root, head, [SETTINGS_FILE], known.allowed_signers):
-        return known  # who may not change a task may not switch that off either
-    settings, problems = _read_settings(root, blob)
-    if settings is not None:
-        return replace(known.following(settings), head_settings=blob)
-    if known.commit is not None:
-        return replace(known, head_settings=blob)
-    raise _broken_settings(problems)
+def _followed(root: str, head: str, blob: str, known: Origin, seen: Seen) -> tuple[Origin, str | None]:
+    """Return what is known with what the `runner.yaml` of HEAD says of git, or why that is refused.
 
-
-def _with_settings(root: str, origin: Origin, blob: str | None) -> tuple[Origin, tuple[Problem, ...] | None]:
-    """Return the origin with the settings in force: those of the commit, or the last valid ones where they are broken."""
-    if blob is None or blob == origin.settings_seen:
-        return origin, None
-    seen = replace(origin, settings_seen=blob)
-    if origin.require_signed and blob != origin.settings_blob:
-        refused = refusals(root, str(origin.commit), [SETTINGS_FILE], origin.allowed_signers)
+    That is the ref, how often it is fetched, and whom to trust.
+    """
+    if known.require_signed:
+        before = Seen(seen.commits, {SETTINGS_FILE: seen.before(_AT_HEAD)})
+        refused = refusals(root, before, head, [SETTINGS_FILE], known.allowed_signers)
         if refused:
-            return replace(origin, settings_seen=origin.settings_blob), (
-                _refusal(SETTINGS_FILE, refused[SETTINGS_FILE]),
-            )
+            return known, refused[SETTINGS_FILE]  # who may not change a task may not switch that off either
     settings, problems = _read_settings(root, blob)
     if settings is not None:
-        return replace(seen, settings_blob=blob).settled_by(settings), problems
-    if origin.settings_blob:
-        return seen, problems
+        return replace(known.following(settings), head_settings=blob), None
+    if known.commit is not None:
+        return replace(known, head_settings=blob), None
     raise _broken_settings(problems)
 
 
-def _refused(root: str, target: _Target) -> dict[str, Problem]:
+def _with_settings(root: str, target: _Target, *, is_first: bool) -> _Target:
+    """Return the target with the settings in force: those of the commit, or the last valid ones where they are broken.
+
+    Without a `runner.yaml` the defaults were valid; only of the first commit ever nobody knows what it was meant to settle.
+    """
+    origin, blob = target.origin, target.changes.settings
+    if blob is None or blob == origin.settings_seen:
+        return target
+    if origin.require_signed and blob != origin.settings_blob:
+        found = refusals(root, target.seen, str(origin.commit), [SETTINGS_FILE], origin.allowed_signers)
+        if found:
+            origin = replace(origin, settings_seen=origin.settings_blob)
+            told = None if target.is_again else (_refusal(SETTINGS_FILE, found[SETTINGS_FILE]),)
+            return replace(target, origin=origin, settings_problems=told, refused=frozenset(found))
+    settings, problems = _read_settings(root, blob)
+    if settings is None and is_first:
+        raise _broken_settings(problems)
+    origin = replace(origin, settings_seen=blob)
+    if settings is not None:
+        origin = replace(origin, settings_blob=blob).settled_by(settings)
+    return replace(target, origin=origin, settings_problems=problems)
+
+
+def _refused(session: Deciding, root: str, target: _Target) -> dict[str, Problem]:
     """Return what is wrong with those who changed the files of a commit, by path; nothing where signatures are not asked for."""
     origin = target.origin
-    if not origin.require_signed:
+    if not origin.require_signed or not target.changes.touch_tasks():
         return {}
-    paths = [*(file.path for file in target.changes.files), *target.changes.gone]
-    found = refusals(root, str(origin.commit), paths, origin.allowed_signers)
+    present = {path_of(task_id): blob for task_id, blob in catalogs.present_blobs(session).items()}
+    changed = [
+        file.path
+        for file in target.changes.files
+        if file.path in target.seen.since or present.get(file.path) != file.blob
+    ]
+    found = refusals(root, target.seen, str(origin.commit), [*changed, *target.changes.gone], origin.allowed_signers)
     return {path: _refusal(path, why) for path, why in found.items()}
+
+
+def _looked_at(root: str, target: _Target, refused: Iterable[str]) -> Origin:
+    """Return the origin with what has now been looked at for signatures."""
+    origin = target.origin
+    if not origin.require_signed:
+        return replace(origin, seen="")
+    commits = (str(origin.commit), str(origin.head or origin.commit))
+    return replace(origin, seen=target.seen.after(root, commits, target.refused | {*refused}).encode())
 
 
 def _refusal(path: str, why: str) -> Problem:

@@ -13,7 +13,7 @@ from runner.operations.plan import Bring, Sides
 from runner.operations.refresh import refresh, settings_of
 from runner.operations.site import Site
 from runner.operations.worktree import refresh_from_worktree
-from runner.repo import tree
+from runner.repo import refs, tree
 from runner.store import catalogs
 from runner.store.session import Deciding
 
@@ -54,7 +54,7 @@ def _target(environment: Mapping[str, str]) -> str:
 
 def _commit(root: str, name: str) -> str:
     try:
-        return tree.resolve(root, name)
+        return refs.resolve(root, name)
     except GitError as error:
         if "there is no ref" not in error.message:
             raise

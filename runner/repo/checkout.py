@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import git
 
-from runner.errors import GitError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
+from runner.repo import process
 from runner.repo.location import Location
+
+
+class _Git(git.Git):
+    """GitPython's commands, started by `process` like all others: it would expand `$x` in a path, and keep GIT_DIR."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__()
+        self._root = root
+
+    def execute(self, command: list[str], **_: Any) -> bytes:  # type: ignore[override] # the one of its ways that is used here
+        """Return what a command prints. Raises GitError."""
+        return process.git(self._root, *command[1:])
 
 
 def uncommitted(location: Location) -> tuple[str, ...]:
     """Return the files of ours that differ from HEAD or are not committed at all: sorted paths below the root."""
     if location.is_bare:
         return ()
-    ours = [location.prefix + FOLDER, location.prefix + SETTINGS_FILE]
-    try:
-        with git.Repo(location.root, search_parent_directories=True) as repo:
-            # One process instead of three: porcelain output is made for programs (git-status(1)).
-            answer = repo.git.status("--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *ours)
-    except git.exc.GitError as error:
-        raise GitError(f"git status failed: {error}", f"in {location.root}") from error
-    paths = {entry[3:] for entry in answer.split("\0") if entry}
-    return tuple(sorted(path.removeprefix(location.prefix) for path in paths))
+    # Porcelain output is made for programs (git-status(1)).
+    options = ("--porcelain=v1", "-z", "--untracked-files=all", "--no-renames")
+    answer: bytes = _Git(location.root).status(*options, "--", FOLDER, SETTINGS_FILE)
+    entries = answer.decode("utf-8", "surrogateescape").split("\0")
+    return tuple(sorted(entry[3:].removeprefix(location.prefix) for entry in entries if entry))

@@ -9,10 +9,13 @@ from datetime import datetime
 from runner.errors import GitError
 from runner.model.commit import Commit
 from runner.repo.forge import commit_page
+from runner.repo.head import commit_at
 from runner.repo.process import git
 
 # One commit: fixed lines first, because a message may hold anything but NUL.
 _FORMAT = "--format=%H%n%an%n%aI%n%s%n%b"
+#: What a configuration or an attribute may have asked for, and what a format could be mixed up with.
+_PLAIN = ("--no-show-signature", "--no-color", "--no-decorate", "--no-mailmap", "--no-notes", "--encoding=UTF-8")
 _ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
 #: As GitHub, GitLab, Bitbucket and Azure write them, in merges and in squashed commits.
 _PULL_REQUEST = (
@@ -52,7 +55,7 @@ def last_touching(root: str, commit: str, path: str, pattern: str = "") -> Commi
 
     The pattern is a basic regular expression (git-log(1), `-G`).
     """
-    lines = [f"-G{pattern}"] if pattern else []
+    lines = [f"-G{pattern}", "--text", "--no-ext-diff", "--no-textconv"] if pattern else []
     try:
         return next(iter(_log(root, "-1", *lines, commit, "--", path)), None)
     except GitError:
@@ -60,7 +63,7 @@ def last_touching(root: str, commit: str, path: str, pattern: str = "") -> Commi
 
 
 def _log(root: str, *words: str) -> list[Commit]:
-    answer = git(root, "log", "-z", _FORMAT, *words).decode("utf-8", "replace")
+    answer = git(root, "log", "-z", *_PLAIN, _FORMAT, *words).decode("utf-8", "replace")
     page = _page(root)
     return [_commit(entry, page) for entry in answer.split("\0") if entry]
 
@@ -96,9 +99,10 @@ def _page(root: str) -> str | None:
     return commit_page(remote)
 
 
-def count_between(root: str, old: str, new: str) -> int | None:
-    """Return how many commits one ref has that another has not, or None where git cannot say."""
+def count_between(root: str, old: str, ref_path: str) -> int | None:
+    """Return how many commits a ref, by its full name, has that a commit has not, or None where git cannot say."""
+    new = commit_at(root, ref_path)
     try:
-        return int(git(root, "rev-list", "--count", f"{old}..{new}"))
+        return None if new is None else int(git(root, "rev-list", "--count", f"{old}..{new}"))
     except GitError:
         return None

@@ -1,52 +1,203 @@
-"""The one place that starts git."""
+"""The one place that starts git: by fixed options, in an environment that chooses nothing, and with a time limit.
 
-from __future__ import annotations
+What a person has settled for reading at a terminal changes no answer here, and neither does a variable that leads git to another
+repository. How a remote is reached, and whom to trust, stays what the person has settled. A tick whose commit has moved loads this
+module before it knows whether there is anything to do: what only longer questions need is imported when it is met.
+"""
 
 import os
-import subprocess
 
-from runner.errors import GitError
+from runner.errors import GitError, RepositoryError
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Mapping
 
 #: Nothing that is asked here takes seconds; a git that hangs (a dead network disk) must not hold a tick for ever.
 PATIENCE = 120.0
+#: Seconds that git has to tidy up its own lock files once it was asked to end.
+_GRACE = 5.0
+_TERM, _KILL = 15, 9  # the module `signal` takes longer to load than an answer takes
+
+#: The variables of git that are kept (git(1), ENVIRONMENT): transport, trust, configuration, where git is, and who commits. All
+#: others choose a repository, an index, objects, paths or a form of output.
+_KEPT = (
+    *("GIT_ALLOW_PROTOCOL", "GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_PROTOCOL", "GIT_PROTOCOL_FROM_USER"),
+    *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT"),
+    *("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_CURL_", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSL_"),
+)
+_OWN = {
+    # Commands print for programs in English, whatever the terminal speaks.
+    "LC_ALL": "C",
+    "LANGUAGE": "C",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_TERMINAL_PROMPT": "0",
+    # What runs is what the id says: nothing stands in for an object or for the parents of a commit. Below a file there is no file.
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_GRAFT_FILE": f"{os.devnull}/none",
+    # The name of a file is never a pattern.
+    "GIT_LITERAL_PATHSPECS": "1",
+}
+# Settings that change what is printed or found (git-config(1)); the command line comes after every file and variable.
+_FIXED = (
+    *("color.ui=false", "core.pager=cat", "core.quotePath=false", "core.fsmonitor=false", "core.commitGraph=false"),
+    *("log.showSignature=false", "log.follow=false", "log.mailmap=false", "log.decorate=false", "log.date=default"),
+    *("log.abbrevCommit=false", "log.diffMerges=separate", "log.showRoot=true", "format.notes=false"),
+    *("diff.renames=true", "diff.renameLimit=1000", "diff.algorithm=myers", f"diff.orderFile={os.devnull}"),
+    *("diff.relative=false", "diff.ignoreSubmodules=none", "format.pretty=medium", "i18n.logOutputEncoding=UTF-8"),
+    *("status.showUntrackedFiles=all", "status.relativePaths=false", "status.branch=false", "status.short=false"),
+)
+_OPTIONS = ("--no-pager", *(word for setting in _FIXED for word in ("-c", setting)))
+_ADVICE = ("warning: ", "hint: ")
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for git: none of the caller's GIT_… (a hook sets GIT_DIR), no prompt, messages in English."""
-    own = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
-    return own | {"LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0"}
+    """Return the environment for git: the caller's, but for the variables that choose what is read or how it is shown."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or _is_kept(name)}
+    return kept | _OWN
 
 
-def git(root: str, *words: str) -> bytes:
-    """Return what `git -C root …` prints. Raises GitError, in words that say what to do."""
+def _is_kept(name: str) -> bool:
+    return any(name.startswith(kept) if kept.endswith("_") else name == kept for kept in _KEPT)
+
+
+def git(root: str, *words: str, given: bytes = b"", patience: float = PATIENCE) -> bytes:
+    """Return what `git -C root …` prints, given something to read. Raises GitError, in words that say what to do."""
+    code, printed, said = run(root, *words, given=given, patience=patience)
+    if code:
+        raise explain(root, said)
+    return printed
+
+
+def run(
+    root: str, *words: str, given: bytes = b"", patience: float = PATIENCE, env: "Mapping[str, str] | None" = None
+) -> tuple[int, bytes, str]:
+    """Return git's exit code, what it prints and what it says about it; `env` is set beside `environment`. Raises GitError."""
+    from subprocess import TimeoutExpired  # noqa: PLC0415 - see above
+
+    with start(root, *words, env=env) as process:
+        try:
+            printed, said = process.communicate(given, timeout=patience)
+        except TimeoutExpired:
+            end(process)
+            raise late(words[0], patience) from None
+        except BaseException:
+            end(process)
+            raise
+    return process.returncode, printed, said.decode("utf-8", "replace")
+
+
+def late(command: str, patience: float) -> GitError:
+    """Return what is said of a git that took too long."""
+    return GitError(f"git {command} did not end within {patience:.0f} s", "look at the disk, and at the network")
+
+
+def start(
+    root: str, *words: str, env: "Mapping[str, str] | None" = None, is_silent: bool = False
+) -> "subprocess.Popen[bytes]":
+    """Start git in a process group of its own, with pipes; what it says is dropped where that is wanted. Raises RepositoryError.
+
+    `env` is set beside `environment`.
+    """
+    import subprocess  # noqa: PLC0415 - see above
+
     try:
-        done = subprocess.run(
-            ["git", "-C", root, *words],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            env=environment(),
-            timeout=PATIENCE,
+        return subprocess.Popen(
+            ["git", "-C", root, *_OPTIONS, *words],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL if is_silent else subprocess.PIPE,
+            env=environment() | dict(env or {}),
+            # Whatever git starts ends with it, and nothing of it asks at a terminal.
+            start_new_session=True,
         )
     except FileNotFoundError as error:
-        raise GitError("git is not installed", "install git, and see that it is on PATH") from error
-    except subprocess.TimeoutExpired as error:
-        raise GitError(
-            f"git {words[0]} did not answer within {PATIENCE:.0f} s", "look at the disk of the repository"
-        ) from error
-    if done.returncode:
-        raise explain(root, done.stderr.decode("utf-8", "replace"))
-    return done.stdout
+        raise RepositoryError("git is not installed", "install git, and see that it is on PATH") from error
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    """End a git that was started here, and what it has started; by TERM first, so that no lock is left behind."""
+    from subprocess import TimeoutExpired  # noqa: PLC0415 - see above
+
+    for number in (_TERM, _KILL):
+        try:
+            os.killpg(process.pid, number)
+            process.wait(_GRACE)
+        except (ProcessLookupError, TimeoutExpired):
+            continue
+
+
+def ask(root: str, *words: str, patience: float = PATIENCE) -> tuple[int, str]:
+    """Return git's exit code and what it prints, without `subprocess`, which takes longer to load than an answer takes.
+
+    A git that cannot be started or takes too long has the exit code 127.
+    """
+    readable, writable = os.pipe()
+    try:
+        pid = os.posix_spawnp(
+            "git",
+            ["git", "-C", root, *_OPTIONS, *words],
+            environment(),
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, writable, 1),
+                (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+            ],
+            setpgroup=0,
+        )
+    except OSError:
+        os.close(readable)
+        return 127, ""
+    finally:
+        os.close(writable)
+    text = None
+    try:
+        text = _read_all(readable, patience)
+    finally:
+        os.close(readable)
+        if text is None:
+            os.killpg(pid, _KILL)
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return (127, "") if text is None else (code, text)
+
+
+def _read_all(descriptor: int, patience: float) -> str | None:
+    """Return all that is printed, or None where its end does not come in time."""
+    import select  # noqa: PLC0415 - see above
+    import time  # noqa: PLC0415
+
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    until = time.monotonic() + patience
+    data = b""
+    while poll.poll(max(0.0, until - time.monotonic()) * 1000):
+        more = os.read(descriptor, 65_536)
+        if not more:
+            return data.decode("utf-8", "replace")
+        data += more
+    return None
 
 
 def explain(root: str, stderr: str) -> GitError:
     """Return what git said as an error that names the folder and what to do."""
     if "dubious ownership" in stderr:
         hint = f"run as its owner, or: git config --global --add safe.directory {root}"
-        return GitError(f"git refuses {root}: it belongs to another user", hint)
+        return RepositoryError(f"git refuses {root}: it belongs to another user", hint)
     if "not a git repository" in stderr:
-        return GitError(f"{root} is not in a git repository", "run `git init` and commit your tasks")
+        return _no_repository(root)
     # Advice comes behind what has happened.
-    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith("warning: ")]
+    lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith(_ADVICE)]
     said = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "git failed without a word"
     return GitError(f"git: {said}", f"in {root}")
+
+
+def _no_repository(root: str) -> GitError:
+    """Return why git finds no repository: there is none, or what makes a folder one is damaged (gitrepository-layout(5))."""
+    from runner.repo.head import damaged_part  # noqa: PLC0415 - `head` asks git by this module
+
+    part = damaged_part(root)
+    if part is None:
+        return RepositoryError(f"{root} is not in a git repository", "run `git init` and commit your tasks")
+    hint = "for HEAD, write `ref: refs/heads/main` into it, with the name of your branch; for others, clone anew"
+    return GitError(f"the repository of {root} is damaged: {part} is missing or no {part} of git", hint, part)

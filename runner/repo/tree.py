@@ -5,14 +5,14 @@ Paths are below the root, wherever in its repository that lies: git reads and wr
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from runner.errors import GitError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
-from runner.repo.process import environment, git
+from runner.repo.batch import Batch
+from runner.repo.process import git
 
 _SYMLINK = "120000"
 _OURS = (FOLDER, SETTINGS_FILE)
@@ -51,35 +51,12 @@ class Changes:
         return bool(self.files or self.gone)
 
 
-def resolve(root: str, ref: str) -> str:
-    """Return the commit that a ref names. Raises GitError."""
-    try:
-        answer = git(root, "rev-parse", "--verify", "--end-of-options", ref + "^{commit}")
-    except GitError as error:
-        if "is not installed" in error.message or "refuses" in error.message or "not in a git" in error.message:
-            raise
-        if ref == "HEAD":
-            raise GitError(
-                "the repository has no commit yet", "commit your tasks: git add tasks && git commit"
-            ) from error
-        raise GitError(
-            f"there is no ref {ref!r} in the repository", "mend `git.ref` in runner.yaml, or fetch it"
-        ) from error
-    return answer.decode().strip()
-
-
 def merge_base(root: str, one: str, other: str) -> str | None:
     """Return the commit in which two lines of work have left each other, or None where git knows of none."""
     try:
         return git(root, "merge-base", one, other).decode().strip()
     except GitError:
         return None
-
-
-def full_name(root: str, ref: str) -> str:
-    """Return the full name of a ref (`refs/remotes/origin/main`), or the ref itself where it has none."""
-    answer = git(root, "rev-parse", "--symbolic-full-name", "--end-of-options", ref).decode().split()
-    return answer[-1] if answer else ref
 
 
 def settings_at(root: str, commit: str) -> str:
@@ -128,32 +105,12 @@ def difference(root: str, old: str, new: str) -> Changes | None:
 
 def read_blobs(root: str, blobs: Sequence[str], largest: int) -> Iterator[tuple[str, bytes]]:
     """Yield each blob's id and content, through one git process; of one larger than `largest` only so much, and a byte."""
-    command = ["git", "-C", root, "cat-file", "--batch"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment()
-    ) as process:
-        assert process.stdin is not None  # noqa: S101 - what PIPE means
-        assert process.stdout is not None  # noqa: S101
+    with Batch(root) as batch:
         for begin in range(0, len(blobs), _BATCH):
-            batch = blobs[begin : begin + _BATCH]
-            process.stdin.write("".join(f"{blob}\n" for blob in batch).encode())
-            process.stdin.flush()
-            for blob in batch:
-                yield blob, _read_one(process.stdout, blob, largest)
-        process.stdin.close()
-
-
-def _read_one(stream: object, blob: str, largest: int) -> bytes:
-    header = stream.readline().split()  # type: ignore[attr-defined] # a binary stream
-    if len(header) != 3:  # noqa: PLR2004 - id, type, size
-        raise GitError(f"git has lost the object {blob}", "run `git fsck`; a partial clone needs `git fetch --refetch`")
-    rest = int(header[2])
-    content = bytes(stream.read(min(rest, largest + 1)))  # type: ignore[attr-defined]
-    rest -= len(content)
-    while rest:
-        rest -= len(stream.read(min(rest, 1 << 20)))  # type: ignore[attr-defined]
-    stream.read(1)  # type: ignore[attr-defined] # the newline behind the content
-    return content
+            several = blobs[begin : begin + _BATCH]
+            batch.request(several)
+            for blob in several:
+                yield blob, batch.content(blob, largest + 1)
 
 
 def _entries(answer: bytes) -> Iterator[tuple[str, str, str]]:

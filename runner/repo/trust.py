@@ -1,12 +1,19 @@
-"""Who answers for a file: whether the commit that changed it last is signed by a key that is allowed to."""
+"""Who answers for a file: whether a new commit has made it what it is that is signed by a key that is allowed to."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 
+from runner.errors import GitError
+from runner.model.settings import FILE as SETTINGS_FILE
+from runner.model.task import FOLDER
+from runner.repo.head import is_id
 from runner.repo.process import git
 
+_OURS = (FOLDER, SETTINGS_FILE)
 #: What git says of a signature by one letter (git-log(1), %G?); G alone is one that counts.
 _GOOD = "G"
 #: So many signatures are checked long before git is given up on, whatever key they are of.
@@ -20,24 +27,218 @@ _IN_WORDS = {
     "R": "its key was revoked",
     "E": "its key is not known here",
 }
+_SHORT = 12
+_LINK = "120000"
+
+#: What stands at a path: whether that is a link, and the blob; None where there is nothing.
+_Content = tuple[bool, str] | None
 
 
-def refusals(root: str, commit: str, paths: Iterable[str], signers: str) -> dict[str, str]:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was looked at before. An approval counts once: what is signed among these commits, or below them, is an old one.
+
+    `commits` are those that were in force or at HEAD, the last one first. `since` are the commits that were known before
+    something was refused, by its path: what it lacks is still an approval that came after them.
+    """
+
+    commits: tuple[str, ...] = ()
+    since: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def before(self, path: str) -> tuple[str, ...]:
+        """Return the commits that were known when a path was last accepted; none where nothing ever was."""
+        return self.since.get(path, self.commits)
+
+    def after(self, root: str, commits: Iterable[str], refused: Iterable[str]) -> Seen:
+        """Return what was looked at once these commits are, the one in force first, of which some paths were refused."""
+        since = {path: self.before(path) for path in refused}
+        first, *_ = now = tuple(dict.fromkeys(commits))
+        there, gone = _divided(root, dict.fromkeys((*now, *self.commits)))
+        ends = git(root, "merge-base", "--independent", *there).decode().split() if len(there) > 1 else there
+        # What is gone cannot be compared with any more: once everything is accepted, it stands in nobody's way.
+        kept = (first, *(commit for commit in ends if commit != first), *(gone if since else ()))
+        return Seen(kept, since)
+
+    def encode(self) -> str:
+        """Return a text that `decode` reads."""
+        return json.dumps({"commits": self.commits, "since": self.since}, sort_keys=True)
+
+    @classmethod
+    def decode(cls, text: str) -> Seen:
+        """Return what `encode` has written."""
+        value = json.loads(text)
+        return cls(tuple(value["commits"]), {path: tuple(before) for path, before in value["since"].items()})
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """The commits that may have made a path what it is, the last one first; `otherwise` is said where there is none."""
+
+    commits: tuple[str, ...]
+    otherwise: str
+
+
+def refusals(root: str, seen: Seen, commit: str, paths: Iterable[str], signers: str) -> dict[str, str]:
     """Return why the content of a path at a commit is not to be trusted, for each path of which that is so. Raises GitError.
 
     SSH keys are allowed by a file (ssh-keygen(1), ALLOWED SIGNERS), GPG keys by the keyring of this user, which has to trust them.
     A path that is gone was changed by the commit that removed it.
     """
-    last = {path: _last_change(root, commit, path) for path in paths}
-    said = _signatures(root, sorted({found for found in last.values() if found}), signers)
-    cut = _cut_off(root)
-    why = {path: _why(found, said, cut) for path, found in last.items()}
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for path in paths:
+        groups.setdefault(seen.before(path), []).append(path)
+    now = _contents(root, commit) if groups else {}
+    changes: dict[str, _Change] = {}
+    for before, group in groups.items():
+        changes |= _changes(root, before, seen.commits, commit, {path: now.get(path) for path in group})
+    said = _signatures(root, sorted({name for change in changes.values() for name in change.commits}), signers)
+    why = {path: _why(change, said) for path, change in changes.items()}
     return {path: reason for path, reason in why.items() if reason is not None}
 
 
-def _last_change(root: str, commit: str, path: str) -> str:
-    # As git simplifies a history: a merge counts where what it has is from none of its parents.
-    return git(root, "--literal-pathspecs", "log", "-1", "--format=%H", commit, "--", path).decode().strip()
+def _changes(
+    root: str, before: tuple[str, ...], known: tuple[str, ...], commit: str, wanted: Mapping[str, _Content]
+) -> dict[str, _Change]:
+    """Return how each path came to what it is; none of the paths that are what they were when they were last accepted."""
+    there, gone = _divided(root, before)
+    accepted = _contents(root, before[0]) if before and before[0] not in gone else None
+    open_paths = [path for path in wanted if accepted is None or accepted.get(path) != wanted[path]]
+    if not open_paths:
+        return {}
+    if gone:
+        there = _divided(root, dict.fromkeys((*there, *known)))[0]
+    history = _History.read(root, there, commit)
+    return {path: _change(root, history, path, wanted[path], before, gone, there) for path in open_paths}
+
+
+@dataclass(frozen=True, slots=True)
+class _History:
+    """The commits that are new: their parents, and what they have made of each path that they touch, children before parents.
+
+    A merge touches what it has from none of its parents. `cut` are the commits below which a shallow clone has nothing.
+    """
+
+    parents: Mapping[str, tuple[str, ...]]
+    touches: Mapping[str, list[tuple[str, _Content]]]
+    cut: frozenset[str]
+
+    @classmethod
+    def read(cls, root: str, known: Iterable[str], commit: str) -> _History:
+        """Return what of a commit's history is not that of the known commits."""
+        asked = "\n".join((commit, *(f"^{name}" for name in known), "--", *_OURS, ""))
+        options = ("--full-history", "--topo-order", "--parents", "--stdin")
+        lines = git(root, "rev-list", *options, given=asked.encode()).decode().splitlines()
+        parents = {names[0]: tuple(names[1:]) for names in map(str.split, lines)}
+        touches: dict[str, list[tuple[str, _Content]]] = {}
+        for name, path, content in _touched(root, parents):
+            touches.setdefault(path, []).append((name, content))
+        return cls(parents, touches, _cut_off(root))
+
+    def is_below(self, ancestor: str, commit: str) -> bool:
+        """Return whether a new commit descends from another new one."""
+        waiting, met = [commit], {commit}
+        while waiting:
+            new = set(self.parents.get(waiting.pop(), ())) - met
+            if ancestor in new:
+                return True
+            met |= new
+            waiting += new
+        return False
+
+
+def _change(
+    root: str,
+    history: _History,
+    path: str,
+    content: _Content,
+    before: tuple[str, ...],
+    gone: list[str],
+    there: list[str],
+) -> _Change:
+    touches = history.touches.get(path, [])
+    # What a later commit has overtaken is not what anybody approves of now.
+    made = [
+        commit
+        for place, (commit, then) in enumerate(touches)
+        if then == content and not any(history.is_below(commit, later) for later, _ in touches[:place])
+    ]
+    whole = tuple(commit for commit in made if commit not in history.cut)
+    if gone or (history.cut and before):
+        # Whether a commit is new can be told here only where it builds upon one that is known.
+        whole = tuple(commit for commit in whole if there and _builds_upon(root, there[0], commit))
+    return _Change(whole, _otherwise(history, before, gone, touches))
+
+
+def _otherwise(history: _History, before: tuple[str, ...], gone: list[str], touches: list[tuple[str, _Content]]) -> str:
+    if gone:
+        return f"commit {gone[0][:_SHORT]}, which was known before, is gone from this repository: what is new cannot be told"
+    cut = next((commit for commit, _ in touches if commit in history.cut), next(iter(history.cut), None))
+    if cut is not None:
+        return f"who changed it is not known here: the clone is shallow at commit {cut[:_SHORT]}"
+    if touches:
+        return f"no commit has made it what it is since commit {touches[0][0][:_SHORT]} changed it"
+    if before:
+        return (
+            f"no commit since {before[0][:_SHORT]} changed it: what stands there is older, and so is whoever signed it"
+        )
+    return "no commit is known that changed it"
+
+
+def _why(change: _Change, said: Mapping[str, str]) -> str | None:
+    if not change.commits:
+        return change.otherwise
+    letters = [said.get(commit, "E") for commit in change.commits]
+    if _GOOD in letters:
+        return None
+    return f"commit {change.commits[0][:_SHORT]} changed it, and {_IN_WORDS.get(letters[0], 'is not to be trusted')}"
+
+
+def _contents(root: str, commit: str) -> dict[str, _Content]:
+    """Return what stands at each path of ours in a commit."""
+    entries = git(root, "ls-tree", "-r", "-z", commit, "--", *_OURS).decode("utf-8", "surrogateescape").split("\0")[:-1]
+    found: dict[str, _Content] = {}
+    for entry in entries:
+        meta, _, path = entry.partition("\t")
+        mode, _, blob = meta.split(" ")
+        found[path] = (mode == _LINK, blob)
+    return found
+
+
+def _touched(root: str, commits: Iterable[str]) -> Iterator[tuple[str, str, _Content]]:
+    """Yield each commit, each path below the root that it touches, and what it has made of that."""
+    prefix = git(root, "rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").rstrip("\n")
+    options = ("--stdin", "-r", "-z", "-c", "--root", "--raw", "--no-renames", "--no-abbrev")
+    asked = "".join(f"{commit}\n" for commit in commits).encode()
+    answer = git(root, "diff-tree", *options, "--", *_OURS, given=asked).decode("utf-8", "surrogateescape")
+    commit = ""
+    fields = iter(answer.split("\0")[:-1])
+    for header in fields:
+        if is_id(header):
+            commit = header
+            continue
+        # For each parent a colon, and its mode and blob before those that came of it (git-diff-tree(1), -c).
+        count = len(header) - len(header.lstrip(":"))
+        words = header.lstrip(":").split(" ")
+        mode, blob = words[count], words[2 * count + 1]
+        yield commit, next(fields).removeprefix(prefix), (mode == _LINK, blob) if blob.strip("0") else None
+
+
+def _divided(root: str, commits: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return which commits are in this repository, and which are not."""
+    names = list(commits)
+    if not names:
+        return [], []
+    lines = git(root, "cat-file", "--batch-check", given="".join(f"{name}\n" for name in names).encode()).decode()
+    there = [name for name, line in zip(names, lines.splitlines(), strict=True) if not line.endswith(" missing")]
+    return there, [name for name in names if name not in there]
+
+
+def _builds_upon(root: str, ancestor: str, commit: str) -> bool:
+    try:
+        git(root, "merge-base", "--is-ancestor", ancestor, commit)
+    except GitError:
+        return False
+    return True
 
 
 def _signatures(root: str, commits: list[str], signers: str) -> dict[str, str]:
@@ -52,23 +253,9 @@ def _signatures(root: str, commits: list[str], signers: str) -> dict[str, str]:
 
 def _cut_off(root: str) -> frozenset[str]:
     """Return the commits below which a shallow clone has nothing: what they seem to change is older than they are."""
+    path = git(root, "rev-parse", "--git-path", "shallow").decode("utf-8", "surrogateescape").rstrip("\n")
     try:
-        with open(
-            os.path.join(root, git(root, "rev-parse", "--git-path", "shallow").decode().strip()), encoding="ascii"
-        ) as file:
+        with open(os.path.join(root, path), encoding="ascii") as file:
             return frozenset(file.read().split())
     except FileNotFoundError:
         return frozenset()
-
-
-def _why(commit: str, said: dict[str, str], cut: frozenset[str]) -> str | None:
-    if not commit:
-        return "no commit is known that changed it"
-    if commit in cut:
-        return f"who changed it is not known here: the clone is shallow at commit {commit[:12]}"
-    letter = said.get(commit, "E")
-    return (
-        None
-        if letter == _GOOD
-        else f"commit {commit[:12]} changed it, and {_IN_WORDS.get(letter, 'is not to be trusted')}"
-    )

@@ -38,7 +38,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class Origin:
     """From where the tasks in force were read, and what is settled there; the columns of `catalog`.
 
-    `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds.
+    `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is what was
+    looked at for signatures, as `repo.trust` writes it.
     """
 
     store_id: str
@@ -55,6 +56,7 @@ class Origin:
     fetch_every: int | None = None
     require_signed: bool = False
     allowed_signers: str = ""
+    seen: str = ""
 
     def following(self, settings: Settings) -> Origin:
         """Return the origin with what the `runner.yaml` of HEAD says of git."""
@@ -77,7 +79,7 @@ class Origin:
 
 
 _ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
-    max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers"""
+    max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers, seen"""
 
 
 def origin(session: Reading) -> Origin:

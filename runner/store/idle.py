@@ -15,7 +15,7 @@ SELECT
     (SELECT min(overdue_at) FROM runs WHERE status = 'running'),
     c.decided_at, c.zones,
     (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local,
-    c.fetch_every, (SELECT tried_at FROM remote)
+    c.fetch_every, (SELECT tried_at FROM remote), EXISTS (SELECT 1 FROM problems WHERE code IN ('git', 'unsigned'))
 FROM catalog c
 LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1)
 """
@@ -26,7 +26,7 @@ class Outlook:
 
     __slots__ = (
         *("version", "commit", "head", "ref_path", "owners", "is_asked", "waiting", "overdue", "decided", "zones"),
-        *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried"),
+        *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried", "is_open"),
     )
 
     def __init__(self, row: "tuple[Any, ...]") -> None:
@@ -34,7 +34,7 @@ class Outlook:
         self.owners = owners.split(",") if owners else []
         self.waiting, self.overdue, self.decided, self.zones = row[6:10]
         self.broken, self.next_task, self.next_due, self.next_local = row[10:14]
-        self.fetch_every, self.fetch_tried = row[14:]
+        self.fetch_every, self.fetch_tried, self.is_open = row[14:]
 
     def is_fetch_due(self, now: int) -> bool:
         """Return whether the remote that is followed is to be asked in this minute; also after a clock was set back."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.hostile import HOSTILE, config
 from tests.support.project import MINUTE, NOON, Project
 
 _IN_CI = bool(os.environ.get("CI"))
@@ -69,6 +70,10 @@ def _tick(project: Project, minutes: int) -> None:
 
 def _last(project: Project, task: str = "hello") -> bytes:
     return project.show(project.runs(task)[-1].run_id).output
+
+
+def _count(project: Project, task: str) -> int:
+    return sum(run.task == task for run in project.runs())
 
 
 def _problems(project: Project) -> dict[str, str]:
@@ -266,25 +271,352 @@ def test_a_key_of_gpg_counts_where_the_keyring_trusts_it(project: Project, keyri
     assert keyring.exists()
 
 
-def test_in_a_plan_what_would_be_refused_changes_nothing_and_the_problem_says_why(signed: Project, keys: Path) -> None:
-    signed.task("removed", "print('by ada too')", cron="0 3 * * *")
+def _back_to(project: Project, commit: str, how: str) -> None:
+    """Bring the files of an old, signed commit back without a signature."""
+    _sign_by(project, None)
+    if how == "a forced push":
+        project.git("reset", "--quiet", "--hard", commit)
+    elif how == "a merge":
+        old = project.git("commit-tree", "-m", "beside", "-p", commit, f"{commit}^{{tree}}")
+        merge = project.git("commit-tree", "-m", "merge", "-p", "HEAD", "-p", old, f"{commit}^{{tree}}")
+        project.git("reset", "--quiet", "--hard", merge)
+    elif how == "a merge of the old commit itself":
+        merge = project.git("commit-tree", "-m", "merge", "-p", commit, "-p", "HEAD", f"{commit}^{{tree}}")
+        project.git("reset", "--quiet", "--hard", merge)
+    elif how == "a revert":
+        revert = project.git("commit-tree", "-m", "revert", "-p", "HEAD", f"{commit}^{{tree}}")
+        project.git("reset", "--quiet", "--hard", revert)
+    else:
+        cut = project.git("commit-tree", "-m", "another history", f"{commit}^{{tree}}")
+        project.git("reset", "--quiet", "--hard", cut)
+
+
+_WAYS_BACK = (
+    *("a forced push", "a merge", "a merge of the old commit itself", "a revert"),
+    "another history",
+)
+
+
+@pytest.mark.parametrize("how", _WAYS_BACK)
+def test_an_old_version_and_a_removed_task_do_not_come_back_by_their_old_signatures(
+    signed: Project, keys: Path, how: str
+) -> None:
+    signed.task("removed", "\n".join(f"print({number})" for number in range(20)))  # so that nothing is a rename
+    old = signed.commit()
+    _tick(signed, 1)
+    signed.task("hello", "print('mended')")
+    (signed.root / "tasks/removed.yaml").unlink()
+    signed.task("added", "print('added')")
+    signed.commit()
+    _tick(signed, 2)
+    ran = _count(signed, "removed")
+
+    _back_to(signed, old, how)
+    _tick(signed, 3)
+    _tick(signed, 4)
+
+    assert (_last(signed), _last(signed, "added")) == (b"mended\n", b"added\n")
+    assert (_count(signed, "removed"), _count(signed, "added")) == (ran, 3)
+    assert set(_problems(signed)) == {"tasks/hello.yaml", "tasks/removed.yaml", "tasks/added.yaml"}
+    # Whoever may sign can still decide so.
+    _sign_by(signed, keys / "ada")
+    signed.task("hello", "print('by ada, once more')")
+    signed.commit()
+    _tick(signed, 5)
+    assert _last(signed) == b"by ada, once more\n"
+    assert set(_problems(signed)) == {"tasks/removed.yaml", "tasks/added.yaml"}
+
+
+def test_a_line_of_work_that_was_left_does_not_come_back_by_its_old_signatures(signed: Project) -> None:
+    base = signed.git("rev-parse", "HEAD")
+    signed.task("hello", "print('left')")
+    left = signed.commit()
+    _tick(signed, 1)
+    signed.git("reset", "--quiet", "--hard", base)
+    signed.task("hello", "print('rewritten')")
+    rewritten = signed.commit()
+    _tick(signed, 2)
+    assert _last(signed) == b"rewritten\n"
+
+    signed.git("reset", "--quiet", "--hard", left)
+    _tick(signed, 3)
+    assert _last(signed) == b"rewritten\n"
+    assert "what stands there is older" in _problems(signed)["tasks/hello.yaml"]
+
+    signed.git("reset", "--quiet", "--hard", rewritten)
+    _tick(signed, 4)
+    assert _problems(signed) == {}
+
+
+def test_commits_that_leave_the_tasks_as_they_are_are_looked_at_too(signed: Project) -> None:
+    signed.task("hello", "print('for a moment')")
+    moment = signed.commit()
+    signed.task("hello", "print('by ada')")
+    signed.commit()
+    signed.runner("tick", now=NOON + MINUTE)
+    signed.task("hello", "print('mended')")
+    signed.commit()
+    signed.runner("tick", now=NOON + 2 * MINUTE)
+
+    signed.git("reset", "--quiet", "--hard", moment)
+    signed.runner("tick", now=NOON + 3 * MINUTE)
+
+    assert _last(signed) == b"mended\n"
+
+
+@pytest.mark.parametrize("how", _WAYS_BACK)
+def test_that_signatures_are_asked_for_is_not_switched_off_by_an_old_signed_runner_yaml(
+    project: Project, keys: Path, how: str
+) -> None:
+    _sign_by(project, keys / "ada")
+    asked = f"git: {{require_signed: true, allowed_signers: {keys / 'allowed'}}}\n"
+    project.task("hello", "print('by ada')")
+    project.write("runner.yaml", "git: {require_signed: false}\nmax_parallel: 1\n")
+    old = project.commit()
+    _tick(project, 0)
+    project.write("runner.yaml", asked)
+    project.commit()
+    _tick(project, 1)
+
+    _back_to(project, old, how)
+    _tick(project, 2)
+    project.task("hello", "print('by somebody')")
+    project.commit()
+    _tick(project, 3)
+
+    assert _last(project) == b"by ada\n"
+    assert set(_problems(project)) == {"runner.yaml", "tasks/hello.yaml"}
+
+
+def test_the_runner_yaml_that_says_what_is_followed_is_asked_for_a_new_signature_as_well(
+    project: Project, keys: Path, tmp_path: Path
+) -> None:
+    _sign_by(project, keys / "ada")
+    project.task("hello", "print('by ada')")
+    project.write("runner.yaml", "git: {ref: origin/main}\n")
+    old = project.commit()
+    project.write(
+        "runner.yaml", f"git: {{ref: origin/main, require_signed: true, allowed_signers: {keys / 'allowed'}}}\n"
+    )
+    project.commit()
+    project.git("clone", "--quiet", f"file://{project.root}", str(tmp_path / "clone"))
+    clone = Project(tmp_path / "clone", tmp_path / "clone-state")
+    _tick(clone, 0)
+
+    clone.git("reset", "--quiet", "--hard", old)
+    _tick(clone, 1)
+    _sign_by(project, None)
+    project.task("hello", "print('by somebody')")
+    project.commit()
+    clone.git("fetch", "--quiet")
+    _tick(clone, 2)
+
+    assert _last(clone) == b"by ada\n"
+    assert set(_problems(clone)) == {"HEAD:runner.yaml", "tasks/hello.yaml"}
+    clone.git("reset", "--quiet", "--hard", "origin/main")
+    _tick(clone, 3)
+    assert set(_problems(clone)) == {"tasks/hello.yaml"}
+
+
+def test_a_change_that_is_signed_may_be_merged_by_anybody(signed: Project) -> None:
+    signed.git("switch", "--quiet", "--create", "side")
+    signed.task("hello", "print('signed beside')")
+    signed.task("new", "print('new')")
+    signed.commit()
+    signed.git("switch", "--quiet", "main")
+    signed.task("third")
+    signed.commit()
+    _tick(signed, 1)
+    _sign_by(signed, None)
+    signed.git("merge", "--quiet", "--no-ff", "--message", "merge", "side")
+    _tick(signed, 2)
+
+    assert (_last(signed), _last(signed, "new")) == (b"signed beside\n", b"new\n")
+    assert _problems(signed) == {}
+
+
+def test_a_signed_change_that_another_has_overtaken_does_not_count_whoever_merges_it(signed: Project) -> None:
+    signed.task("hello", "print('overtaken')")
+    overtaken = signed.commit()
+    signed.task("hello", "print('mended')")
+    signed.commit()
+    _back_to(signed, overtaken, "a merge of the old commit itself")
+    _tick(signed, 1)
+
+    assert _last(signed) == b"by ada\n"
+    assert "no commit has made it what it is since" in _problems(signed)["tasks/hello.yaml"]
+
+
+def test_what_is_put_back_to_what_is_in_force_needs_no_signature(signed: Project) -> None:
+    _sign_by(signed, None)
+    before = (signed.root / "tasks/hello.yaml").read_text()
+    signed.task("hello", "print('by somebody')")
+    signed.commit()
+    _tick(signed, 1)
+    assert set(_problems(signed)) == {"tasks/hello.yaml"}
+    signed.write("tasks/hello.yaml", before)
+    signed.commit()
+    _tick(signed, 2)
+
+    assert _problems(signed) == {}
+    assert signed.json("status", now=NOON + 2 * MINUTE)["degraded"] == []
+
+
+def _allow(keys: Path, name: str) -> None:
+    with (keys / "allowed").open("a") as allowed:
+        allowed.write(f"{name}@example.org {(keys / name).with_suffix('.pub').read_text()}")
+
+
+def test_a_key_that_is_allowed_later_has_what_was_refused_looked_at_again_without_another_commit(
+    signed: Project, keys: Path
+) -> None:
+    signed.task("gone", frequency=1, unit="days")
     signed.commit()
     _tick(signed, 1)
     _sign_by(signed, keys / "eve")
-    signed.task("hello", "print('by eve')")
-    signed.task("new", "print('new')", cron="0 5 * * *")
-    (signed.root / "tasks/removed.yaml").unlink()
+    signed.task("hello", "print('by eve')", frequency=1, unit="days")
+    signed.task("new", "print('new by eve')", frequency=1, unit="days")
+    (signed.root / "tasks/gone.yaml").unlink()
+    signed.write("runner.yaml", (signed.root / "runner.yaml").read_text() + "timezone: Europe/Berlin\n")
+    signed.commit()
+    for minute in (2, 3):
+        signed.runner("tick", now=NOON + minute * MINUTE)
+    refused = {"tasks/hello.yaml", "tasks/new.yaml", "tasks/gone.yaml", "runner.yaml"}
+    assert (_last(signed), set(_problems(signed))) == (b"by ada\n", refused)
+    _allow(keys, "eve")
+
+    done = signed.runner("tick", now=NOON + 4 * MINUTE)
+
+    assert (done.returncode, done.stderr, "problems" in done.stdout) == (0, "", False)
+    assert _problems(signed) == {}
+    assert _last(signed, "new") == b"new by eve\n"
+    assert {entry["task"] for entry in signed.json("list", now=NOON + 4 * MINUTE)} == {"hello", "new"}
+    assert "CEST" in done.stdout
+
+
+def test_what_stays_refused_costs_no_write_at_every_tick(signed: Project) -> None:
+    signed.task("hello", "print('by ada')", frequency=1, unit="days")
+    signed.commit()
+    _tick(signed, 1)
+    _sign_by(signed, None)
+    signed.task("hello", "print('by somebody')", frequency=1, unit="days")
+    signed.commit()
+    signed.runner("tick", now=NOON + 2 * MINUTE)
+    before = [path.read_bytes() for path in sorted(signed.state.glob("runner.db*")) if path.suffix != ".db-shm"]
+
+    signed.runner("tick", now=NOON + 3 * MINUTE)
+
+    after = [path.read_bytes() for path in sorted(signed.state.glob("runner.db*")) if path.suffix != ".db-shm"]
+    assert after == before
+    assert set(_problems(signed)) == {"tasks/hello.yaml"}
+
+
+def _throw_away(project: Project) -> None:
+    project.git("reflog", "expire", "--expire=now", "--all")
+    project.git("gc", "--quiet", "--prune=now")
+
+
+def test_where_the_known_commit_is_gone_nothing_is_taken_over_until_somebody_signs_anew(
+    signed: Project, keys: Path
+) -> None:
+    root = signed.git("commit-tree", "-m", "another history", "HEAD^{tree}")
+    known = signed.git("rev-parse", "HEAD")
+    signed.git("reset", "--quiet", "--hard", root)
+    signed.task("hello", "print('signed before, or not')")
+    signed.commit()
+    _throw_away(signed)
+    _tick(signed, 1)
+
+    assert _last(signed) == b"by ada\n"
+    assert f"commit {known[:12]}, which was known before, is gone" in _problems(signed)["tasks/hello.yaml"]
+    _sign_by(signed, keys / "ada")
+    signed.task("hello", "print('signed anew')")
+    signed.commit()
+    _tick(signed, 2)
+    assert (_last(signed), _problems(signed)) == (b"signed anew\n", {})
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_in_a_shallow_clone_a_forced_push_back_brings_nothing_back(signed: Project, tmp_path: Path, depth: int) -> None:
+    signed.task("hello", "print('old')")
+    signed.commit()
+    signed.write("README", "something else")
+    old = signed.commit()
+    for version in ("older", "newer", "mended"):
+        signed.task("hello", f"print('{version}')")
+        signed.commit()
+    signed.git("branch", "followed")
+    signed.git(
+        "clone",
+        "--quiet",
+        f"--depth={depth + 1}",
+        "--branch=followed",
+        f"file://{signed.root}",
+        str(tmp_path / "shallow"),
+    )
+    shallow = Project(tmp_path / "shallow", tmp_path / "shallow-state")
+    _tick(shallow, 0)
+    assert _last(shallow) == b"mended\n"
+
+    signed.git("branch", "--force", "followed", old)
+    shallow.git("fetch", "--quiet", f"--depth={depth}", "origin", "followed")
+    shallow.git("reset", "--quiet", "--hard", "FETCH_HEAD")
+    _tick(shallow, 1)
+
+    assert _last(shallow) == b"mended\n"
+    assert "the clone is shallow at commit" in _problems(shallow)["tasks/hello.yaml"]
+
+
+def test_what_an_older_runner_has_refused_is_not_taken_over_by_the_next_one(signed: Project) -> None:
+    _sign_by(signed, None)
+    signed.task("hello", "print('by somebody')")
+    signed.commit()
+    _tick(signed, 1)
+    with signed.database() as database:
+        database.execute("UPDATE catalog SET seen = ''")
+        database.commit()
+    signed.write("README", "something else")
     signed.commit()
 
-    plan = signed.json("plan", "HEAD^", "HEAD", now=NOON + 2 * MINUTE)
+    _tick(signed, 2)
 
-    changes = {change["task"]: change for change in plan["tasks"]}
-    assert {name: it["kinds"] for name, it in changes.items()} == {
-        "hello": ["broken"],
-        "new": ["added", "broken"],
-        "removed": ["broken"],
-    }
-    assert all(changes[name]["before"] == changes[name]["after"] for name in changes)
-    assert {problem["file"]: problem["code"] for problem in plan["problems"]} == {
-        f"tasks/{name}.yaml": "unsigned" for name in changes
-    }
+    assert (_last(signed), set(_problems(signed))) == (b"by ada\n", {"tasks/hello.yaml"})
+
+
+def test_a_key_of_gpg_that_is_trusted_later_counts_without_another_commit(project: Project, keyring: Path) -> None:
+    project.write("runner.yaml", "git: {require_signed: true}\n")
+    project.task("hello", "print('by ada')", frequency=1, unit="days")
+    listed = _gpg("--with-colons", "--list-keys", "eve@example.org").splitlines()
+    fingerprint = next(line.split(":")[9] for line in listed if line.startswith("fpr"))
+    _gpg("--import-ownertrust", given=f"{fingerprint}:2:\n")
+    project.git("config", "commit.gpgSign", "true")
+    project.git("config", "user.signingKey", "ada@example.org")
+    project.commit()
+    _tick(project, 0)
+    project.git("config", "user.signingKey", "eve@example.org")
+    project.task("new", "print('by eve')")
+    project.commit()
+    _tick(project, 1)
+    assert project.runs("new") == []
+    _gpg("--import-ownertrust", given=f"{fingerprint}:6:\n")
+
+    project.runner("tick", now=NOON + 2 * MINUTE)
+
+    assert _last(project, "new") == b"by eve\n"
+    assert keyring.exists()
+
+
+@pytest.mark.parametrize("kind", ["signatures", "logs", "encodings", "colours"])
+def test_no_setting_of_git_changes_who_is_trusted(signed: Project, tmp_path: Path, kind: str) -> None:
+    env = {"GIT_CONFIG_GLOBAL": str(config(tmp_path / "gitconfig", HOSTILE[kind]))}
+    signed.task("hello", "print('again by ada')")
+    signed.commit()
+    _sign_by(signed, None)
+    signed.task("new")
+    signed.commit()
+
+    done = signed.runner("tick", now=NOON + MINUTE, env=env)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (_last(signed), signed.runs("new")) == (b"again by ada\n", [])
+    assert "it has no signature" in _problems(signed)["tasks/new.yaml"]

@@ -34,6 +34,7 @@ CREATE TABLE catalog (
     fetch_every    INTEGER CHECK (fetch_every > 0),  -- milliseconds; NULL where nothing is fetched
     require_signed INTEGER NOT NULL DEFAULT 0 CHECK (require_signed IN (0, 1)),
     allowed_signers TEXT NOT NULL DEFAULT '',     -- '' where there is no such file
+    seen           TEXT NOT NULL DEFAULT '',      -- the commits that were looked at for signatures, as `repo.trust` writes them
     decided_at     INTEGER,            -- when a tick last decided something: an earlier present is a clock that was set back
     clock_behind_until INTEGER,        -- while the clock is behind: the instant from which it was set back
     zones          TEXT NOT NULL DEFAULT ''       -- the files of the zones in use, as they were when next_slot was computed

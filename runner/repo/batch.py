@@ -1,0 +1,102 @@
+"""Many objects through one git process, none of them waited for longer than any other answer of git."""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Iterable
+from contextlib import suppress
+from subprocess import TimeoutExpired
+
+from runner.errors import GitError
+from runner.repo.process import PATIENCE, end, late, start
+
+TYPE_CHECKING = False  # the name is enough for type checkers
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+_CHUNK = 65_536
+
+
+class Batch:
+    """`git cat-file --batch`, asked for blobs by their ids; what is read is thrown away past what is wanted of it."""
+
+    def __init__(self, root: str, patience: float = PATIENCE) -> None:
+        self._patience = patience
+        self._process = start(root, "cat-file", "--batch", is_silent=True)
+        assert self._process.stdin is not None  # noqa: S101 - what PIPE means
+        assert self._process.stdout is not None  # noqa: S101
+        self._asked = self._process.stdin
+        self._answers = self._process.stdout
+        self._answered = self._answers.fileno()
+        self._poll = select.poll()
+        self._poll.register(self._answered, select.POLLIN)
+        self._ready, self._at = b"", 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with suppress(BrokenPipeError):
+            self._asked.close()
+        self._answers.close()
+        try:
+            # Without its pipes git ends by itself.
+            self._process.wait(self._patience)
+        except TimeoutExpired:
+            end(self._process)
+
+    def request(self, ids: Iterable[str]) -> None:
+        """Ask for objects; for no more than fit into a pipe before they are read."""
+        try:
+            self._asked.write("".join(f"{name}\n" for name in ids).encode())
+            self._asked.flush()
+        except BrokenPipeError:
+            return  # the first answer that is missing says so
+
+    def content(self, name: str, most: int) -> bytes:
+        """Return the next object that was asked for, no more than `most` bytes of it. Raises GitError where it is not there."""
+        header = self._line().split()
+        if len(header) != 3:  # noqa: PLR2004 - id, type, size
+            hint = "run `git fsck`; a partial clone needs `git fetch --refetch`"
+            raise GitError(f"git has lost the object {name}", hint)
+        size = int(header[2])
+        content = self._read(min(size, most))
+        rest = size - len(content) + 1  # a newline comes behind the content
+        while rest:
+            rest -= len(self._read(min(rest, _CHUNK)))
+        return content
+
+    def _line(self) -> bytes:
+        end_of_line = self._ready.find(b"\n", self._at)
+        while end_of_line < 0:
+            if not self._more():
+                return b""
+            end_of_line = self._ready.find(b"\n", self._at)
+        return self._take(end_of_line + 1 - self._at)
+
+    def _read(self, size: int) -> bytes:
+        """Return the next bytes, `size` of them."""
+        parts: list[bytes] = []
+        while size > len(self._ready) - self._at:
+            part = self._take(len(self._ready) - self._at)
+            parts.append(part)
+            size -= len(part)
+            if not self._more():
+                raise GitError("git ended in the middle of an object", "run `git fsck`")
+        return b"".join((*parts, self._take(size)))
+
+    def _take(self, size: int) -> bytes:
+        self._at += size
+        return self._ready[self._at - size : self._at]
+
+    def _more(self) -> bool:
+        """Read what is there; return whether anything came. Raises GitError where nothing comes in time."""
+        if not self._poll.poll(self._patience * 1000):
+            raise late("cat-file", self._patience)
+        data = os.read(self._answered, _CHUNK)
+        self._ready, self._at = self._ready[self._at :] + data, 0
+        return bool(data)

@@ -1,0 +1,205 @@
+"""Which ref is meant by a name, and which commit it is at. What has been found is called by its full name from then on."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+
+from runner.errors import GitError
+from runner.repo.head import is_id, split
+from runner.repo.process import explain, git, run
+
+_SHORT_ID = re.compile(r"[0-9a-f]{4,63}")
+#: What is no name of a ref with steps back, but another way to name a commit (gitrevisions(7)).
+_OTHER = re.compile(r"@\{|\^\{|\^[@!-]|[:*?\[\\\s]|\.\.|^@$|^-")
+_LONGEST = 300  # bytes of HEAD; more is no ref
+#: What stands in HEAD where refs are not kept in files (gitrepository-layout(5)).
+_NO_FILES = "refs/heads/.invalid"
+_MEND = "mend `git.ref` in runner.yaml, or fetch it"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A full name (`refs/heads/main`, `refs/heads/main~1`, `HEAD`, an id), and the commit that it is at."""
+
+    path: str
+    commit: str
+
+
+def find(root: str, name: str) -> Found:
+    """Return which ref a name means, and its commit. Raises GitError.
+
+    `HEAD`, a name that begins with `refs/` and a whole id mean just that. A name that begins with that of a remote
+    (`origin/main`) means the branch of that remote, and nothing else. Any other name is looked for among branches first
+    (`refs/heads/NAME`, `refs/remotes/NAME`, `refs/remotes/NAME/HEAD`, and `refs/NAME` for `heads/main` or
+    `remotes/origin/main`), then among tags (`refs/tags/NAME`, and `refs/NAME` for `tags/v1`), then as the beginning of an id.
+    Where two branches are called so, or two tags, nobody can tell which is meant. `~2`, `^` and the like may follow.
+    No other file of git's is a ref, as FETCH_HEAD.
+    """
+    base, steps = split(name)
+    path = _path_of(root, base)
+    commit = commit_of(root, path + steps)
+    return Found(commit if is_id(path) else path + steps, commit)
+
+
+def resolve(root: str, name: str) -> str:
+    """Return the commit that somebody names, also in git's other ways (`main@{yesterday}`, `:/subject`). Raises GitError."""
+    return _commit(root, name) if _OTHER.search(name) else find(root, name).commit
+
+
+def commit_of(root: str, path: str) -> str:
+    """Return the commit that a full name is at. Raises GitError, which names the ref and says what is wrong with it."""
+    name, steps = split(path)
+    if is_id(name):
+        return _commit_from(root, name, steps, f"there is no commit {name} here", name)
+    code, printed, said = run(root, "show-ref", "--verify", "--dereference", "--hash", name)
+    if code:
+        raise _why_not(root, name, said)
+    # The last line has what a tag leads to, with another name behind it.
+    found = printed.splitlines()[-1].split()[0].decode()
+    about = (_target_of_head(root) or name) if name == "HEAD" else name
+    return _commit_from(root, found, steps, f"the ref {about} is at {found[:12]}, which is no commit here", about)
+
+
+def _commit_from(root: str, name: str, steps: str, otherwise: str, about: str) -> str:
+    try:
+        commit = _commit(root, name)
+    except GitError as error:
+        if not error.message.startswith("there is no ref"):
+            raise
+        raise GitError(otherwise, "run `git fsck`, and fetch again", about) from error
+    return _stepped(root, commit, steps, about) if steps else commit
+
+
+def _stepped(root: str, commit: str, steps: str, about: str) -> str:
+    try:
+        return _commit(root, commit + steps)
+    except GitError as error:
+        raise GitError(f"{about}{steps} names no commit", "name a later one", about) from error
+
+
+def _commit(root: str, name: str) -> str:
+    code, printed, said = run(root, "rev-parse", "--verify", "--end-of-options", name + "^{commit}")
+    if not code:
+        return printed.decode().strip()
+    if "eeded a single revision" in said or "unknown revision" in said or "bad revision" in said:
+        raise GitError(f"there is no ref {name!r} in the repository", _MEND, name)
+    error = explain(root, said)
+    raise GitError(f"there is no ref {name!r}: {error.message}", _MEND, name) if type(error) is GitError else error
+
+
+def _path_of(root: str, name: str) -> str:
+    if name == "HEAD" or name.startswith("refs/") or is_id(name):
+        return name
+    if any(name.startswith(f"{remote}/") for remote in git(root, "remote").decode().split()):
+        return f"refs/remotes/{name}"
+    for group in (_branches(name), _tags(name)):
+        found = _existing(root, group)
+        if len(found) > 1:
+            hint = f"write one of them in full, for example {found[0]}"
+            raise GitError(f"the ref {name!r} can be any of {', '.join(found)}", hint, name)
+        if found:
+            return found[0]
+    return _by_short_id(root, name)
+
+
+def _branches(name: str) -> list[str]:
+    whole = [f"refs/{name}"] if name.startswith(("heads/", "remotes/")) else []
+    return [f"refs/heads/{name}", f"refs/remotes/{name}", f"refs/remotes/{name}/HEAD", *whole]
+
+
+def _tags(name: str) -> list[str]:
+    return [f"refs/tags/{name}", *([f"refs/{name}"] if name.startswith("tags/") else [])]
+
+
+def _existing(root: str, paths: list[str]) -> list[str]:
+    """Return which of these refs there are. Raises GitError where one is damaged: another one must not take its place."""
+    code, printed, said = run(root, "for-each-ref", "--format=%(refname)", *paths)
+    if code:
+        raise explain(root, said)
+    found = [path for path in printed.decode("utf-8", "replace").split("\n") if path in paths]
+    for path in paths:
+        if path not in found and _is_damaged(root, path, said):
+            raise _damaged(path)
+    return found
+
+
+def _by_short_id(root: str, name: str) -> str:
+    if _SHORT_ID.fullmatch(name):
+        objects = git(root, "rev-parse", f"--disambiguate={name}")
+        kinds = git(root, "cat-file", "--batch-check=%(objecttype) %(objectname)", given=objects).decode().splitlines()
+        commits = [line.partition(" ")[2] for line in kinds if line.startswith("commit ")]
+        if len(commits) == 1:
+            return commits[0]
+        if commits:
+            raise GitError(f"{len(commits)} commits have an id that begins with {name}", "write more of the id", name)
+    raise GitError(f"there is no ref {name!r} in the repository", _MEND, name)
+
+
+def _why_not(root: str, path: str, said: str) -> GitError:
+    """Return what is wrong with a ref that git does not read."""
+    if "not a valid ref" not in said and "bad ref" not in said:
+        error = explain(root, said)
+        if type(error) is not GitError or error.about != ".git":
+            return error
+        return GitError(f"the ref {path} cannot be read: {error.message}", error.hint, path)
+    if path == "HEAD":
+        return _why_not_head(root)
+    if "bad ref" in said:
+        hint = "run `git fsck`, and fetch again, or put the ref at a commit that is there"
+        return GitError(f"the ref {path} is damaged: the object that it names is missing", hint, path)
+    if _is_damaged(root, path, run(root, "for-each-ref", path)[2]):
+        return _damaged(path)
+    return GitError(f"there is no ref {_short(path)!r} in the repository", _MEND, path)
+
+
+def _why_not_head(root: str) -> GitError:
+    target = _target_of_head(root)
+    if not target:
+        return GitError("HEAD is damaged: the object that it names is missing", "check out a branch", "HEAD")
+    code, _, said = run(root, "show-ref", "--verify", "--hash", target)
+    error = _why_not(root, target, said) if code and target.startswith("refs/") else _damaged("HEAD")
+    if not error.message.startswith("there is no ref"):
+        return error
+    reason = f"HEAD is at {target}, which has no commit"
+    if not git(root, "for-each-ref", "--count=1"):
+        reason = "the repository has no commit yet"
+    return GitError(reason, "commit your tasks: git add tasks && git commit", "HEAD")
+
+
+def _target_of_head(root: str) -> str:
+    """Return the ref that HEAD leads to, empty where it is a commit; from the file, because git does not name a damaged one."""
+    try:
+        with open(_file_of(root, "HEAD"), encoding="utf-8", errors="replace") as file:
+            content = file.read(_LONGEST)
+    except OSError:
+        return ""
+    target = content.removeprefix("ref:").strip() if content.startswith("ref:") else ""
+    if target != _NO_FILES:
+        return target
+    return run(root, "symbolic-ref", "--quiet", "HEAD")[1].decode("utf-8", "replace").strip()
+
+
+def _is_damaged(root: str, path: str, said: str) -> bool:
+    """Return whether a ref that git does not read is there all the same: by what git said, or as a file."""
+    return f"ignoring broken ref {path}\n" in said or os.path.isfile(_file_of(root, path))
+
+
+def _file_of(root: str, path: str) -> str:
+    return os.path.join(root, os.fsdecode(git(root, "rev-parse", "--git-path", path)).rstrip("\n"))
+
+
+def _damaged(path: str) -> GitError:
+    return GitError(
+        f"the ref {path} is damaged: what stands in it is neither a commit nor a ref that there is",
+        f"put it at a commit, for example: git update-ref {path} COMMIT",
+        path,
+    )
+
+
+def _short(path: str) -> str:
+    for folder in ("refs/heads/", "refs/remotes/", "refs/tags/"):
+        if path.startswith(folder):
+            return path.removeprefix(folder)
+    return path

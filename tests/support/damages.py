@@ -1,0 +1,51 @@
+"""Ways in which a crash, a full disk or a hand can damage the refs of a repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tests.support.project import Project
+
+
+def write(path: str, text: str) -> Callable[[Project], None]:
+    """Return what writes a file of a repository."""
+
+    def do(project: Project) -> None:
+        target = project.root / ".git" / path
+        if target.is_symlink():
+            target.unlink()
+        target.write_text(text)
+
+    return do
+
+
+def _blob(project: Project) -> None:
+    blob = project.git("hash-object", "-w", "tasks/hello.yaml")
+    write("refs/heads/main", f"{blob}\n")(project)
+
+
+def _remove(path: str) -> Callable[[Project], None]:
+    def remove(project: Project) -> None:
+        (project.root / ".git" / path).rename(project.root / ".git/moved-away")
+
+    return remove
+
+
+#: What is damaged, by name; how; and the words for it.
+DAMAGES: dict[str, tuple[str, Callable[[Project], None], str]] = {
+    "garbage in a branch": ("refs/heads/main", write("refs/heads/main", "garbage\n"), "neither a commit nor a ref"),
+    "an empty branch": ("refs/heads/main", write("refs/heads/main", ""), "neither a commit nor a ref"),
+    "zeros": ("refs/heads/main", write("refs/heads/main", "\0" * 41), "neither a commit nor a ref"),
+    "half an id": ("refs/heads/main", write("refs/heads/main", "1234567890\n"), "neither a commit nor a ref"),
+    "a circle": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/main\n"), "neither a commit nor a ref"),
+    "a dangling link": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/gone\n"), "neither a commit nor a ref"),
+    "a missing commit": ("refs/heads/main", write("refs/heads/main", "1234567890" * 4 + "\n"), "is missing"),
+    "a blob": ("refs/heads/main", _blob, "which is no commit here"),
+    "garbage in HEAD": ("HEAD", write("HEAD", "garbage\n"), "is damaged: HEAD"),
+    "an empty HEAD": ("HEAD", write("HEAD", ""), "is damaged: HEAD"),
+    "a HEAD without a HEAD": ("HEAD", _remove("HEAD"), "is damaged: HEAD"),
+    "a HEAD of no ref": ("HEAD", write("HEAD", "ref: ../../elsewhere\n"), "is damaged: HEAD"),
+    "a detached HEAD that is missing": ("HEAD", write("HEAD", "1234567890" * 4 + "\n"), "is missing"),
+    "no objects": ("objects", _remove("objects"), "is damaged: objects"),
+    "no refs": ("refs", _remove("refs"), "is damaged: refs"),
+}  # fmt: skip
