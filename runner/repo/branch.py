@@ -11,7 +11,7 @@ def commit_on_branch(root: str, branch: str, path: str, subject: str) -> None:
     git(root, "check-ref-format", "--branch", branch)
     git(root, "switch", "--quiet", "--create", branch)
     git(root, "add", "--", path)
-    git(root, "commit", "--quiet", "--message", subject, "--", path)
+    git(root, "commit", "--quiet", "--message", subject, "--", path, is_at_terminal=True)
 
 
 def remote_url(root: str) -> str:

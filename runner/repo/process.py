@@ -62,21 +62,26 @@ def _is_kept(name: str) -> bool:
     return any(name.startswith(kept) if kept.endswith("_") else name == kept for kept in _KEPT)
 
 
-def git(root: str, *words: str, given: bytes = b"", patience: float = PATIENCE) -> bytes:
+def git(root: str, *words: str, given: bytes = b"", patience: float = PATIENCE, is_at_terminal: bool = False) -> bytes:
     """Return what `git -C root …` prints, given something to read. Raises GitError, in words that say what to do."""
-    code, printed, said = run(root, *words, given=given, patience=patience)
+    code, printed, said = run(root, *words, given=given, patience=patience, is_at_terminal=is_at_terminal)
     if code:
         raise explain(root, said)
     return printed
 
 
 def run(
-    root: str, *words: str, given: bytes = b"", patience: float = PATIENCE, env: "Mapping[str, str] | None" = None
+    root: str,
+    *words: str,
+    given: bytes = b"",
+    patience: float = PATIENCE,
+    env: "Mapping[str, str] | None" = None,
+    is_at_terminal: bool = False,
 ) -> tuple[int, bytes, str]:
-    """Return git's exit code, what it prints and what it says about it; `env` is set beside `environment`. Raises GitError."""
+    """Return git's exit code, what it prints and what it says about it; the rest is as for `start`. Raises GitError."""
     from subprocess import TimeoutExpired  # noqa: PLC0415 - see above
 
-    with start(root, *words, env=env) as process:
+    with start(root, *words, env=env, is_at_terminal=is_at_terminal) as process:
         try:
             printed, said = process.communicate(given, timeout=patience)
         except TimeoutExpired:
@@ -94,11 +99,15 @@ def late(command: str, patience: float) -> GitError:
 
 
 def start(
-    root: str, *words: str, env: "Mapping[str, str] | None" = None, is_silent: bool = False
+    root: str,
+    *words: str,
+    env: "Mapping[str, str] | None" = None,
+    is_silent: bool = False,
+    is_at_terminal: bool = False,
 ) -> "subprocess.Popen[bytes]":
-    """Start git in a process group of its own, with pipes; what it says is dropped where that is wanted. Raises RepositoryError.
+    """Start git in a session of its own, with pipes; what it says is dropped where that is wanted. Raises RepositoryError.
 
-    `env` is set beside `environment`.
+    `env` is set beside `environment`. At the terminal of the person who waits, a key may be asked for its passphrase.
     """
     import subprocess  # noqa: PLC0415 - see above
 
@@ -110,7 +119,7 @@ def start(
             stderr=subprocess.DEVNULL if is_silent else subprocess.PIPE,
             env=environment() | dict(env or {}),
             # Whatever git starts ends with it, and nothing of it asks at a terminal.
-            start_new_session=True,
+            start_new_session=not is_at_terminal,
         )
     except FileNotFoundError as error:
         raise RepositoryError("git is not installed", "install git, and see that it is on PATH") from error
@@ -120,9 +129,13 @@ def end(process: "subprocess.Popen[bytes]") -> None:
     """End a git that was started here, and what it has started; by TERM first, so that no lock is left behind."""
     from subprocess import TimeoutExpired  # noqa: PLC0415 - see above
 
+    try:
+        send = os.killpg if os.getsid(process.pid) == process.pid else os.kill
+    except ProcessLookupError:
+        return  # it has ended, and was waited for
     for number in (_TERM, _KILL):
         try:
-            os.killpg(process.pid, number)
+            send(process.pid, number)
             process.wait(_GRACE)
         except (ProcessLookupError, TimeoutExpired):
             continue

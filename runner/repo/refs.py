@@ -52,7 +52,7 @@ def commit_of(root: str, path: str) -> str:
     """Return the commit that a full name is at. Raises GitError, which names the ref and says what is wrong with it."""
     name, steps = split(path)
     if is_id(name):
-        return _commit_from(root, name, steps, f"there is no commit {name} here", name)
+        return _commit_from(root, name, steps, f"there is no ref {name!r} in the repository", name)
     code, printed, said = run(root, "show-ref", "--verify", "--dereference", "--hash", name)
     if code:
         raise _why_not(root, name, said)

@@ -31,6 +31,15 @@ def _remove(path: str) -> Callable[[Project], None]:
     return remove
 
 
+def _pack(rest: str) -> Callable[[Project], None]:
+    def pack(project: Project) -> None:
+        project.git("pack-refs", "--all")
+        with (project.root / ".git/packed-refs").open("a") as file:
+            file.write(rest)
+
+    return pack
+
+
 #: What is damaged, by name; how; and the words for it.
 DAMAGES: dict[str, tuple[str, Callable[[Project], None], str]] = {
     "garbage in a branch": ("refs/heads/main", write("refs/heads/main", "garbage\n"), "neither a commit nor a ref"),
@@ -46,6 +55,8 @@ DAMAGES: dict[str, tuple[str, Callable[[Project], None], str]] = {
     "a HEAD without a HEAD": ("HEAD", _remove("HEAD"), "is damaged: HEAD"),
     "a HEAD of no ref": ("HEAD", write("HEAD", "ref: ../../elsewhere\n"), "is damaged: HEAD"),
     "a detached HEAD that is missing": ("HEAD", write("HEAD", "1234567890" * 4 + "\n"), "is missing"),
+    "garbage in packed-refs": ("HEAD", _pack("garbage\n"), "packed-refs"),
+    "packed-refs that are cut off": ("HEAD", _pack("1234567890"), "packed-refs"),
     "no objects": ("objects", _remove("objects"), "is damaged: objects"),
     "no refs": ("refs", _remove("refs"), "is damaged: refs"),
 }  # fmt: skip

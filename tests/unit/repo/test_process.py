@@ -11,6 +11,7 @@ import pytest
 from runner.errors import GitError
 from runner.repo import checkout, head, log, process, refs, tree, trust
 from runner.repo.batch import Batch
+from runner.repo.branch import commit_on_branch
 from runner.repo.location import locate
 from tests.support.hostile import HOSTILE, config
 from tests.support.project import Project
@@ -233,6 +234,26 @@ def _runs(pid: int) -> bool:
     except FileNotFoundError:
         return False
     return state != "Z"
+
+
+@pytest.mark.parametrize("is_at_terminal", [False, True])
+def test_only_a_commit_that_a_person_waits_for_may_ask_at_the_terminal(
+    project: Project, *, is_at_terminal: bool
+) -> None:
+    noted = project.root / "session"
+    hook = project.write(".git/hooks/pre-commit", f"#!/bin/sh\ncut -d' ' -f6 /proc/$$/stat > {noted}\n")
+    hook.chmod(0o755)
+    project.task("hello")
+    project.git("config", "user.name", "Ada")
+    project.git("config", "user.email", "ada@example.org")
+    root = str(project.root)
+
+    if is_at_terminal:
+        commit_on_branch(root, "new", "tasks/hello.yaml", "Add it")
+    else:
+        process.git(root, "commit", "--quiet", "--allow-empty", "--message", "Add it")
+
+    assert (int(noted.read_text()) == os.getsid(0)) == is_at_terminal
 
 
 def test_a_large_blob_is_read_only_as_far_as_it_is_wanted(project: Project) -> None:

@@ -121,7 +121,7 @@ def test_steps_back_and_ids_whole_or_short_are_found(project: Project) -> None:
     assert refs.find(root, second[:7]) == refs.Found(second, second)
     with pytest.raises(GitError, match="main~9 names no commit"):
         refs.find(root, "main~9")
-    with pytest.raises(GitError, match=f"there is no commit {'0' * 40} here"):
+    with pytest.raises(GitError, match=f"there is no ref '{'0' * 40}'"):
         refs.find(root, "0" * 40)
 
 
