@@ -44,7 +44,9 @@ def _only(plan: Plan) -> TaskChange:
 def _decide(project: Project, now: datetime, only: frozenset[str] | None = None) -> None:
     """Tick as far as decisions go; what was started has succeeded at once."""
     project.state.mkdir(exist_ok=True)
-    decide(project.site, now, Request(only))
+    there = project.git("ls-tree", "-r", "--name-only", "HEAD", "--", "tasks").splitlines()
+    chosen = None if only is None else only & {path.removeprefix("tasks/").removesuffix(".yaml") for path in there}
+    decide(project.site, now, Request(chosen))
     with deciding(project.site.database) as session, session.transaction(durable=False):
         for job in queue.take(session, "nobody:1:1", now, 1000):
             ending = Ending("succeeded", now, now, exit_code=0)
