@@ -34,6 +34,10 @@ class StoreError(RunnerError):
     """The database could not be read or written."""
 
 
+class StoreGoneError(StoreError):
+    """The database that a tick works on was removed or replaced: waiting does not bring it back."""
+
+
 class ScheduleError(ValueError):
     """A schedule that cannot be meant; `field` names the key at fault, `hint` says what to write instead."""
 

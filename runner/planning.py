@@ -20,6 +20,9 @@ from runner.schedule.localtime import wall_time
 MOST_MISSED = 10_000
 #: `catchup: all` runs so many slots at most, the newest ones.
 MOST_CAUGHT_UP = 100
+#: So far ahead of the present minute's beginning the last decision may lie, before the clock is taken to have been set back.
+CLOCK_MAY_BE_AHEAD = timedelta(minutes=2)
+
 _MINUTE = timedelta(minutes=1)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -95,8 +98,11 @@ def changed(  # every argument is one of the facts that decide
 
 
 def is_set_back(instant: datetime, now: datetime) -> bool:
-    """Return whether the clock has been set back since a tick decided something at an instant: to an earlier minute."""
-    return instant >= minute_of(now) + _MINUTE
+    """Return whether the clock has been set back since a tick decided something at an instant: to two minutes before, or more.
+
+    After less, a task waits until the clock has caught up: no longer than two minutes.
+    """
+    return instant >= minute_of(now) + CLOCK_MAY_BE_AHEAD
 
 
 def resumed(spec: ScheduleSpec, state: TaskState, now: datetime) -> TaskState:

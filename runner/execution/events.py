@@ -34,7 +34,7 @@ class Ended(Value):
 
 
 class Refused(Value):
-    """An attempt was not begun, because that could not be noted: the state folder cannot be written, for the reason given."""
+    """An attempt was not begun, because that could not be noted, for the reason given."""
 
     __slots__ = ("job", "why")
 

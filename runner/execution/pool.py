@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import stat
 from datetime import datetime
 
 from runner import clock
@@ -100,7 +101,7 @@ class Pool:
         try:
             self._owner.begin(job.run_id, job.attempt)
         except OSError as error:
-            return Refused(job, str(error.strerror))
+            return Refused(job, f"its note cannot be written: {error.strerror}")
         started_at = clock.now()
         try:
             attempt = self._fork(job, secrets, started_at)
@@ -253,7 +254,10 @@ class Pool:
         spare = self._workshop.spare_folder(attempt.pid)
         try:
             os.rename(folder, spare)
-            is_empty = not os.listdir(spare)
+            # A link, or a folder that is closed by now, is nothing for another child.
+            is_empty = stat.S_ISDIR(os.lstat(spare).st_mode) and not os.listdir(spare)
+            if is_empty:
+                os.chmod(spare, 0o700)
         except OSError:
             is_empty = False
         if is_empty:

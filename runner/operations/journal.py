@@ -6,7 +6,7 @@ from runner import clock
 from runner.execution.events import Ended, Started
 from runner.execution.live import remove
 from runner.operations.outcome import outcome
-from runner.store.database import deciding
+from runner.store.database import FileId, recording
 from runner.store.endings import AttemptEnd, end_attempt, record_start
 from runner.store.queue import asked_to_end, release
 
@@ -17,8 +17,9 @@ _PATIENCE = 0.5
 class Journal:
     """Collects what an executor reports, and records it under the name of the owner."""
 
-    def __init__(self, database: str, owner: str) -> None:
+    def __init__(self, database: str, known: FileId, owner: str) -> None:
         self._database = database
+        self._known = known
         self._owner = owner
         self._starts: list[Started] = []
         self._endings: list[tuple[Ended, bool]] = []
@@ -52,7 +53,7 @@ class Journal:
 
         Raises StoreError; then nothing is forgotten, and another call tries again.
         """
-        with deciding(self._database) as session:
+        with recording(self._database, self._known) as session:
             with session.transaction(durable=False):
                 for started in self._starts:
                     job = started.job

@@ -7,7 +7,7 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from runner import clock
-from runner.errors import RunnerError, StoreError
+from runner.errors import RunnerError, StoreError, StoreGoneError
 from runner.execution.events import Ended, Refused, Started
 from runner.execution.signals import REASONS
 from runner.execution.slots import Slots
@@ -17,6 +17,7 @@ from runner.model.words import CANCELLED, FAILED
 from runner.operations.journal import Journal
 from runner.operations.site import Site
 from runner.operations.waiting import Waiting
+from runner.store.database import file_id
 from runner.store.queue import Terms
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -59,7 +60,8 @@ class Supervisor:
         self._executor = executor
         self._slots = Slots(f"{site.state}/slots", terms.max_parallel)
         self._free = 0
-        self._journal = Journal(site.database, owner)
+        self._known = file_id(site.database)
+        self._journal = Journal(site.database, self._known, owner)
         self._owner = owner
         self._database = site.database
         self._hand: deque[Job] = deque()
@@ -70,7 +72,9 @@ class Supervisor:
         self._no_slot_since: float | None = None
         self._waits = waits
         self._grace_ends: float | None = None
+        #: Why nothing more is started; and why nothing could be taken, which may be over by the end.
         self._trouble: StoreError | None = None
+        self._not_taken: StoreError | None = None
 
     def run(self, job: Job) -> None:
         """Run a job that is owned already, and nothing else. Raises as `run_waiting`."""
@@ -83,7 +87,7 @@ class Supervisor:
         Stays for what comes before the next minute, when there is another tick. Raises StoreError; KeyboardInterrupt on Ctrl-C and
         RunnerError on TERM, once everything has ended and is on record.
         """
-        self._waiting = Waiting(self._database, self._owner, only, self._now)
+        self._waiting = Waiting(self._database, self._known, self._owner, only, self._now)
         self._work()
         return self._taken
 
@@ -111,8 +115,9 @@ class Supervisor:
             raise RunnerError(
                 "the process that starts tasks was killed", "the next tick says what was lost, and goes on"
             )
-        if self._trouble is not None:
-            raise self._trouble
+        trouble = self._trouble or self._not_taken
+        if trouble is not None:
+            raise trouble
 
     def _present(self) -> datetime:
         """Return the instant that was given at the beginning, and what has passed since on a clock that nobody can set."""
@@ -125,7 +130,7 @@ class Supervisor:
             return self._is_stopped()
         if self._under_way or (self._hand and self._waiting is None):
             return False
-        if self._trouble is not None:
+        if self._trouble is not None or self._not_taken is not None:
             return True
         if self._waiting is not None and self._journal.has_news():
             self._flush()  # what has ended may be tried again within the minute
@@ -165,7 +170,7 @@ class Supervisor:
             if not self._free and self._slots.take():
                 self._free += 1
         except OSError as error:
-            self._stop_taking(str(error.strerror))
+            self._stop_taking(f"no slot for a run can be taken: {error.filename}: {error.strerror}")
             return False
         return self._free > 0
 
@@ -176,9 +181,9 @@ class Supervisor:
             self._free -= 1
 
     def _stop_taking(self, why: str) -> None:
-        """Start nothing more, because the state folder cannot be written; what runs is not to suffer from it."""
-        what = f"the state folder cannot be written: {why}"
-        self._trouble = StoreError(what, "free some space, or check its permissions; the next tick goes on")
+        """Start nothing more; what runs is not to suffer from it."""
+        hint = "see that the state folder can be written, and the disk has space; the next tick goes on"
+        self._trouble = StoreError(why, hint)
         self._let_go()
 
     def _share(self) -> None:
@@ -196,7 +201,7 @@ class Supervisor:
         return self._no_slot_since is not None and clock.monotonic() - self._no_slot_since > seconds
 
     def _may_take(self) -> bool:
-        if self._waiting is None or self._trouble is not None:
+        if self._waiting is None or self._trouble is not None or self._not_taken is not None:
             return False
         return self._waiting.may_take(self._present())
 
@@ -208,7 +213,7 @@ class Supervisor:
         except StoreError as error:
             # What runs is not to suffer from it; and what has ended is to be recorded first.
             if not self._under_way:
-                self._trouble = error
+                self._not_taken = error
             self._waiting.look_later(now)
             return False
         self._hand.extend(jobs)
@@ -245,12 +250,11 @@ class Supervisor:
         return not all(isinstance(event, Started) for event in events)
 
     def _never_begun(self, refused: Refused) -> None:
-        self._stop_taking(refused.why)
+        self._stop_taking(f"no attempt can be begun: {refused.why}")
         if self._waiting is not None:
             self._journal.release(refused.job.run_id)
         else:
-            reason = f"could not be started: the state folder cannot be written: {refused.why}"
-            self._journal.note(Ended(refused.job, Ending(FAILED, None, clock.now(), reason)))
+            self._cannot_start(refused.job)
 
     def _patience(self) -> float:
         longest = _LULL if self._journal.has_news() else float("inf")
@@ -268,6 +272,9 @@ class Supervisor:
         self._executor.signals.news = False
         try:
             wanted = self._journal.flush()
+        except StoreGoneError as error:
+            self._trouble = error
+            return
         except StoreError:
             self._executor.signals.news = True  # noted all the same, and tried again
             return
@@ -294,7 +301,14 @@ class Supervisor:
             if self._waiting is not None:
                 self._journal.release(job.run_id)
             else:
-                self._never_start(job, f"{self._reason()} before it was started")
+                self._cannot_start(job)
+
+    def _cannot_start(self, job: Job) -> None:
+        if self._trouble is None:
+            self._never_start(job, f"{self._reason()} before it was started")
+            return
+        reason = f"could not be started: {self._trouble.message}"
+        self._journal.note(Ended(job, Ending(FAILED, None, clock.now(), reason)))
 
     def _reason(self) -> str:
         return REASONS[self._executor.signals.stopped_by or signal.SIGTERM]
@@ -310,10 +324,12 @@ class Supervisor:
     def _record_the_rest(self) -> None:
         give_up = clock.monotonic() + _PATIENCE
         if self._journal.has_news():
-            self._trouble = None  # it is over once this can be written
+            self._not_taken = None  # it is over once this can be written
         while self._journal.has_news():
             try:
                 self._journal.flush()
+            except StoreGoneError:
+                raise
             except StoreError:
                 if clock.monotonic() > give_up:
                     raise

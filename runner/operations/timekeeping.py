@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 
 from runner import clock, planning
 from runner.model import event
-from runner.schedule.zone_paths import zone_paths
 from runner.store import claims
 from runner.store.catalogs import set_state
 from runner.store.claims import Clock
 from runner.store.events import note
 from runner.store.session import Deciding
 from runner.zone_files import are_unchanged, describe
+from runner.zone_paths import zone_paths
 
 
 def follow(session: Deciding, now: datetime, *, has_new_tasks: bool) -> str | None:

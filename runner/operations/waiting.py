@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from runner.model.job import Job
 from runner.store import queue
-from runner.store.database import deciding
+from runner.store.database import FileId, recording
 
 #: So many are taken at once where they are quick; a slow one at a time, so that the longest-waiting comes first everywhere.
 _MOST_AT_ONCE = 128
@@ -19,8 +19,9 @@ _LATE = timedelta(seconds=5)
 class Waiting:
     """Takes runs for an owner; of the tasks in `only`, where it is given."""
 
-    def __init__(self, database: str, owner: str, only: frozenset[str] | None, now: datetime) -> None:
+    def __init__(self, database: str, known: FileId, owner: str, only: frozenset[str] | None, now: datetime) -> None:
         self._database = database
+        self._known = known
         self._owner = owner
         self._only = only
         self._at_once = 1
@@ -61,7 +62,7 @@ class Waiting:
         is_quick = self._last_take is not None and now - self._last_take < _QUICK
         self._at_once = min(self._at_once * 2, _MOST_AT_ONCE) if is_quick else 1
         self._last_take = now
-        with deciding(self._database) as session:
+        with recording(self._database, self._known) as session:
             with session.transaction():
                 jobs = queue.take(session, self._owner, now, self._at_once, self._only)
             due = queue.next_due(session, self._only) if len(jobs) < self._at_once else now

@@ -4,7 +4,6 @@ A *wall time* is a naive datetime. PEP 495 gives the two rules that every schedu
 does not exist takes the offset that was in force before the gap, and a time that occurs twice is the first of the two.
 """
 
-import os
 from datetime import UTC, datetime, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
@@ -24,7 +23,7 @@ def load_zone(name: str) -> tzinfo:
         return UTC
     # ZoneInfo opens files by this name: what is not a relative path below the database is refused first.
     # So are those that a machine has for itself: its own zone, and copies of all zones with other rules.
-    if name.startswith(("/", ".", "posix/", "right/")) or os.pardir in name or "\0" in name or name in _NOT_IANA:
+    if name.startswith(("/", ".", "posix/", "right/")) or ".." in name or "\0" in name or name in _NOT_IANA:
         raise ScheduleError("timezone", f"unknown time zone {name!r}", "use an IANA name such as Europe/Berlin")
     try:
         return ZoneInfo(name)

@@ -6,6 +6,7 @@ import os
 import sqlite3
 from contextlib import closing, contextmanager
 
+from runner.errors import StoreGoneError
 from runner.store.errors import explained
 from runner.store.idle import as_uri
 from runner.store.migrate import PATIENCE, VERSION, migrate, version_of
@@ -35,6 +36,38 @@ def deciding(path: str) -> Iterator[Deciding]:
     with explained(path), closing(_connect(path)) as connection:
         migrate(connection, path)
         yield Deciding(connection)
+
+
+FileId = tuple[int, int]
+
+
+def file_id(path: str) -> FileId:
+    """Return what tells the file of a store from another one in its place. Raises StoreGoneError where there is none."""
+    try:
+        found = os.stat(path)
+    except OSError as error:
+        raise _gone(path, "was removed") from error
+    return found.st_dev, found.st_ino
+
+
+@contextmanager
+def recording(path: str, known: FileId) -> Iterator[Deciding]:
+    """Open the very store in which runs were taken, to record them. Raises StoreError; StoreGoneError where it is gone.
+
+    A task may remove it, and another process make a new one in its place: what ran is not known there.
+    """
+    if file_id(path) != known:
+        raise _gone(path, "was replaced")
+    with explained(path), closing(_connect_as_it_lies(path)) as connection:
+        connection.execute("PRAGMA foreign_keys = ON")
+        yield Deciding(connection)
+
+
+def _gone(path: str, what: str) -> StoreGoneError:
+    return StoreGoneError(
+        f"the database {path} {what} while runs were under way",
+        "how they ended is not on record; look at what has removed it, perhaps a task",
+    )
 
 
 @contextmanager

@@ -93,11 +93,6 @@ def test_on_an_ascii_terminal_of_80_columns_everything_fits_and_is_in_ascii(
             assert b"\x1b" not in screen, words
 
 
-_OTHER_NAMESPACE = pytest.mark.xfail(
-    strict=True, reason="who owns a run is asked by pid, which means nothing in another pid namespace"
-)
-
-
 def _long(project: Project, family: Family) -> None:
     project.task(
         "long", family.code("note('began')\nwait_for('end')\nprint('whole')"), retry={"attempts": 3, "delay": "1s"}
@@ -113,7 +108,6 @@ def _let_it_end(project: Project, family: Family) -> None:
 
 
 @needs_namespace
-@_OTHER_NAMESPACE
 def test_a_tick_in_another_pid_namespace_leaves_a_living_run_alone(project: Project, family: Family) -> None:
     _long(project, family)
     with background(project, "tick"):
@@ -127,7 +121,6 @@ def test_a_tick_in_another_pid_namespace_leaves_a_living_run_alone(project: Proj
 
 
 @needs_namespace
-@_OTHER_NAMESPACE
 def test_a_tick_outside_leaves_a_run_of_another_pid_namespace_alone(project: Project, family: Family) -> None:
     _long(project, family)
     with second_pid_namespace(project).background("tick"):
@@ -169,7 +162,6 @@ _QUESTIONS = (("list",), ("status",), ("plan",), ("why", "often"))
 
 
 @pytest.mark.parametrize("words", _QUESTIONS, ids=lambda words: words[0])
-@pytest.mark.xfail(strict=True, reason="a question holds the write lock of the store for as long as it compiles")
 def test_a_question_never_holds_up_a_tick_however_long_it_takes(project: Project, words: tuple[str, ...]) -> None:
     _busy(project, 150)
     with background(project, *words, now=NOON + MINUTE) as question:

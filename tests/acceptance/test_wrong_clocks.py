@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from runner import planning
+from runner.operations import idle
 from tests.support.project import MINUTE, NOON, Project
 
 _HOUR = timedelta(hours=1)
@@ -90,3 +92,8 @@ def test_an_edit_after_the_clock_was_set_back_leaves_what_was_decided_as_it_is(p
     assert (done.returncode, done.stderr) == (0, "")
     slots = [run.scheduled_for for run in project.runs() if run.task == "often"]
     assert len(slots) == len(set(slots))
+
+
+def test_what_a_light_module_repeats_of_a_heavy_one_is_the_same() -> None:
+    # The two may not import each other.
+    assert planning.CLOCK_MAY_BE_AHEAD // timedelta(milliseconds=1) == idle._CLOCK_MAY_BE_AHEAD  # noqa: SLF001

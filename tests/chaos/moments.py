@@ -18,8 +18,8 @@ _LONGEST = 5  # rounds that a wrong clock stays wrong
 class Clock:
     """`corrections` are jumps to come, by round: a clock that was set wrong is set right again.
 
-    Unless it `may_go_far_back`, it goes back by no more than an hour: then a task waits until the clock has caught up, and each
-    slot is decided once. Further back tasks go on from the present, and slots can be counted again that were counted as missed.
+    Unless it `may_go_far_back`, it goes back by no more than an hour. Either way tasks go on from the present, and slots can be
+    counted again that were counted as missed.
     """
 
     may_go_far_back: bool

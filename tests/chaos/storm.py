@@ -34,7 +34,7 @@ _FAR = timedelta(hours=1)
 _CALM = 40  # ticks within which all must have come to an end
 _REMEMBERED = 60
 #: Runs that last long enough to be cancelled.
-_LASTS = "(code LIKE '%sleep(0._)%' OR code LIKE '%sleep(60)%' OR attempts > 0)"
+_LASTS = "(definition LIKE '%sleep(0._)%' OR definition LIKE '%sleep(60)%' OR attempts > 0)"
 _TOO_MANY = 20  # complaints: there is no need for more
 
 

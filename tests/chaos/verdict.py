@@ -30,13 +30,17 @@ class Sighting:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The store, and what was witnessed. A clock that `went_far_back` has slots decided again that were decided ahead of it."""
+    """The store, and what was witnessed."""
 
     store: sqlite3.Connection
     state: Path
     seen: list[Sighting]
     overlaps: list[str]
-    went_far_back: bool
+
+    def went_back(self) -> bool:
+        """Return whether a tick has found the clock set back: then slots are counted again that were counted ahead of it."""
+        sql = "SELECT 1 FROM events WHERE kind = 'clock_set_back' LIMIT 1"
+        return self.store.execute(sql).fetchone() is not None
 
 
 @dataclass(frozen=True)
@@ -49,11 +53,11 @@ class Stretch:
     is_exact: bool
 
 
-def verdict(state: Path, outside: Path, *, went_far_back: bool) -> list[str]:
+def verdict(state: Path, outside: Path) -> list[str]:
     """Return all that is wrong."""
     seen, overlaps = _read(outside / "witness")
     with closing(sqlite3.connect(state / "runner.db")) as store:
-        evidence = Evidence(store, state, seen, overlaps, went_far_back)
+        evidence = Evidence(store, state, seen, overlaps)
         return [f"{check.__name__.strip('_').replace('_', ' ')}: {it}" for check in _CHECKS for it in check(evidence)]
 
 
@@ -157,7 +161,7 @@ def _every_slot_of_a_steady_task_is_on_record(evidence: Evidence) -> Iterator[st
         if watermark != newest:
             yield f"{task_id} was decided up to {watermark}, and others up to {newest}"
         stretches = _stretches(evidence.store, key)
-        gaps = _overlapping_gaps(stretches) if evidence.went_far_back else _gaps(stretches)
+        gaps = _overlapping_gaps(stretches) if evidence.went_back() else _gaps(stretches)
         yield from (f"{task_id}: {it}" for it in gaps)
         if max(stretch.last for stretch in stretches) != watermark // _MINUTE:
             yield f"{task_id}: decided up to minute {watermark // _MINUTE}, which is not on record"
