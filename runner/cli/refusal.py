@@ -38,6 +38,9 @@ def refused(error: BaseException) -> RunnerError | None:
     if isinstance(error, OSError) and error.errno not in _BUGS:
         path = "" if error.filename is None else f" ({_named(error.filename)})"
         return RunnerError(f"the operating system refuses: {error.strerror}{path}", hint_for(error))
+    if isinstance(error, SystemError):
+        # What CPython raises where its own C code could not go on: hardly ever anything but a lack of memory.
+        return RunnerError(f"the interpreter failed: {error}", _HINTS[errno.ENOMEM])
     if isinstance(error, ImportError):
         return _not_loaded(error)
     return None

@@ -75,7 +75,7 @@ def _follow_zones(session: Deciding, recorded: str) -> None:
 
 def _span(span: timedelta) -> str:
     """Return a span of time in its two largest units, `2 d 3 h`."""
-    minutes = span // timedelta(minutes=1)
+    minutes = round(span / timedelta(minutes=1))
     days, minutes = divmod(minutes, 24 * 60)
     hours, minutes = divmod(minutes, 60)
     parts = [f"{number} {unit}" for number, unit in ((days, "d"), (hours, "h"), (minutes, "min")) if number]

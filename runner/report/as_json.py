@@ -128,6 +128,7 @@ def tick(value: TickReport) -> dict[str, Any]:
         "skipped": _all(run, value.skipped),
         "lost": _all(run, value.lost),
         "due": [],
+        "clock": value.clock,
         "problems": _all(problem, value.problems),
     }
 
@@ -193,6 +194,8 @@ def status(value: Status, uncommitted: Iterable[str]) -> dict[str, Any]:
             for item in value.degraded
         ],
         "running": _all(run, value.running),
+        "unanswered": [{"run_id": run_id, "reason": said} for run_id, said in value.unanswered],
+        "clock": list(value.clock),
         "failing": _all(run, value.failing),
         "last_24_hours": value.counts.since,
         "next": None if slot is None else {"task": slot[0], "at": iso(slot[1]), "local": slot[2]},

@@ -192,6 +192,8 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
         facts.add_row("next", f"{task} at {wall} (in {rough(max(0.0, (slot - now).total_seconds()))})")
     ended = ", ".join(f"{count} {name}" for name, count in sorted(value.counts.since.items()))
     facts.add_row("last 24 h", ended or "no runs")
+    for number, said in enumerate(value.clock):
+        facts.add_row("" if number else "clock", Text(said, "yellow"))
     yield facts
     yield from _sections(value)
     if uncommitted:
@@ -223,6 +225,8 @@ def _sections(value: Status) -> Iterator[RenderableType]:
     if value.running:
         yield Text("\nrunning", "bold")
         yield runs(value.running)
+    for run_id, said in value.unanswered:
+        yield Text(f"run {run_id}: {said} (`runner cancel {run_id}` ends it)", "red")
     if value.failing:
         yield Text("\nfailing", "bold")
         yield runs(value.failing)

@@ -89,10 +89,8 @@ def dry_run(path: str) -> Iterator[Deciding]:
 
 
 def _connect_to_copy(path: str) -> sqlite3.Connection:
-    live = _connect_to_read(path)
-    if live.execute("PRAGMA database_list").fetchone()[2] == "":
-        return live  # in memory already: there is no store, or one of an older version
-    live.close()
+    if not _is_written(path) or _is_old(path):
+        return _connect_to_read(path)  # that is in memory already
     copy = sqlite3.connect(":memory:", isolation_level=None, uri=True)
     migrate(copy, path)
     copy.execute("PRAGMA foreign_keys = OFF")
@@ -136,6 +134,11 @@ def _is_written(path: str) -> bool:
         return False
     with closing(_connect_as_it_lies(path)) as connection:
         return version_of(connection) > 0
+
+
+def _is_old(path: str) -> bool:
+    with closing(_connect_as_it_lies(path)) as connection:
+        return version_of(connection) != VERSION
 
 
 def _connect_as_it_lies(path: str) -> sqlite3.Connection:

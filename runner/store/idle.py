@@ -1,6 +1,10 @@
 """The two small questions of an idle tick: has the commit moved, is anything due. Imports nothing that they do not need."""
 
+import os
 import sqlite3
+
+#: What each byte of a path is in a URI.
+_QUOTED = [chr(byte) if 32 < byte < 127 and byte not in b"%?#" else f"%{byte:02x}" for byte in range(256)]  # noqa: PLR2004 - ASCII
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -57,8 +61,8 @@ def look(path: str) -> Outlook | None:
 
 
 def as_uri(path: str) -> str:
-    """Return a path as SQLite's URI, to which parameters can be added (https://sqlite.org/uri.html)."""
-    return "file:" + path.replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    """Return a path, whatever its bytes, as SQLite's URI, to which parameters can be added (https://sqlite.org/uri.html)."""
+    return "file:" + "".join(map(_QUOTED.__getitem__, os.fsencode(path)))
 
 
 def _connect(path: str) -> sqlite3.Connection:

@@ -155,21 +155,23 @@ def test_a_disk_that_takes_no_folder_is_named_and_nothing_is_left_half_made(
     assert done.stderr.startswith(f"error: the folder {disk}/state cannot be made: {reason}\nhint: ")
 
 
+# Where exactly memory runs out, in our code, in a library or in the interpreter itself, differs from machine to machine.
+_NO_MEMORY = ("there is not enough memory", "failed to map segment from shared object", "the interpreter failed")
 _SCARCE = {
-    "open files": ("ulimit -n 6", "Too many open files"),
-    "memory": ("ulimit -v 40000", "there is not enough memory"),
-    "memory for a library": ("ulimit -v 20000", "failed to map segment from shared object"),
+    "open files": ("ulimit -n 6", ("Too many open files", "cannot be opened")),
+    "memory": ("ulimit -v 40000", _NO_MEMORY),
+    "even less memory": ("ulimit -v 20000", _NO_MEMORY),
 }
 
 
 @pytest.mark.parametrize("kind", _SCARCE)
 @pytest.mark.parametrize("words", [("list",), ("run", "hello"), ("validate",)])
 def test_what_runs_out_is_named(committed: Project, kind: str, words: tuple[str, ...]) -> None:
-    limit, reason = _SCARCE[kind]
+    limit, reasons = _SCARCE[kind]
 
     done = _run(committed, words, committed.state, limit)
 
-    assert _is_told(done, reason) or "cannot be opened" in done.stderr, done
+    assert any(_is_told(done, reason) for reason in reasons), done
 
 
 @pytest.mark.parametrize(
