@@ -5,6 +5,7 @@ This process forks the children; it becomes the hands of a brain that decides, r
 
 from __future__ import annotations
 
+import os
 import sys
 
 from runner.cli import streams
@@ -34,14 +35,17 @@ def run_tick(site: Site, request: Request | None = None, show: Show | None = Non
             f"the folder {site.state} cannot be written: {error.strerror}", "check its permissions, and the disk"
         ) from error
     sys.stdout.flush()
-    code = with_brain(owner, lambda events, orders: _think(site, owner.name, events, orders, request, show))
+    hands = os.getpid()
+    code = with_brain(owner, lambda events, orders: _think(site, owner.name, hands, events, orders, request, show))
     owner.close(keep=code < 0)
     if code < 0:
         raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
     return code
 
 
-def _think(site: Site, owner: str, events: Receiver, orders: Sender, request: Request | None, show: Show | None) -> int:
+def _think(
+    site: Site, owner: str, hands: int, events: Receiver, orders: Sender, request: Request | None, show: Show | None
+) -> int:
     """Be the brain of a tick: return its exit code, with every error explained."""
     from runner.cli.failure import explain  # noqa: PLC0415 - only in the process that decides
 
@@ -50,12 +54,21 @@ def _think(site: Site, owner: str, events: Receiver, orders: Sender, request: Re
         from runner.execution.remote import Hands  # noqa: PLC0415
         from runner.operations.tick import Crew, Request, tick  # noqa: PLC0415
 
-        crew = Crew(owner, lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file))
+        crew = Crew(
+            owner,
+            lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file),
+            lambda: _check_parent(hands),
+        )
         report = tick(site, clock.now(), crew, request or Request())
         (show or _show)(report)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error is explained where it is met
         return streams.finish(explain(error))
     return streams.finish(0)
+
+
+def _check_parent(hands: int) -> None:
+    if os.getppid() != hands:
+        raise RunnerError("the process that starts tasks was killed", "the next tick goes on")
 
 
 def _show(report: TickReport) -> None:

@@ -11,6 +11,7 @@ import os
 
 from runner.execution import processes
 from runner.execution.ownership import folder, is_gone, path_of
+from runner.execution.workshop import make_folder
 from runner.model.value import Value
 
 
@@ -22,7 +23,7 @@ class Owner:
         # Durable in the store where the file may not be: boot id and pid stand in the name, too.
         self.name = f"{processes.boot_id()}:{os.getpid()}:{os.urandom(8).hex()}"
         self._path = path_of(state, self.name)
-        os.makedirs(folder(state), exist_ok=True)
+        make_folder(folder(state))
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         self._descriptor = os.open(self._path, flags, 0o644)
         fcntl.flock(self._descriptor, fcntl.LOCK_EX)

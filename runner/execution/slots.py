@@ -8,6 +8,8 @@ from __future__ import annotations
 import fcntl
 import os
 
+from runner.execution.workshop import make_folder
+
 
 class Slots:
     """At most `limit` slots at once, shared with every other process that uses the same folder."""
@@ -27,7 +29,7 @@ class Slots:
         os.close(descriptor)
 
     def _lock(self, number: int) -> bool:
-        os.makedirs(self._folder, exist_ok=True)
+        make_folder(self._folder)
         descriptor = os.open(f"{self._folder}/{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -41,10 +41,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Crew:
-    """Who runs what a tick has decided: the name of the owner, and what makes an executor for the terms of the repository."""
+    """Who runs what a tick has decided: the name of the owner, and what makes an executor for the terms of the repository.
+
+    `check` raises RunnerError once there is nobody any more to run anything: then nothing is to be decided either.
+    """
 
     owner: str
     executor: Callable[[Workshop, Terms], Executor]
+    check: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -79,14 +83,17 @@ def tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
     A task that fails does not fail the tick. Raises RunnerError where the tick itself could not do its work; what was claimed by
     then is on record, and whatever was not is due at the next tick.
     """
-    decided = decide(site, now, request)
+    decided = decide(site, now, request, crew.check)
     with Fetching(site, now):
         taken = _run(site, now, crew, request)
     return _report(site, decided, taken)
 
 
-def decide(site: Site, now: datetime, request: Request = Request()) -> _Decided:
-    """Decide every slot that has come, and claim those to be run: from then on they wait for whoever has a slot free."""
+def decide(site: Site, now: datetime, request: Request, check: Callable[[], None]) -> _Decided:
+    """Decide every slot that has come, and claim those to be run: from then on they wait for whoever has a slot free.
+
+    `check` is called before any of it is committed.
+    """
     decided = _Decided()
     with deciding(site.database) as session:
         before = catalogs.origin(session)
@@ -96,6 +103,7 @@ def decide(site: Site, now: datetime, request: Request = Request()) -> _Decided:
         with session.transaction():
             decided.clock = timekeeping.follow(session, now, has_new_tasks=catalogs.origin(session) != before)
             _decide_all(session, decided, now, request.only)
+            check()
         _wake_owners(session, site)
     return decided
 

@@ -46,7 +46,7 @@ def _decide(project: Project, now: datetime, only: frozenset[str] | None = None)
     project.state.mkdir(exist_ok=True)
     there = project.git("ls-tree", "-r", "--name-only", "HEAD", "--", "tasks").splitlines()
     chosen = None if only is None else only & {path.removeprefix("tasks/").removesuffix(".yaml") for path in there}
-    decide(project.site, now, Request(chosen))
+    decide(project.site, now, Request(chosen), lambda: None)
     with deciding(project.site.database) as session, session.transaction(durable=False):
         for job in queue.take(session, "nobody:1:1", now, 1000):
             ending = Ending("succeeded", now, now, exit_code=0)

@@ -17,8 +17,8 @@ _WAYS = {
     "live files": "time.sleep(0.8); print('live'); shutil.rmtree(state + '/live'); print('x' * 3_000_000)",
     "live files, for a file": "time.sleep(0.8); shutil.rmtree(state + '/live'); open(state + '/live', 'w').close(); print('x')",
     "live files, for a folder": "time.sleep(0.8); path = f'{state}/live/{task.run_id}-1'; os.unlink(path); os.mkdir(path)",
-    "places": "shutil.rmtree(state + '/places')",
-    "notes": "shutil.rmtree(state + '/begun')",
+    "slots": "shutil.rmtree(state + '/slots')",
+    "owners": "shutil.rmtree(state + '/owners')",
     "everything but the database": "[shutil.rmtree(e.path) for e in os.scandir(state) if e.is_dir()]",
 }
 
