@@ -14,7 +14,14 @@ from benchmarks.bench import Bench
 from benchmarks.peer_environment import installed
 from benchmarks.rows import COMPARED, HEADING, Absence, Comparison, Row, heading, line
 
-_FLOORS = {"idle": floors.idle, "commits": floors.commits, "cold": floors.cold, "due": floors.due, "plan": floors.plan}
+_FLOORS = {
+    "idle": floors.idle,
+    "commits": floors.commits,
+    "cold": floors.cold,
+    "few": floors.few,
+    "due": floors.due,
+    "plan": floors.plan,
+}
 _PEERS = "peers"
 
 

@@ -80,6 +80,16 @@ def due(bench: Bench) -> Iterator[Row]:
     yield Row(what + ", peak memory", "", in_mebibytes(due), 16, "MiB")
 
 
+def few(bench: Bench) -> Iterator[Row]:
+    """Measure a whole tick with a few due one-line tasks of a thousand."""
+    goals = {1: 4.0, 5: None, 20: 6.0, 100: 10.0}
+    commands = {str(count): due_tick(bench.folder / f"due-{count}", 1000, count) for count in goals}
+    taken = side_by_side({"floor": bench.bare("import sqlite3"), **commands}, bench.rounds * 2)
+    for count, goal in goals.items():
+        what = f"tick with {count} due one-line task{'' if count == 1 else 's'} of 1,000, time"
+        yield Row(what, "python -c 'import sqlite3'", taken[str(count)].seconds / taken["floor"].seconds, goal)
+
+
 def plan(bench: Bench) -> Iterator[Row]:
     """Measure a plan of a commit that changed one task, where the store is at the commit before."""
     repository = bench.many()

@@ -9,10 +9,9 @@ import os
 import sys
 
 from runner.cli import streams
-from runner.cli.state_folder import prepare_state
 from runner.errors import RunnerError, StoreError
 from runner.execution.hands import with_brain
-from runner.execution.owner import Owner
+from runner.execution.ownership import become_owner
 from runner.operations.site import Site
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -27,17 +26,22 @@ if TYPE_CHECKING:
 
 def run_tick(site: Site, request: Request | None = None, show: Show | None = None) -> int:
     """Run what is due, have the report shown, by default as text, and return the exit code. Raises RunnerError."""
-    prepare_state(site)
+    if not os.path.isdir(site.state):
+        from runner.cli.state_folder import prepare_state  # noqa: PLC0415 - once in the life of a state folder
+
+        prepare_state(site)
     try:
-        owner = Owner(site.state)
+        made = become_owner(site.state)
     except OSError as error:
         raise StoreError(
             f"the folder {site.state} cannot be written: {error.strerror}", "check its permissions, and the disk"
         ) from error
     sys.stdout.flush()
     hands = os.getpid()
-    code = with_brain(owner, lambda events, orders: _think(site, owner.name, hands, events, orders, request, show))
-    owner.close(keep=code < 0)
+    owner = made[0]
+    code = with_brain(
+        site.state, made, lambda events, orders: _think(site, owner, hands, events, orders, request, show)
+    )
     if code < 0:
         raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
     return code
@@ -47,8 +51,6 @@ def _think(
     site: Site, owner: str, hands: int, events: Receiver, orders: Sender, request: Request | None, show: Show | None
 ) -> int:
     """Be the brain of a tick: return its exit code, with every error explained."""
-    from runner.cli.failure import explain  # noqa: PLC0415 - only in the process that decides
-
     try:
         from runner import clock  # noqa: PLC0415
         from runner.execution.remote import Hands  # noqa: PLC0415
@@ -58,12 +60,21 @@ def _think(
             owner,
             lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file),
             lambda: _check_parent(hands),
+            _load_report,
         )
         report = tick(site, clock.now(), crew, request or Request())
         (show or _show)(report)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error is explained where it is met
+        from runner.cli.failure import explain  # noqa: PLC0415 - most ticks meet no error
+
         return streams.finish(explain(error))
     return streams.finish(0)
+
+
+def _load_report() -> None:
+    """Load what reports while the first children run."""
+    import runner.report.tick_text  # noqa: PLC0415
+    import runner.store.history  # noqa: F401, PLC0415
 
 
 def _check_parent(hands: int) -> None:

@@ -8,7 +8,10 @@ they have started. If the hands die, their children die with them, and the brain
 from __future__ import annotations
 
 import os
-import signal
+
+# What `signal` does around it, for names of signals, is loaded while the brain loads.
+from _signal import SIG_DFL, SIGCHLD  # type: ignore[import-not-found]
+from _signal import signal as set_handler
 
 from runner.execution.wire import Receiver, Sender
 
@@ -23,13 +26,13 @@ if TYPE_CHECKING:
     Brain = Callable[[Receiver, Sender], int]
 
 
-def with_brain(owner: Owner, brain: Brain) -> int:
+def with_brain(state: str, made: tuple[str, int], brain: Brain) -> int:
     """Fork a process that is the brain, be its hands until it ends, and return its exit code: negative where a signal ended it.
 
-    `brain` is given the two ends of its pipes, and returns its exit code.
+    `brain` is given the two ends of its pipes, and returns its exit code. `made` is what `become_owner` has returned.
     """
     # Where the caller ignores it, the kernel would reap the child before anybody can ask how it ended.
-    old = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    old = set_handler(SIGCHLD, SIG_DFL)
     orders, orders_end = os.pipe()
     events, events_end = os.pipe()
     pid = os.fork()
@@ -43,14 +46,21 @@ def with_brain(owner: Owner, brain: Brain) -> int:
             os._exit(code)
     os.close(orders_end)
     os.close(events)
+    # Loaded while the brain loads what it decides with.
+    from runner.execution.owner import Owner  # noqa: PLC0415
+
+    owner = Owner(state, made)
+    code = -1
     try:
         _serve(owner, Receiver(orders), Sender(events_end))
     finally:
         os.close(orders)
         os.close(events_end)
         _, status = os.waitpid(pid, 0)
-        signal.signal(signal.SIGCHLD, old)
-    return os.waitstatus_to_exitcode(status)
+        code = os.waitstatus_to_exitcode(status)
+        owner.close(keep=code < 0)
+        set_handler(SIGCHLD, old)
+    return code
 
 
 def _serve(owner: Owner, orders: Receiver, events: Sender) -> None:

@@ -6,27 +6,20 @@ one small write, which the kernel keeps whatever happens to the writer.
 
 from __future__ import annotations
 
-import fcntl
 import os
 
 from runner.execution import processes
-from runner.execution.ownership import folder, is_gone, path_of
-from runner.execution.workshop import make_folder
+from runner.execution.ownership import become_owner, folder, is_gone, path_of
 from runner.model.value import Value
 
 
 class Owner:
     """This process as an owner, from now until `close`. A process that is forked holds the lock with it, until both are gone."""
 
-    def __init__(self, state: str) -> None:
-        """Make the file, and lock it. Raises OSError."""
-        # Durable in the store where the file may not be: boot id and pid stand in the name, too.
-        self.name = f"{processes.boot_id()}:{os.getpid()}:{os.urandom(8).hex()}"
+    def __init__(self, state: str, made: tuple[str, int] | None = None) -> None:
+        """Make the file, unless that is done, and note in it which process this is. Raises OSError."""
+        self.name, self._descriptor = made or become_owner(state)
         self._path = path_of(state, self.name)
-        make_folder(folder(state))
-        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-        self._descriptor = os.open(self._path, flags, 0o644)
-        fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         os.write(self._descriptor, f"{processes.supervisor()}\n".encode())
 
     def begin(self, run_id: int, attempt: int) -> None:

@@ -7,6 +7,8 @@ has its own, nor under `hidepid`, where other users see none. Light: an idle tic
 import fcntl
 import os
 
+from runner.execution.identity import boot_id
+
 
 def folder(state: str) -> str:
     """Return where the files of owners are."""
@@ -16,6 +18,23 @@ def folder(state: str) -> str:
 def path_of(state: str, owner: str) -> str:
     """Return the file of an owner."""
     return f"{folder(state)}/{owner.replace('/', '_').replace(':', '+')}"
+
+
+def become_owner(state: str) -> tuple[str, int]:
+    """Make a file for this process, and lock it; return its name and its descriptor. Raises OSError.
+
+    A process that is forked holds the lock with it, until both are gone.
+    """
+    # Durable in the store where the file may not be: boot id and pid stand in the name, too.
+    name = f"{boot_id()}:{os.getpid()}:{os.urandom(8).hex()}"
+    try:
+        os.mkdir(folder(state))
+    except FileExistsError:
+        pass
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+    descriptor = os.open(path_of(state, name), flags, 0o644)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return name, descriptor
 
 
 def is_gone(state: str, owner: str) -> bool:

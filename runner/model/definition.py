@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import timedelta
-from typing import Any
 
 from runner.model.task import Task
 from runner.model.value import Value
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from typing import Any
 
 #: What the store keeps in columns of their own, because deciding reads it.
 _APART = {"id", "schedule", "active", "policy"}

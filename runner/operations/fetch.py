@@ -30,7 +30,7 @@ class Fetching:
         self._aside: Aside | None = None
 
     def __enter__(self) -> Self:
-        if _is_due(self._site, self._now):
+        if is_fetch_due(self._site, self._now):
             self._aside = Aside(lambda: fetch_alone(self._site, self._now))
         return self
 
@@ -41,7 +41,8 @@ class Fetching:
             self._aside.wait()
 
 
-def _is_due(site: Site, now: datetime) -> bool:
+def is_fetch_due(site: Site, now: datetime) -> bool:
+    """Return whether the remote that is followed is to be asked in this minute."""
     outlook = look(site.database)
     return outlook is not None and outlook.is_fetch_due(clock.to_millis(now))
 
@@ -64,7 +65,7 @@ def _fetch(site: Site, now: datetime) -> None:
     from runner.store import catalogs, remote  # noqa: PLC0415
     from runner.store.database import deciding  # noqa: PLC0415
 
-    if not _is_due(site, now):
+    if not is_fetch_due(site, now):
         return  # another tick has just done it
     with deciding(site.database) as session:
         remote.note_try(session, now)

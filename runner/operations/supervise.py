@@ -52,8 +52,9 @@ class Supervisor:
         executor: Executor,
         now: datetime,
         waits: Callable[[], None] | None = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take what it needs; `waits` is called once where a job has to wait for a slot."""
+        """Take what it needs; `waits` is called once where a job has to wait for a slot, `meanwhile` once what fits has started."""
         self._terms = terms
         self._now = now
         self._began = clock.monotonic()
@@ -71,6 +72,7 @@ class Supervisor:
         self._asked: set[int] = set()
         self._no_slot_since: float | None = None
         self._waits = waits
+        self._meanwhile = meanwhile
         self._grace_ends: float | None = None
         #: Why nothing more is started; and why nothing could be taken, which may be over by the end.
         self._trouble: StoreError | None = None
@@ -94,6 +96,7 @@ class Supervisor:
     def _work(self) -> None:
         with self._executor:
             self._start_what_fits()
+            self._meanwhile()
             while not self._is_over():
                 self._wait()
                 self._start_what_fits()

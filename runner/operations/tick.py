@@ -10,23 +10,23 @@ from runner import clock, planning
 from runner.execution import owner as owners
 from runner.execution import processes
 from runner.execution.workshop import Workshop
-from runner.model.problem import Problem
-from runner.model.run import Run
 from runner.operations import timekeeping
 from runner.operations.current import bring_up_to_date
-from runner.operations.fetch import Fetching
+from runner.operations.fetch import Fetching, is_fetch_due
 from runner.operations.find import check_known
 from runner.operations.lost import end_lost
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
-from runner.store import catalogs, claims, history, queue
-from runner.store.database import deciding, reading
+from runner.store import catalogs, claims, queue
+from runner.store.database import deciding, held_open, reading
 from runner.store.queue import Terms
 from runner.store.session import Deciding, Reading
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from runner.execution.executor import Executor
+    from runner.model.problem import Problem
+    from runner.model.run import Run
 
 _MINUTE = timedelta(minutes=1)
 
@@ -43,12 +43,14 @@ class Request:
 class Crew:
     """Who runs what a tick has decided: the name of the owner, and what makes an executor for the terms of the repository.
 
-    `check` raises RunnerError once there is nobody any more to run anything: then nothing is to be decided either.
+    `check` raises RunnerError once there is nobody any more to run anything: then nothing is to be decided either. `meanwhile` is
+    called once what is due has been started.
     """
 
     owner: str
     executor: Callable[[Workshop, Terms], Executor]
     check: Callable[[], None]
+    meanwhile: Callable[[], None]
 
 
 @dataclass(slots=True)
@@ -83,6 +85,13 @@ def tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
     A task that fails does not fail the tick. Raises RunnerError where the tick itself could not do its work; what was claimed by
     then is on record, and whatever was not is due at the next tick.
     """
+    if is_fetch_due(site, now):
+        return _tick(site, now, crew, request)
+    with held_open(site.database):
+        return _tick(site, now, crew, request)
+
+
+def _tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
     decided = decide(site, now, request, crew.check)
     with Fetching(site, now):
         taken = _run(site, now, crew, request)
@@ -138,10 +147,12 @@ def _run(site: Site, now: datetime, crew: Crew, request: Request) -> list[int]:
     if due is None or due >= planning.minute_of(max(now, clock.now())) + _MINUTE:
         return []
     executor = crew.executor(Workshop(site.root, site.state, terms.store_id), terms)
-    return Supervisor(site, terms, crew.owner, executor, now).run_waiting(request.only)
+    return Supervisor(site, terms, crew.owner, executor, now, meanwhile=crew.meanwhile).run_waiting(request.only)
 
 
 def _report(site: Site, decided: _Decided, taken: list[int]) -> TickReport:
+    from runner.store import history  # noqa: PLC0415 - loaded while the children run
+
     with reading(site.database) as session:
         return TickReport(
             commit=catalogs.origin(session).commit,

@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 
 from runner.clock import from_millis, to_millis
 from runner.model.problem import REFUSED, Problem
-from runner.model.settings import Settings
 from runner.model.state import TaskState
 from runner.model.stored import StoredTask, Version
 from runner.model.task import Policy, ScheduleSpec, Task
@@ -30,6 +29,8 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
+
+    from runner.model.settings import Settings
 
 _MILLISECOND = timedelta(milliseconds=1)
 

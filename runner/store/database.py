@@ -71,6 +71,17 @@ def _gone(path: str, what: str) -> StoreGoneError:
 
 
 @contextmanager
+def held_open(path: str) -> Iterator[None]:
+    """Keep the store open for a while, so that each session does not write a checkpoint at its end, as the last one does.
+
+    Fork nobody meanwhile who opens the store: https://sqlite.org/howtocorrupt.html, section 2.6.
+    """
+    with explained(path), closing(_connect(path)) as connection:
+        version_of(connection)  # only who has read holds it open
+        yield
+
+
+@contextmanager
 def reading(path: str) -> Iterator[Reading]:
     """Open a snapshot of the store; without a store, an empty one in memory. Raises StoreError."""
     with explained(path), closing(_connect_to_read(path)) as connection:
