@@ -50,6 +50,7 @@ def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> Non
         source = _REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, project.root / name)
     project.commit()
+    project.give_identity()  # some of the commands make commits, as a person would
     commands = [line[2:] for path in _DOCUMENTS for block in _blocks(path, "console") for line in block.splitlines()]
 
     ran = 0
