@@ -1,4 +1,4 @@
-"""Who a process is: what tells it from any other that has, had or will have its pid. Linux only; light enough for an idle tick."""
+"""Who a process is: what tells it from any other that has, had or will have its pid. Linux only."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Children under supervision: started as places allow, read from as they print, ended in time, and gone with all that is theirs."""
+"""Children under supervision: started when asked, read from as they print, ended in time, and gone with all that is theirs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Opening the store, by intent: to read, to try what a tick would do, or to decide."""
+"""Opening the store, by intent: to read, to try what a tick would do, to decide, or to record what has been run."""
 
 from __future__ import annotations
 

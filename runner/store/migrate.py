@@ -1,6 +1,6 @@
 """From the version in which a store was written to the present one: numbered files, each run once.
 
-A migration never changes once it is released (`.ci/run` checks it).
+A migration never changes once it is released (a test holds it to what was released).
 
 `0001` is what 0.1.0 released. Builds between 0.1.0 and the next release wrote four wider forms under the same number:
 what a form lacks is added before `0002` runs, so that `0002` finds one form only.

@@ -50,6 +50,7 @@ def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> Non
         source = _REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, project.root / name)
     project.commit()
+    project.give_identity()  # some of the commands make commits, as a person would
     commands = [line[2:] for path in _DOCUMENTS for block in _blocks(path, "console") for line in block.splitlines()]
 
     ran = 0
@@ -66,6 +67,41 @@ def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> Non
         ran += 1
     assert ran >= 5
     assert Path(RUNNER).exists()
+
+
+_ARCHITECTURE = _REPOSITORY / "docs/architecture.md"
+_PACKAGES = [path.parent for path in sorted((_REPOSITORY / "runner").rglob("__init__.py"))]
+
+
+def _words(text: str) -> set[str]:
+    """Return what stands in backquotes."""
+    return set(re.findall(r"`([^`\n]+)`", text))
+
+
+def _row(package: Path) -> str:
+    """Return the row of the architecture's table that is about a package."""
+    name = f"{package.relative_to(_REPOSITORY / 'runner')}/" if package.name != "runner" else "runner/"
+    rows = [line for line in _ARCHITECTURE.read_text().splitlines() if line.startswith(f"| `{name}` |")]
+    assert len(rows) == 1, name
+    return rows[0]
+
+
+def test_every_file_that_the_architecture_names_exists() -> None:
+    named = {
+        word for word in _words(_ARCHITECTURE.read_text()) if re.fullmatch(r"[\w./-]+\.(py|sql|json|md|yaml)", word)
+    }
+    missing = [name for name in named if not any((base / name).is_file() for base in (_REPOSITORY, *_PACKAGES))]
+
+    assert len(named) >= 20
+    assert sorted(missing) == []
+
+
+@pytest.mark.parametrize("package", _PACKAGES, ids=lambda path: path.relative_to(_REPOSITORY).as_posix())
+def test_the_architecture_names_every_module_of_a_package_and_no_other(package: Path) -> None:
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__"}
+    named = {word for word in _words(_row(package).split("|")[2]) if re.fullmatch(r"[a-z_0-9]+", word)}
+
+    assert named == modules
 
 
 def test_every_make_target_in_the_readme_exists() -> None:

@@ -104,6 +104,11 @@ class Project:
         )
         return done.stdout.strip()
 
+    def give_identity(self) -> None:
+        """Have the repository say who makes commits in it, for commands that make some; a machine of tests may say nothing."""
+        self.git("config", "user.name", _AUTHOR["GIT_AUTHOR_NAME"])
+        self.git("config", "user.email", _AUTHOR["GIT_AUTHOR_EMAIL"])
+
     def write(self, path: str, text: str | bytes) -> Path:
         """Write a file below the root."""
         target = self.root / path

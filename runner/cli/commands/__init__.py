@@ -1,1 +1,1 @@
-"""The commands, by what people want: to run (`ticks`), to check (`check`), to look (`look`)."""
+"""The commands, by what people want: `ticks` (run), `check`, `look`, `review`, `write`."""
