@@ -141,7 +141,7 @@ def settle(session: Deciding, remains: list[Remains], now: datetime) -> list[int
             if end_attempt(session, AttemptEnd(run.run_id, run.attempt, run.owner, Ending(LOST, None, now), reason)):
                 lost.append(run.run_id)
         else:
-            queue.release(session, run.owner, [run.run_id], now)
+            queue.release(session, run.owner, [(run.run_id, run.attempt)], now)
     return lost
 
 

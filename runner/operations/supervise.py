@@ -252,7 +252,7 @@ class Supervisor:
     def _never_begun(self, refused: Refused) -> None:
         self._stop_taking(f"no attempt can be begun: {refused.why}")
         if self._waiting is not None:
-            self._journal.release(refused.job.run_id)
+            self._journal.release(refused.job)
         else:
             self._cannot_start(refused.job)
 
@@ -299,7 +299,7 @@ class Supervisor:
         while self._hand:
             job = self._hand.popleft()
             if self._waiting is not None:
-                self._journal.release(job.run_id)
+                self._journal.release(job)
             else:
                 self._cannot_start(job)
 

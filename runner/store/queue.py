@@ -18,7 +18,7 @@ from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
 from runner.model.task import Task
 from runner.model.words import BY_HAND, CANCELLED, RUNNING, SKIPPED
-from runner.store.endings import MARGIN, OVERDUE, AttemptEnd, end_attempt, overdue
+from runner.store.endings import MARGIN, NOT_STARTED, OVERDUE, AttemptEnd, end_attempt, overdue
 from runner.store.events import note
 from runner.store.rows import TASK_COLUMNS, instant, policy_of, task_of
 from runner.store.session import Deciding, Reading
@@ -151,18 +151,14 @@ def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None
     )
 
 
-def release(session: Deciding, owner: str, run_ids: Iterable[int], now: datetime) -> None:
-    """Let somebody else take runs that were taken and never started; those that somebody wanted to end, end."""
-    for run_id in run_ids:
-        row = session.one(
-            "SELECT cancel_reason, attempts FROM runs WHERE id = ? AND status = 'running' AND supervisor = ?",
-            (run_id, owner),
-        )
+def release(session: Deciding, owner: str, taken: Iterable[tuple[int, int]], now: datetime) -> None:
+    """Let somebody else take runs, each with its attempt, that were taken and never started; who was asked to end, ends."""
+    for run_id, attempt in taken:
+        row = session.one(f"SELECT cancel_reason FROM runs WHERE {NOT_STARTED}", (run_id, owner, attempt))  # noqa: S608
         if row is None:
             continue
         if row[0] is not None:
-            end = AttemptEnd(run_id, row[1] + 1, owner, Ending(CANCELLED, None, now, row[0]), row[0])
-            end_attempt(session, end)
+            end_attempt(session, AttemptEnd(run_id, attempt, owner, Ending(CANCELLED, None, now, row[0]), row[0]))
             continue
         session.change(
             "UPDATE runs SET supervisor = NULL, overdue_at = NULL, overdue_monotonic = NULL WHERE id = ?", (run_id,)
