@@ -98,9 +98,10 @@ def changed(  # every argument is one of the facts that decide
 
 
 def is_set_back(instant: datetime, now: datetime) -> bool:
-    """Return whether the clock has been set back since a tick decided something at an instant: to two minutes before, or more.
+    """Return whether the clock has been set back since a tick decided something at an instant.
 
-    After less, a task waits until the clock has caught up: no longer than two minutes.
+    It has where that lies beyond the minute after the present one. After less, a task waits until the clock has caught up: no
+    longer than two minutes.
     """
     return instant >= minute_of(now) + CLOCK_MAY_BE_AHEAD
 
@@ -326,6 +327,13 @@ def missed_in_the_queue(
     if policy.catchup == LATEST and has_newer:
         return "missed: it waited until a later slot had come (catchup: latest)"
     return None
+
+
+def waited_words(due_at: datetime, now: datetime) -> str | None:
+    """Return how long a run has waited to be started, where it was not in the minute in which it was to be; None where it was."""
+    if now < _ceiling(minute_of(due_at)) + 2 * _MINUTE:
+        return None
+    return f"it waited {(now - due_at) // _MINUTE} min for its start"
 
 
 def _deadline_words(policy: Policy) -> str:

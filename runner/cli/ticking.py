@@ -38,24 +38,30 @@ def run_tick(site: Site, request: Request | None = None, show: Show | None = Non
         ) from error
     sys.stdout.flush()
     hands = os.getpid()
-    owner = made[0]
-    code = with_brain(
-        site.state, made, lambda events, orders: _think(site, owner, hands, events, orders, request, show)
-    )
+    code = with_brain(site.state, made, lambda events, orders: _think(site, made, hands, events, orders, request, show))
     if code < 0:
         raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
     return code
 
 
 def _think(
-    site: Site, owner: str, hands: int, events: Receiver, orders: Sender, request: Request | None, show: Show | None
+    site: Site,
+    made: tuple[str, int],
+    hands: int,
+    events: Receiver,
+    orders: Sender,
+    request: Request | None,
+    show: Show | None,
 ) -> int:
     """Be the brain of a tick: return its exit code, with every error explained."""
     try:
         from runner import clock  # noqa: PLC0415
+        from runner.execution.owner import join  # noqa: PLC0415
         from runner.execution.remote import Hands  # noqa: PLC0415
         from runner.operations.tick import Crew, Request, tick  # noqa: PLC0415
 
+        owner, descriptor = made
+        join(descriptor)
         crew = Crew(
             owner,
             lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file),

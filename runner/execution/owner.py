@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from runner.execution import processes
-from runner.execution.ownership import become_owner, folder, is_gone, path_of
+from runner.execution.ownership import HIDDEN, become_owner, folder, is_gone, path_of
 from runner.model.value import Value
 
 
@@ -34,29 +34,50 @@ class Owner:
 
 
 class Notes(Value):
-    """What the file of an owner says: which process it is or was, and the runs, with the numbers of attempts, that have begun."""
+    """What the file of an owner says: which process it is or was, and the runs, with the numbers of attempts, that have begun.
 
-    __slots__ = ("begun", "process")
+    `others` are processes that are the owner with it: the one that decides and records, beside the one that forks.
+    """
 
-    def __init__(self, process: str, begun: frozenset[tuple[int, int]]) -> None:
+    __slots__ = ("begun", "others", "process")
+
+    def __init__(
+        self, process: str = "", begun: frozenset[tuple[int, int]] = frozenset(), others: tuple[str, ...] = ()
+    ) -> None:
         self.process = process
         self.begun = begun
+        self.others = others
 
     def is_visible(self) -> bool:
         """Return whether this process could see that one: on the same machine, in the same pid namespace."""
         return bool(self.process) and processes.is_of_this_system(self.process)
+
+    def kill(self) -> None:
+        """Kill the processes of the owner, as far as they can be seen."""
+        for process in (*self.others, self.process):
+            processes.kill(process)
+
+
+_OTHER = "with "
+
+
+def join(descriptor: int) -> None:
+    """Note that this process is the owner, too, which has the file open."""
+    os.write(descriptor, f"{_OTHER}{processes.supervisor()}\n".encode())
 
 
 def read(state: str, owner: str) -> Notes:
     """Return the notes of an owner; empty ones where there are none."""
     try:
         with open(path_of(state, owner), encoding="utf-8", errors="replace") as file:
-            process, *lines = file.read().splitlines() or [""]
+            lines = file.read().splitlines()
     except OSError:
-        return Notes("", frozenset())
+        return Notes()
+    others = tuple(line.removeprefix(_OTHER) for line in lines if line.startswith(_OTHER))
+    process = next((line for line in lines if ":" in line and not line.startswith(_OTHER)), "")
     pairs = (line.partition("-") for line in lines)
     begun = {(int(run_id), int(attempt)) for run_id, _, attempt in pairs if run_id.isdigit() and attempt.isdigit()}
-    return Notes(process, frozenset(begun))
+    return Notes(process, frozenset(begun), others)
 
 
 def gone(state: str) -> list[str]:
@@ -65,7 +86,7 @@ def gone(state: str) -> list[str]:
         names = os.listdir(folder(state))
     except OSError:
         return []
-    return [name.replace("+", ":") for name in names if is_gone(state, name)]
+    return [name.replace("+", ":") for name in names if not name.startswith(HIDDEN) and is_gone(state, name)]
 
 
 def remove(path: str) -> None:

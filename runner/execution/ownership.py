@@ -9,6 +9,9 @@ import os
 
 from runner.execution.identity import boot_id
 
+#: What the names of files begin with that are not locked yet.
+HIDDEN = "."
+
 
 def folder(state: str) -> str:
     """Return where the files of owners are."""
@@ -32,8 +35,12 @@ def become_owner(state: str) -> tuple[str, int]:
     except FileExistsError:
         pass
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-    descriptor = os.open(path_of(state, name), flags, 0o644)
+    # Locked before it has its name: who finds it unlocked takes its owner for gone.
+    path = path_of(state, name)
+    hidden = f"{folder(state)}/{HIDDEN}{os.path.basename(path)}"
+    descriptor = os.open(hidden, flags, 0o644)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.rename(hidden, path)
     return name, descriptor
 
 

@@ -214,8 +214,9 @@ class Pool:
         """End what has run out of time; return the attempts that are over."""
         over = []
         for attempt in list(self._attempts.values()):
+            now = clock.monotonic()  # asked first: this process may be stopped after it has seen a child alive
             if not attempt.has_exited():
-                attempt.enforce(clock.monotonic())
+                attempt.enforce(now)
                 continue
             if attempt.watch is not None:
                 self._forget(attempt.watch)

@@ -39,6 +39,7 @@ def _is_due(outlook: Outlook, now: int) -> bool:
         or outlook.is_fetch_due(now)
         or (outlook.next_due is not None and outlook.next_due <= now)
         or (outlook.overdue is not None and outlook.overdue < now)
+        or (outlook.overdue_monotonic is not None and outlook.overdue_monotonic < clock.monotonic_millis())
         # A tick waits for what comes before the next one.
         or (outlook.waiting is not None and outlook.waiting < minute_ends)
         or (outlook.decided is not None and outlook.decided >= minute_ends - _MINUTE + _CLOCK_MAY_BE_AHEAD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runner import clock
 from runner.execution.events import Ended, Started
 from runner.execution.live import remove
+from runner.model.job import Job
 from runner.operations.outcome import outcome
 from runner.store.database import FileId, recording
 from runner.store.endings import AttemptEnd, end_attempt, record_start
@@ -23,7 +24,7 @@ class Journal:
         self._owner = owner
         self._starts: list[Started] = []
         self._endings: list[tuple[Ended, bool]] = []
-        self._released: list[int] = []
+        self._released: list[tuple[int, int]] = []
         self._since: float | None = None
 
     def note(self, event: Started | Ended, *, asked: bool = False) -> None:
@@ -35,9 +36,9 @@ class Journal:
         if self._since is None:
             self._since = clock.monotonic()
 
-    def release(self, run_id: int) -> None:
+    def release(self, job: Job) -> None:
         """Note that a run was taken and is not going to be started here."""
-        self._released.append(run_id)
+        self._released.append((job.run_id, job.attempt))
         self._since = self._since or clock.monotonic()
 
     def is_full(self) -> bool:

@@ -93,13 +93,23 @@ def end_lost(site: Site, now: datetime) -> list[int]:
 
 
 def _end(workshop: Workshop, run: OwnedRun) -> Remains:
-    notes = owner.read(workshop.state, run.owner)
+    """End what a lost run has left, and keep what tells of it."""
+    # After a crash of the machine the disk is no witness of what had begun, and nothing of it runs any more.
     was_rebooted = processes.was_rebooted(run.owner)
-    folders = workshop.leftovers(run.run_id)
-    if not was_rebooted:
-        end_processes(workshop, run, folders)
-    # After a crash of the machine the disk is no witness of what had begun.
+    notes = owner.read(workshop.state, run.owner)
     has_begun = run.is_recorded or (run.run_id, run.attempt) in notes.begun or was_rebooted
+    return _tidied(workshop, run, notes, has_begun=has_begun, has_processes=not was_rebooted)
+
+
+def end_for(workshop: Workshop, run: OwnedRun) -> Remains:
+    """End everything of an attempt in the place of an owner that does not answer."""
+    return _tidied(workshop, run, owner.read(workshop.state, run.owner), has_begun=True, has_processes=True)
+
+
+def _tidied(workshop: Workshop, run: OwnedRun, notes: Notes, *, has_begun: bool, has_processes: bool) -> Remains:
+    folders = workshop.leftovers(run.run_id)
+    if has_processes:
+        end_processes(workshop, run, folders)
     output = Capture()
     output.feed(live.left_over(workshop.live_file(run.run_id, run.attempt)))
     for folder, _ in folders:
@@ -141,7 +151,7 @@ def settle(session: Deciding, remains: list[Remains], now: datetime) -> list[int
             if end_attempt(session, AttemptEnd(run.run_id, run.attempt, run.owner, Ending(LOST, None, now), reason)):
                 lost.append(run.run_id)
         else:
-            queue.release(session, run.owner, [run.run_id], now)
+            queue.release(session, run.owner, [(run.run_id, run.attempt)], now)
     return lost
 
 
@@ -178,17 +188,8 @@ def _end_overdue(session: Deciding, workshop: Workshop, now: datetime) -> list[i
                 ended.append(run.run_id)
             is_idle = all(other.owner != run.owner for other in queue.owned_runs(session))
         if is_idle and processes.is_stopped(notes.process):
-            processes.kill(notes.process)  # it has nothing left to supervise, and holds slots that others wait for
+            notes.kill()  # it has nothing left to supervise, and holds slots that others wait for
     return ended
-
-
-def end_for(workshop: Workshop, run: OwnedRun) -> Remains:
-    """End everything of an attempt in the place of an owner that does not answer."""
-    folders = workshop.leftovers(run.run_id)
-    end_processes(workshop, run, folders)
-    output = Capture()
-    output.feed(live.left_over(workshop.live_file(run.run_id, run.attempt)))
-    return Remains(run, owner.read(workshop.state, run.owner), has_begun=True, output=output)
 
 
 def _forget(session: Reading, workshop: Workshop) -> None:

@@ -56,10 +56,7 @@ def rehearse(site: Site, now: datetime, only: frozenset[str] | None = None, *, w
         bring_up_to_date(session, site, now, worktree=worktree)
         check_known(session, only)
         timekeeping.follow(session, now, has_new_tasks=True)
-        lost = [
-            Remains(run, Notes("", frozenset()), has_begun=True, output=Capture())
-            for run in find_lost(session, site.state)
-        ]
+        lost = [Remains(run, Notes(), has_begun=True, output=Capture()) for run in find_lost(session, site.state)]
         settle(session, lost, now)
         verdicts = [
             _verdict(session, task, now) for task in catalogs.stored_tasks(session) if only is None or task.id in only

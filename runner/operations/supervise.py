@@ -69,6 +69,7 @@ class Supervisor:
         self._under_way: set[int] = set()
         self._waiting: Waiting | None = None
         self._taken: list[int] = []
+        self._missed: list[int] = []
         self._asked: set[int] = set()
         self._no_slot_since: float | None = None
         self._waits = waits
@@ -83,15 +84,15 @@ class Supervisor:
         self._hand.append(job)
         self._work()
 
-    def run_waiting(self, only: frozenset[str] | None = None) -> list[int]:
-        """Run what waits, of the tasks in `only` where it is given; return the ids of the runs that were taken.
+    def run_waiting(self, only: frozenset[str] | None = None) -> tuple[list[int], list[int]]:
+        """Run what waits, of the tasks in `only` where it is given; return the runs that were taken, and those that were too late.
 
         Stays for what comes before the next minute, when there is another tick. Raises StoreError; KeyboardInterrupt on Ctrl-C and
         RunnerError on TERM, once everything has ended and is on record.
         """
         self._waiting = Waiting(self._database, self._known, self._owner, only, self._now)
         self._work()
-        return self._taken
+        return self._taken, self._missed
 
     def _work(self) -> None:
         with self._executor:
@@ -212,16 +213,17 @@ class Supervisor:
         assert self._waiting is not None  # noqa: S101 - `_may_take` has said so
         now = self._present()
         try:
-            jobs = self._waiting.take(now)
+            taken = self._waiting.take(now)
         except StoreError as error:
             # What runs is not to suffer from it; and what has ended is to be recorded first.
             if not self._under_way:
                 self._not_taken = error
             self._waiting.look_later(now)
             return False
-        self._hand.extend(jobs)
-        self._taken += [job.run_id for job in jobs]
-        return bool(jobs)
+        self._hand.extend(taken.jobs)
+        self._taken += [job.run_id for job in taken.jobs]
+        self._missed += taken.missed
+        return bool(taken.jobs)
 
     def _start(self, job: Job) -> None:
         self._free -= 1
@@ -255,7 +257,7 @@ class Supervisor:
     def _never_begun(self, refused: Refused) -> None:
         self._stop_taking(f"no attempt can be begun: {refused.why}")
         if self._waiting is not None:
-            self._journal.release(refused.job.run_id)
+            self._journal.release(refused.job)
         else:
             self._cannot_start(refused.job)
 
@@ -302,7 +304,7 @@ class Supervisor:
         while self._hand:
             job = self._hand.popleft()
             if self._waiting is not None:
-                self._journal.release(job.run_id)
+                self._journal.release(job)
             else:
                 self._cannot_start(job)
 

@@ -94,7 +94,8 @@ def tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
 def _tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
     decided = decide(site, now, request, crew.check)
     with Fetching(site, now):
-        taken = _run(site, now, crew, request)
+        taken, missed = _run(site, now, crew, request)
+    decided.skipped += missed
     return _report(site, decided, taken)
 
 
@@ -139,13 +140,13 @@ def _decide_all(session: Deciding, decided: _Decided, now: datetime, only: froze
         timekeeping.note_decision(session, now)
 
 
-def _run(site: Site, now: datetime, crew: Crew, request: Request) -> list[int]:
-    """Run what waits, the longest-waiting first; return the runs that were taken."""
+def _run(site: Site, now: datetime, crew: Crew, request: Request) -> tuple[list[int], list[int]]:
+    """Run what waits, the longest-waiting first; return the runs that were taken, and those that were too late by then."""
     with reading(site.database) as session:
         due = queue.next_due(session, request.only)
         terms = queue.terms(session)
     if due is None or due >= planning.minute_of(max(now, clock.now())) + _MINUTE:
-        return []
+        return [], []
     executor = crew.executor(Workshop(site.root, site.state, terms.store_id), terms)
     return Supervisor(site, terms, crew.owner, executor, now, meanwhile=crew.meanwhile).run_waiting(request.only)
 
@@ -156,7 +157,7 @@ def _report(site: Site, decided: _Decided, taken: list[int]) -> TickReport:
     with reading(site.database) as session:
         return TickReport(
             commit=catalogs.origin(session).commit,
-            started=tuple(history.runs_by_id(session, {*decided.claimed, *taken} - {*decided.lost})),
+            started=tuple(history.runs_by_id(session, {*decided.claimed, *taken} - {*decided.lost, *decided.skipped})),
             skipped=tuple(history.runs_by_id(session, decided.skipped)),
             lost=tuple(history.runs_by_id(session, decided.lost)),
             problems=catalogs.problems(session),

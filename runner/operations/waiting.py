@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from runner.model.job import Job
 from runner.store import queue
 from runner.store.database import FileId, recording
+from runner.store.queue import Taken
 
 #: So many are taken at once where they are quick; a slow one at a time, so that the longest-waiting comes first everywhere.
 _MOST_AT_ONCE = 128
@@ -57,18 +57,18 @@ class Waiting:
         """Take one at a time again: what was taken could not be started at once."""
         self._last_take = None
 
-    def take(self, now: datetime) -> list[Job]:
+    def take(self, now: datetime) -> Taken:
         """Take the runs that have waited longest, durably, before any of them is started. Raises StoreError."""
         is_quick = self._last_take is not None and now - self._last_take < _QUICK
         self._at_once = min(self._at_once * 2, _MOST_AT_ONCE) if is_quick else 1
         self._last_take = now
         with recording(self._database, self._known) as session:
             with session.transaction():
-                jobs = queue.take(session, self._owner, now, self._at_once, self._only)
-            due = queue.next_due(session, self._only) if len(jobs) < self._at_once else now
-        self.is_blocked = len(jobs) < self._at_once and due is not None and due <= now
+                taken = queue.take(session, self._owner, now, self._at_once, self._only)
+            due = queue.next_due(session, self._only) if len(taken.jobs) < self._at_once else now
+        self.is_blocked = len(taken.jobs) < self._at_once and due is not None and due <= now
         if self.is_blocked:
             self.look_later(now)
         else:
             self._look_at = due
-        return jobs
+        return taken

@@ -35,8 +35,15 @@ class AttemptEnd:
     retry_at: datetime | None = None
 
 
-# `attempts` counts those that are on record as started: the one that is under way, or the one before it.
-_CURRENT = "id = ? AND status = 'running' AND coalesce(supervisor, '') = ? AND attempts IN (?, ?)"
+# `attempts` counts those that are on record as started: the one that is under way, or the one before it. Which of the two, the
+# attempt itself says: an owner that is late would else end the next attempt in the place of one that was ended by others.
+_IS_UNDER_WAY = """
+EXISTS (SELECT 1 FROM attempts a WHERE a.run = runs.id AND a.number = runs.attempts AND a.status = 'running')
+"""
+_IS_OWNERS = "id = ? AND status = 'running' AND coalesce(supervisor, '') = ?"
+_CURRENT = f"{_IS_OWNERS} AND CASE WHEN {_IS_UNDER_WAY} THEN attempts ELSE attempts + 1 END = ?"
+#: An attempt that is about to start: of an owner, and the number that it will have.
+NOT_STARTED = f"{_IS_OWNERS} AND attempts + 1 = ? AND NOT {_IS_UNDER_WAY}"
 
 
 #: The columns that `overdue` has values for.
@@ -54,8 +61,8 @@ def record_start(
     """Record that an attempt has started, with the time that it may take at most; return whether the run is the owner's."""
     at = to_millis(started_at)
     is_owner = session.change(
-        f"UPDATE runs SET attempts = ?, started_at = coalesce(started_at, ?), {OVERDUE} WHERE {_CURRENT}",  # noqa: S608 - constants of ours
-        (attempt, at, *overdue(started_at, limit + MARGIN), run_id, owner, attempt - 1, attempt),
+        f"UPDATE runs SET attempts = ?, started_at = coalesce(started_at, ?), {OVERDUE} WHERE {NOT_STARTED}",  # noqa: S608 - constants of ours
+        (attempt, at, *overdue(started_at, limit + MARGIN), run_id, owner, attempt),
     )
     if not is_owner:
         return False
@@ -74,7 +81,7 @@ def end_attempt(session: Deciding, end: AttemptEnd) -> bool:
     """
     row = session.one(
         f"SELECT cancel_reason, attempts FROM runs WHERE {_CURRENT}",  # noqa: S608 - a constant of ours
-        (end.run_id, end.owner or "", end.attempt - 1, end.attempt),
+        (end.run_id, end.owner or "", end.attempt),
     )
     if row is None:
         return False

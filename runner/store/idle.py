@@ -17,6 +17,7 @@ SELECT
     EXISTS (SELECT 1 FROM runs WHERE status = 'running' AND cancel_reason IS NOT NULL),
     (SELECT min(due_at) FROM runs WHERE status = 'running' AND supervisor IS NULL),
     (SELECT min(overdue_at) FROM runs WHERE status = 'running'),
+    (SELECT min(overdue_monotonic) FROM runs WHERE status = 'running'),
     c.decided_at, c.zones,
     (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local,
     c.fetch_every, (SELECT tried_at FROM remote), EXISTS (SELECT 1 FROM problems WHERE code IN ('git', 'unsigned'))
@@ -29,16 +30,17 @@ class Outlook:
     """What the store expects next. A plain class: dataclasses would cost an idle tick half as much again."""
 
     __slots__ = (
-        *("version", "commit", "head", "ref_path", "owners", "is_asked", "waiting", "overdue", "decided", "zones"),
+        *("version", "commit", "head", "ref_path", "owners", "is_asked", "waiting", "overdue"),
+        *("overdue_monotonic", "decided", "zones"),
         *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried", "is_open"),
     )
 
     def __init__(self, row: "tuple[Any, ...]") -> None:
         self.version, self.commit, self.head, self.ref_path, owners, self.is_asked = row[:6]
         self.owners = owners.split(",") if owners else []
-        self.waiting, self.overdue, self.decided, self.zones = row[6:10]
-        self.broken, self.next_task, self.next_due, self.next_local = row[10:14]
-        self.fetch_every, self.fetch_tried, self.is_open = row[14:]
+        self.waiting, self.overdue, self.overdue_monotonic, self.decided, self.zones = row[6:11]
+        self.broken, self.next_task, self.next_due, self.next_local = row[11:15]
+        self.fetch_every, self.fetch_tried, self.is_open = row[15:]
 
     def is_fetch_due(self, now: int) -> bool:
         """Return whether the remote that is followed is to be asked in this minute; also after a clock was set back."""

@@ -18,7 +18,7 @@ from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
 from runner.model.task import Task
 from runner.model.words import BY_HAND, CANCELLED, RUNNING, SKIPPED
-from runner.store.endings import MARGIN, OVERDUE, AttemptEnd, end_attempt, overdue
+from runner.store.endings import MARGIN, NOT_STARTED, OVERDUE, AttemptEnd, end_attempt, overdue
 from runner.store.events import note
 from runner.store.rows import TASK_COLUMNS, instant, policy_of, task_of
 from runner.store.session import Deciding, Reading
@@ -58,13 +58,22 @@ _JOB = f"""
 _TASK = 5  # where TASK_COLUMNS begin in it
 
 
-def take(session: Deciding, owner: str, now: datetime, most: int, only: frozenset[str] | None = None) -> list[Job]:
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What was taken from the queue: jobs to be started now, and the runs that were too late for their slots by then."""
+
+    jobs: list[Job]
+    missed: list[int]
+
+
+def take(session: Deciding, owner: str, now: datetime, most: int, only: frozenset[str] | None = None) -> Taken:
     """Take runs whose time has come, at most so many, the longest-waiting first; call it inside of a durable transaction.
 
     A slot that is too late by now, as its task sees it, is put on record as missed instead.
     """
     where, values = _of(only)
     jobs: list[Job] = []
+    missed: list[int] = []
     while len(jobs) < most:
         rows = session.ask(
             f"SELECT r.id {_WAITING} AND r.due_at <= ?{where} ORDER BY r.due_at, r.id LIMIT ?",
@@ -73,8 +82,12 @@ def take(session: Deciding, owner: str, now: datetime, most: int, only: frozense
         run_ids = [run_id for (run_id,) in rows]
         if not run_ids:
             break
-        jobs += [_take(session, run_id, owner, now) for run_id in run_ids if not _is_missed(session, run_id, now)]
-    return jobs
+        for run_id in run_ids:
+            if _is_missed(session, run_id, now):
+                missed.append(run_id)
+            else:
+                jobs.append(_take(session, run_id, owner, now))
+    return Taken(jobs, missed)
 
 
 def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
@@ -83,7 +96,19 @@ def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
         f"UPDATE runs SET supervisor = ?, {OVERDUE} WHERE id = ?",  # noqa: S608 - a constant of ours
         (owner, *overdue(now, MARGIN * 2), run_id),
     )
+    _note_wait(session, run_id, now)
     return job(session, run_id)
+
+
+def _note_wait(session: Deciding, run_id: int, now: datetime) -> None:
+    """Add to the reason of a run how long it has waited since its minute, where it has not been started in it."""
+    sql = "SELECT reason, due_at, attempts FROM runs WHERE id = ? AND scheduled_for IS NOT NULL"
+    reason, due_at, attempts = session.one(sql, (run_id,)) or (None, None, 0)
+    if due_at is None or attempts:
+        return
+    waited = planning.waited_words(from_millis(due_at), now)
+    if waited is not None:
+        session.change("UPDATE runs SET reason = ? WHERE id = ?", (f"{reason}; {waited}", run_id))
 
 
 def _is_missed(session: Deciding, run_id: int, now: datetime) -> bool:
@@ -151,18 +176,14 @@ def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None
     )
 
 
-def release(session: Deciding, owner: str, run_ids: Iterable[int], now: datetime) -> None:
-    """Let somebody else take runs that were taken and never started; those that somebody wanted to end, end."""
-    for run_id in run_ids:
-        row = session.one(
-            "SELECT cancel_reason, attempts FROM runs WHERE id = ? AND status = 'running' AND supervisor = ?",
-            (run_id, owner),
-        )
+def release(session: Deciding, owner: str, taken: Iterable[tuple[int, int]], now: datetime) -> None:
+    """Let somebody else take runs, each with its attempt, that were taken and never started; who was asked to end, ends."""
+    for run_id, attempt in taken:
+        row = session.one(f"SELECT cancel_reason FROM runs WHERE {NOT_STARTED}", (run_id, owner, attempt))  # noqa: S608
         if row is None:
             continue
         if row[0] is not None:
-            end = AttemptEnd(run_id, row[1] + 1, owner, Ending(CANCELLED, None, now, row[0]), row[0])
-            end_attempt(session, end)
+            end_attempt(session, AttemptEnd(run_id, attempt, owner, Ending(CANCELLED, None, now, row[0]), row[0]))
             continue
         session.change(
             "UPDATE runs SET supervisor = NULL, overdue_at = NULL, overdue_monotonic = NULL WHERE id = ?", (run_id,)

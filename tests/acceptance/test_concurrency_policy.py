@@ -320,7 +320,7 @@ def test_a_run_that_was_asked_to_end_before_it_began_and_is_given_back_never_beg
             # What a tick does that took it, was asked to end it, and is ended itself (Supervisor._let_go).
             session.change("UPDATE runs SET supervisor = 'x:1:1' WHERE id = ?", (run.run_id,))
             queue.ask_to_end(session, run.run_id, "cancelled by hand", NOON)
-            queue.release(session, "x:1:1", [run.run_id], NOON)
+            queue.release(session, "x:1:1", [(run.run_id, 1)], NOON)
         family.note("go")
         wait_until(lambda: project.runs("once")[0].status == "cancelled", "the end")
 

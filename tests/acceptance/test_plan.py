@@ -48,7 +48,7 @@ def _decide(project: Project, now: datetime, only: frozenset[str] | None = None)
     chosen = None if only is None else only & {path.removeprefix("tasks/").removesuffix(".yaml") for path in there}
     decide(project.site, now, Request(chosen), lambda: None)
     with deciding(project.site.database) as session, session.transaction(durable=False):
-        for job in queue.take(session, "nobody:1:1", now, 1000):
+        for job in queue.take(session, "nobody:1:1", now, 1000).jobs:
             ending = Ending("succeeded", now, now, exit_code=0)
             end_attempt(session, AttemptEnd(job.run_id, 1, "nobody:1:1", ending, None))
 
