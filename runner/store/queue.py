@@ -102,11 +102,11 @@ def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
 
 def _note_wait(session: Deciding, run_id: int, now: datetime) -> None:
     """Add to the reason of a run how long it has waited since its minute, where it has not been started in it."""
-    sql = "SELECT reason, due_at, attempts FROM runs WHERE id = ? AND scheduled_for IS NOT NULL"
-    reason, due_at, attempts = session.one(sql, (run_id,)) or (None, None, 0)
+    sql = "SELECT reason, due_at, decided_at, attempts FROM runs WHERE id = ? AND scheduled_for IS NOT NULL"
+    reason, due_at, decided_at, attempts = session.one(sql, (run_id,)) or (None, None, None, 0)
     if due_at is None or attempts:
         return
-    waited = planning.waited_words(from_millis(due_at), now)
+    waited = planning.waited_words(from_millis(max(due_at, decided_at)), now)
     if waited is not None:
         session.change("UPDATE runs SET reason = ? WHERE id = ?", (f"{reason}; {waited}", run_id))
 
