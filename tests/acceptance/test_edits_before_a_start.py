@@ -12,7 +12,7 @@ from tests.support.project import MINUTE, Project
 
 _THREE = datetime(2026, 6, 10, 3, 0, 0, 20_000, tzinfo=UTC)
 _JITTER = timedelta(minutes=30)
-_OFFSET = Policy(jitter=_JITTER).offset("task")
+_OFFSET = Policy(jitter=_JITTER).offset("nightly")
 _KEYS: dict[str, Any] = {"cron": "0 3 * * *", "jitter": "30m"}
 
 
@@ -20,7 +20,7 @@ _KEYS: dict[str, Any] = {"cron": "0 3 * * *", "jitter": "30m"}
 def planned(project: Project) -> Project:
     """A task of three o'clock that starts within half an hour; its slot has come, and its start has not."""
     assert 3 * MINUTE < _OFFSET < 27 * MINUTE, "the name of the task has to give it a start in between"
-    project.task("task", **_KEYS)
+    project.task("nightly", **_KEYS)
     project.commit()
     for minutes in (-30, -1, 0):
         project.tick(_THREE + minutes * MINUTE)
@@ -46,7 +46,7 @@ def _tick_until_half_past(project: Project) -> None:
     ids=["another time besides", "another time", "another zone", "an interval", "a rule"],
 )
 def test_an_edit_of_the_schedule_leaves_the_start_of_the_slot_as_it_is(planned: Project, keys: dict[str, Any]) -> None:
-    planned.task("task", "print('edited')", **keys)
+    planned.task("nightly", "print('edited')", **keys)
     planned.commit()
     planned.tick(_THREE + MINUTE)
 
@@ -62,9 +62,9 @@ def test_an_edit_of_the_schedule_leaves_the_start_of_the_slot_as_it_is(planned: 
 @pytest.mark.parametrize("change", ["switched off", "removed"])
 def test_a_task_that_does_not_go_on_does_not_start_and_its_slot_is_on_record(planned: Project, change: str) -> None:
     if change == "removed":
-        (planned.root / "tasks/task.yaml").unlink()
+        (planned.root / "tasks/nightly.yaml").unlink()
     else:
-        planned.task("task", **_KEYS, active=False)
+        planned.task("nightly", **_KEYS, active=False)
     planned.commit()
     planned.tick(_THREE + MINUTE)
 
@@ -76,7 +76,7 @@ def test_a_task_that_does_not_go_on_does_not_start_and_its_slot_is_on_record(pla
 
 
 def test_an_edit_of_the_code_alone_changes_nothing_of_when_it_starts(planned: Project) -> None:
-    planned.task("task", "print('edited')", **_KEYS)
+    planned.task("nightly", "print('edited')", **_KEYS)
     planned.commit()
     planned.tick(_THREE + MINUTE)
 
