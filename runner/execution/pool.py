@@ -288,6 +288,8 @@ class Pool:
             if not attempt.has_exited():
                 processes.kill_tree(attempt.pid)
                 os.waitpid(attempt.pid, 0)
+        # Only now: whatever is a child of this process by then has been left behind, and is waited for there.
+        for attempt in self._attempts.values():
             processes.end_all(lambda leader=attempt.pid: processes.left_by(leader, self._foreign, []))  # type: ignore[misc]
         for folder in self._spare:
             remove_folder(folder)

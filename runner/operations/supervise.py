@@ -17,8 +17,8 @@ from runner.model.words import CANCELLED, FAILED
 from runner.operations.journal import Journal
 from runner.operations.site import Site
 from runner.operations.waiting import Waiting
-from runner.store.database import file_id
-from runner.store.queue import Terms
+from runner.store.database import file_id, reading
+from runner.store.queue import Terms, asked_to_end
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ _PAUSE = 1.0
 _LULL = 0.05
 _TRY_AGAIN = 0.1
 _SHARE_AFTER = 0.3
+#: How often to look for requests that no signal brings.
+_LISTEN = 2.0
 #: How long a tick waits for a slot that others have: then there is another tick that does.
 _WAIT_FOR_SLOT = 60.0
 
@@ -71,6 +73,7 @@ class Supervisor:
         self._taken: list[int] = []
         self._missed: list[int] = []
         self._asked: set[int] = set()
+        self._listen_at = self._began + _LISTEN
         self._no_slot_since: float | None = None
         self._waits = waits
         self._meanwhile = meanwhile
@@ -239,6 +242,20 @@ class Supervisor:
         has_lull = self._journal.has_news() and not ended
         if self._executor.signals.news or self._journal.is_full() or is_in_the_way or has_lull:
             self._flush()
+        elif clock.monotonic() >= self._listen_at:
+            self._listen()
+
+    def _listen(self) -> None:
+        """Hear what was asked for by who cannot wake this process: from another container, or as a user who does not see it."""
+        self._listen_at = clock.monotonic() + _LISTEN
+        try:
+            with reading(self._database) as session:
+                wanted = asked_to_end(session, self._owner)
+        except StoreError:
+            return  # it is asked again
+        for run_id, reason in wanted:
+            if run_id not in self._asked:
+                self._end(run_id, reason)
 
     def _note(self, events: list[Event], *, asked: bool = False) -> bool:
         """Note what has happened; return whether any run has ended."""
@@ -262,7 +279,7 @@ class Supervisor:
             self._cannot_start(refused.job)
 
     def _patience(self) -> float:
-        longest = _LULL if self._journal.has_news() else float("inf")
+        longest = _LULL if self._journal.has_news() else max(0.0, self._listen_at - clock.monotonic())
         if self._executor.signals.news:
             longest = _PAUSE
         if self._no_slot_since is not None:
