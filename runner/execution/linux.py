@@ -7,13 +7,13 @@ import errno
 import os
 import signal
 
-from runner.execution.identity import boot_id, identity, stat
+from runner.execution.identity import boot_id, identity, pid_namespace, stat
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["boot_id", "identity"]  # these two are answers as well
+__all__ = ["boot_id", "identity", "pid_namespace"]  # these are answers as well
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # <linux/prctl.h>
 # Keeps the interpreter's lock and asks for no errno: after a fork each page that a call writes to has to be copied.
@@ -42,14 +42,6 @@ class Usage:
         self.count = len(pids)
         self.cpu = sum(int(row[field]) for row in rows for field in (_UTIME, _STIME, _CUTIME, _CSTIME)) / _TICKS
         self.resident = sum(int(row[_RSS]) for row in rows) * _PAGE
-
-
-def pid_namespace() -> str:
-    """Return the name of the namespace in which this process's pids mean something (pid_namespaces(7))."""
-    try:
-        return os.readlink("/proc/self/ns/pid")
-    except OSError:
-        return ""
 
 
 def is_stopped(pid: int) -> bool:

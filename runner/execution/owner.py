@@ -20,7 +20,7 @@ class Owner:
         """Make the file, unless that is done, and note in it which process this is. Raises OSError."""
         self.name, self._descriptor = made or become_owner(state)
         self._path = path_of(state, self.name)
-        os.write(self._descriptor, f"{processes.supervisor()}\n".encode())
+        _say(self._descriptor, "")
 
     def begin(self, run_id: int, attempt: int) -> None:
         """Note that an attempt is about to begin. Raises OSError: then it must not."""
@@ -63,7 +63,15 @@ _OTHER = "with "
 
 def join(descriptor: int) -> None:
     """Note that this process is the owner, too, which has the file open."""
-    os.write(descriptor, f"{_OTHER}{processes.supervisor()}\n".encode())
+    _say(descriptor, _OTHER)
+
+
+def _say(descriptor: int, prefix: str) -> None:
+    """Note which process this is, by the means of this system."""
+    try:
+        os.write(descriptor, f"{prefix}{processes.supervisor()}\n".encode())
+    except OSError:
+        pass  # the disk is full: who looks for this process finds it less easily
 
 
 def read(state: str, owner: str) -> Notes:
@@ -74,7 +82,7 @@ def read(state: str, owner: str) -> Notes:
     except OSError:
         return Notes()
     others = tuple(line.removeprefix(_OTHER) for line in lines if line.startswith(_OTHER))
-    process = next((line for line in lines if ":" in line and not line.startswith(_OTHER)), "")
+    process = next((line for line in reversed(lines) if ":" in line and not line.startswith(_OTHER)), "")
     pairs = (line.partition("-") for line in lines)
     begun = {(int(run_id), int(attempt)) for run_id, _, attempt in pairs if run_id.isdigit() and attempt.isdigit()}
     return Notes(process, frozenset(begun), others)

@@ -7,7 +7,12 @@ has its own, nor under `hidepid`, where other users see none. Light: an idle tic
 import fcntl
 import os
 
-from runner.execution.identity import boot_id
+# What `signal` does around these, for names of signals, is loaded while others load.
+from _signal import SIG_DFL, SIG_IGN, getsignal  # type: ignore[import-not-found]
+from _signal import SIGUSR1 as NEWS
+from _signal import signal as set_handler
+
+from runner.execution.identity import UNKNOWN, boot_id, identity, pid_namespace
 
 #: What the names of files begin with that are not locked yet.
 HIDDEN = "."
@@ -24,10 +29,12 @@ def path_of(state: str, owner: str) -> str:
 
 
 def become_owner(state: str) -> tuple[str, int]:
-    """Make a file for this process, and lock it; return its name and its descriptor. Raises OSError.
+    """Make a file for this process, lock it, and say in it who this is; return its name and its descriptor. Raises OSError.
 
     A process that is forked holds the lock with it, until both are gone.
     """
+    if getsignal(NEWS) == SIG_DFL:
+        set_handler(NEWS, SIG_IGN)  # else who reads the file, and wakes this process, would end it before it listens
     # Durable in the store where the file may not be: boot id and pid stand in the name, too.
     name = f"{boot_id()}:{os.getpid()}:{os.urandom(8).hex()}"
     try:
@@ -40,6 +47,7 @@ def become_owner(state: str) -> tuple[str, int]:
     hidden = f"{folder(state)}/{HIDDEN}{os.path.basename(path)}"
     descriptor = os.open(hidden, flags, 0o644)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+    os.write(descriptor, f"{identity(os.getpid()) or f'{UNKNOWN}:{os.getpid()}:0'} {pid_namespace()}\n".encode())
     os.rename(hidden, path)
     return name, descriptor
 

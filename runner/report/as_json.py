@@ -200,8 +200,6 @@ def status(value: Status, uncommitted: Iterable[str]) -> dict[str, Any]:
         "last_24_hours": value.counts.since,
         "next": None if slot is None else {"task": slot[0], "at": iso(slot[1]), "local": slot[2]},
         "uncommitted": list(uncommitted),
-        "unanswered": [{"run": run_id, "reason": why} for run_id, why in value.unanswered],
-        "clock": list(value.clock),
         "unread": [{"file": path, "reason": why} for path, why in value.unread],
         "problems": _all(problem, value.problems),
     }

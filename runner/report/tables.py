@@ -196,10 +196,6 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
         facts.add_row("" if number else "clock", Text(said, "yellow"))
     yield facts
     yield from _sections(value)
-    for run_id, why in value.unanswered:
-        yield Text(f"\nrun {run_id}: {why}", "red")
-    for said in value.clock:
-        yield Text(f"\n{said}", "yellow")
     if uncommitted:
         yield Text(f"\nuncommitted, not run: {', '.join(uncommitted)}", "yellow")
     if value.unread:
