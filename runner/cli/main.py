@@ -11,7 +11,13 @@ _INTERRUPTED = 130
 
 def main() -> None:
     """Run the command of sys.argv and exit with its code (DESIGN §8)."""
-    words = sys.argv[1:]
+    try:
+        _main(sys.argv[1:])
+    except KeyboardInterrupt:  # before the command has begun, or after its end
+        _leave(_INTERRUPTED)
+
+
+def _main(words: list[str]) -> None:
     is_bare_tick = words == ["tick"]
     if is_bare_tick and _is_idle_and_says_so():
         _leave(0)

@@ -103,12 +103,15 @@ def _connect_to_copy(path: str) -> sqlite3.Connection:
     if not _is_written(path) or _is_old(path):
         return _connect_to_read(path)  # that is in memory already
     copy = sqlite3.connect(":memory:", isolation_level=None, uri=True)
-    migrate(copy, path)
-    copy.execute("PRAGMA foreign_keys = OFF")
     copy.execute("ATTACH DATABASE ? AS live", (_uri(path),))
     copy.execute("BEGIN")  # one snapshot for all tables
+    for (statement,) in copy.execute(
+        "SELECT sql FROM live.sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~'"
+    ).fetchall():
+        if statement is not None:  # an index that a table brings by itself has none
+            copy.execute(statement)
+    copy.execute(f"PRAGMA main.user_version = {VERSION}")
     for table, condition in _COPIED.items():
-        copy.execute(f"DELETE FROM main.{table}")  # noqa: S608 - names of ours
         copy.execute(f"INSERT INTO main.{table} SELECT * FROM live.{table} {condition}")  # noqa: S608
     copy.execute("COMMIT")
     copy.execute("DETACH DATABASE live")

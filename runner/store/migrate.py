@@ -85,6 +85,6 @@ def _statements(number: int) -> Iterator[str]:
     with open(os.path.join(_MIGRATIONS, name), encoding="utf-8") as lines:
         for line in lines:
             statement += line
-            if sqlite3.complete_statement(statement):
+            if ";" in line and sqlite3.complete_statement(statement):
                 yield statement
                 statement = ""

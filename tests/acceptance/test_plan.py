@@ -8,6 +8,7 @@ import random
 import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -41,11 +42,18 @@ def _only(plan: Plan) -> TaskChange:
     return change
 
 
+@cache
+def _tasks_at(project: Project, head: str) -> frozenset[str]:
+    """Return the ids of the tasks that a commit has, by what the file of HEAD says."""
+    assert head
+    paths = project.git("ls-tree", "-r", "--name-only", "HEAD", "--", "tasks").splitlines()
+    return frozenset(path.removeprefix("tasks/").removesuffix(".yaml") for path in paths)
+
+
 def _decide(project: Project, now: datetime, only: frozenset[str] | None = None) -> None:
     """Tick as far as decisions go; what was started has succeeded at once."""
     project.state.mkdir(exist_ok=True)
-    there = project.git("ls-tree", "-r", "--name-only", "HEAD", "--", "tasks").splitlines()
-    chosen = None if only is None else only & {path.removeprefix("tasks/").removesuffix(".yaml") for path in there}
+    chosen = None if only is None else only & _tasks_at(project, (project.root / ".git/HEAD").read_text())
     decide(project.site, now, Request(chosen), lambda: None)
     with deciding(project.site.database) as session, session.transaction(durable=False):
         for job in queue.take(session, "nobody:1:1", now, 1000).jobs:
