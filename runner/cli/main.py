@@ -10,7 +10,14 @@ _INTERRUPTED = 130
 
 
 def main() -> None:
-    """Run the command of sys.argv and exit with its code (DESIGN §8)."""
+    """Run the command of sys.argv and exit with its code (DESIGN §8). An interrupt while it is loaded ends it without a word."""
+    try:
+        _run()
+    except KeyboardInterrupt:
+        _leave(_INTERRUPTED)
+
+
+def _run() -> None:
     words = sys.argv[1:]
     is_bare_tick = words == ["tick"]
     if is_bare_tick and _is_idle_and_says_so():
