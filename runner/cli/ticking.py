@@ -35,7 +35,8 @@ def run_tick(site: Site, request: Request | None = None, show: Show | None = Non
         ) from error
     sys.stdout.flush()
     code = with_brain(owner, lambda events, orders: _think(site, owner.name, events, orders, request, show))
-    owner.close(keep=code < 0)
+    # One that has failed may not have recorded all that has begun: the next tick reads it there.
+    owner.close(keep=code < 0 or (code > 0 and owner.is_at_work))
     if code < 0:
         raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
     return code

@@ -41,6 +41,7 @@ def with_brain(owner: Owner, brain: Brain) -> int:
             code = brain(Receiver(events), Sender(orders_end))
         finally:
             os._exit(code)
+    owner.add(pid)
     os.close(orders_end)
     os.close(events)
     try:
@@ -61,5 +62,6 @@ def _serve(owner: Owner, orders: Receiver, events: Sender) -> None:
         messages = orders.receive()
         if messages:  # the first one opens; others may have come with it
             (_, *values), *others = messages
+            owner.is_at_work = True
             Serving(owner, orders, events).serve(others, *values)
             return

@@ -61,7 +61,7 @@ def is_overdue(state: str, run: OwnedRun, now: datetime) -> bool:
         return False
     if run.overdue_monotonic < clock.monotonic_millis():
         return True
-    return run.overdue_at < now and processes.is_stopped(owner.read(state, run.owner).process)
+    return run.overdue_at < now and owner.read(state, run.owner).is_stopped()
 
 
 def end_lost(site: Site, now: datetime) -> list[int]:
@@ -99,7 +99,7 @@ def _end(workshop: Workshop, run: OwnedRun) -> Remains:
     if not was_rebooted:
         end_processes(workshop, run, folders)
     # After a crash of the machine the disk is no witness of what had begun.
-    has_begun = run.is_recorded or (run.run_id, run.attempt) in notes.begun or was_rebooted
+    has_begun = run.is_recorded or notes.may_have_begun(run.run_id, run.attempt) or was_rebooted
     output = Capture()
     output.feed(live.left_over(workshop.live_file(run.run_id, run.attempt)))
     for folder, _ in folders:
@@ -166,29 +166,39 @@ def _end_overdue(session: Deciding, workshop: Workshop, now: datetime) -> list[i
     """End attempts that their owners should have ended long ago, where this process can see them; return their runs."""
     ended = []
     for run in find_overdue(session, workshop.state, now):
-        notes = owner.read(workshop.state, run.owner)
-        if not notes.is_visible():
+        if not owner.read(workshop.state, run.owner).is_visible():
             continue  # what cannot be seen from here is left alone, and `status` says so
-        remains = end_for(workshop, run)
-        limit = f"timed out after {format_duration(run.timeout)}" if run.is_recorded else "was never started"
-        reason = f"{limit}; the runner that supervises it (pid {processes.pid_of(run.owner)}) does not answer"
-        with session.transaction():
-            status = TIMED_OUT if run.is_recorded else LOST
-            if end_from_outside(session, remains, status, reason, now):
-                ended.append(run.run_id)
-            is_idle = all(other.owner != run.owner for other in queue.owned_runs(session))
-        if is_idle and processes.is_stopped(notes.process):
-            processes.kill(notes.process)  # it has nothing left to supervise, and holds slots that others wait for
+        reason = f"timed out after {format_duration(run.timeout)}; {_who(run.owner)} does not answer"
+        if end_in_place(session, workshop, run, (TIMED_OUT, reason), now):
+            ended.append(run.run_id)
     return ended
 
 
-def end_for(workshop: Workshop, run: OwnedRun) -> Remains:
-    """End everything of an attempt in the place of an owner that does not answer."""
+def end_in_place(session: Deciding, workshop: Workshop, run: OwnedRun, how: tuple[str, str], now: datetime) -> bool:
+    """End an attempt in the place of an owner that does not answer, with its status and reason; return whether it was to be ended.
+
+    One that has not begun waits for somebody else.
+    """
+    remains = _take_over(workshop, run)
+    with session.transaction():
+        is_begun = remains.has_begun
+        is_ended = end_from_outside(session, remains, *how, now) if is_begun else bool(settle(session, [remains], now))
+        is_idle = all(other.owner != run.owner for other in queue.owned_runs(session))
+    if is_idle and remains.notes.is_stopped():
+        remains.notes.kill()  # it has nothing left to supervise, and holds slots that others wait for
+    return is_ended
+
+
+def _take_over(workshop: Workshop, run: OwnedRun) -> Remains:
+    """Keep an owner from beginning an attempt, and end everything of it that has begun already."""
+    has_taken = owner.give_up(workshop.state, run.owner, run.run_id, run.attempt)
+    notes = owner.read(workshop.state, run.owner)
     folders = workshop.leftovers(run.run_id)
     end_processes(workshop, run, folders)
     output = Capture()
     output.feed(live.left_over(workshop.live_file(run.run_id, run.attempt)))
-    return Remains(run, owner.read(workshop.state, run.owner), has_begun=True, output=output)
+    has_begun = run.is_recorded or not has_taken or notes.may_have_begun(run.run_id, run.attempt)
+    return Remains(run, notes, has_begun, output)
 
 
 def _forget(session: Reading, workshop: Workshop) -> None:
@@ -211,3 +221,7 @@ def _reason(owner_name: str, notes: Notes) -> str:
         return "the machine was started again while it ran"
     where = "" if notes.is_visible() or not notes.process else " in another container"
     return f"the runner that supervised it (pid {processes.pid_of(owner_name)}{where}) is gone"
+
+
+def _who(owner_name: str) -> str:
+    return f"the runner that supervises it (pid {processes.pid_of(owner_name)})"

@@ -57,7 +57,7 @@ def rehearse(site: Site, now: datetime, only: frozenset[str] | None = None, *, w
         check_known(session, only)
         timekeeping.follow(session, now, has_new_tasks=True)
         lost = [
-            Remains(run, Notes("", frozenset()), has_begun=True, output=Capture())
+            Remains(run, Notes("", (), frozenset()), has_begun=True, output=Capture())
             for run in find_lost(session, site.state)
         ]
         settle(session, lost, now)
