@@ -56,14 +56,11 @@ def _think(
     """Be the brain of a tick: return its exit code, with every error explained."""
     try:
         from runner import clock  # noqa: PLC0415
-        from runner.execution.owner import join  # noqa: PLC0415
         from runner.execution.remote import Hands  # noqa: PLC0415
         from runner.operations.tick import Crew, Request, tick  # noqa: PLC0415
 
-        owner, descriptor = made
-        join(descriptor)
         crew = Crew(
-            owner,
+            made[0],
             lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file),
             lambda: _check_parent(hands),
             _load_report,

@@ -97,6 +97,9 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
     workshop = common.workshop
     if not processes.become_child(common.parent, workshop.mark(job.run_id, job.attempt)):
         os._exit(NOT_STARTED)
+    # From here on whoever takes it from its owner finds this process by its mark, and ends it.
+    if common.owner.has_given_up(job.run_id, job.attempt):
+        os._exit(NOT_STARTED)
     for number in _DEFAULT_SIGNALS:
         set_handler(number, SIG_DFL)
     set_handler(_INTERRUPT, default_int_handler)

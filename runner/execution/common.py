@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 
+from runner.execution.owner import Owner
 from runner.execution.signals import Signals
 from runner.execution.workshop import Workshop
 
@@ -19,9 +20,10 @@ class Common:
     While it is open, this process has the environment of its children: each adds only what is its own.
     """
 
-    def __init__(self, workshop: Workshop, signals: Signals) -> None:
+    def __init__(self, workshop: Workshop, signals: Signals, owner: Owner) -> None:
         self.workshop = workshop
         self.signals = signals
+        self.owner = owner
         self.parent = os.getpid()
         self.nowhere = os.open(os.devnull, os.O_RDONLY)
         self.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open for the child's whole life

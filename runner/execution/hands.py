@@ -46,19 +46,22 @@ def with_brain(state: str, made: tuple[str, int], brain: Brain) -> int:
             os._exit(code)
     os.close(orders_end)
     os.close(events)
-    # Loaded while the brain loads what it decides with.
-    from runner.execution.owner import Owner  # noqa: PLC0415
-
-    owner = Owner(state, made)
-    code = -1
+    owner, code = None, -1
     try:
+        # Loaded while the brain loads what it decides with.
+        from runner.execution.owner import Owner  # noqa: PLC0415
+
+        owner = Owner(state, made)
+        owner.add(pid)
         _serve(owner, Receiver(orders), Sender(events_end))
     finally:
         os.close(orders)
         os.close(events_end)
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        owner.close(keep=code < 0)
+        if owner is not None:
+            # One that has failed may not have recorded all that has begun: the next tick reads it there.
+            owner.close(keep=code < 0 or (code > 0 and owner.is_at_work))
         set_handler(SIGCHLD, old)
     return code
 
@@ -71,5 +74,6 @@ def _serve(owner: Owner, orders: Receiver, events: Sender) -> None:
         messages = orders.receive()
         if messages:  # the first one opens; others may have come with it
             (_, *values), *others = messages
+            owner.is_at_work = True
             Serving(owner, orders, events).serve(others, *values)
             return

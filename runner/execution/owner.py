@@ -1,7 +1,8 @@
-"""Owners of runs: each a file that its process holds locked, with who that is and which attempts have begun.
+"""Owners of runs: each a file that its processes hold locked, with who they are and which attempts have begun.
 
 What has begun outlives its owner: should that be killed, a run that never began is not lost. It is written before each fork, in
-one small write, which the kernel keeps whatever happens to the writer.
+one small write, which the kernel keeps whatever happens to the writer. Who ends an attempt in the place of an owner that does not
+answer writes that into the same file first: of the two that were written, the first one holds, however late the owner goes on.
 """
 
 from __future__ import annotations
@@ -20,11 +21,37 @@ class Owner:
         """Make the file, unless that is done, and note in it which process this is. Raises OSError."""
         self.name, self._descriptor = made or become_owner(state)
         self._path = path_of(state, self.name)
-        _say(self._descriptor, "")
+        self._size = os.fstat(self._descriptor).st_size
+        #: Whether runs may have been taken in its name.
+        self.is_at_work = False
+        self._say(processes.supervisor())
 
-    def begin(self, run_id: int, attempt: int) -> None:
-        """Note that an attempt is about to begin. Raises OSError: then it must not."""
-        os.write(self._descriptor, b"%d-%d\n" % (run_id, attempt))
+    def _write(self, line: bytes) -> None:
+        self._size += os.write(self._descriptor, line)
+
+    def add(self, pid: int) -> None:
+        """Note another process that works in the name of this owner: who finds one of them stopped knows of the others."""
+        self._say(f"+{processes.supervisor(pid)}")
+
+    def _say(self, line: str) -> None:
+        try:
+            self._write(f"{line}\n".encode())
+        except OSError:
+            pass  # the disk is full: who looks for this process finds it less easily
+
+    def begin(self, run_id: int, attempt: int) -> bool:
+        """Note that an attempt is about to begin, and return whether it may. Raises OSError: then it must not."""
+        self._write(b"%d-%d\n" % (run_id, attempt))
+        return not self.has_given_up(run_id, attempt)
+
+    def has_given_up(self, run_id: int, attempt: int) -> bool:
+        """Return whether others have taken an attempt from this owner: by a note, or with its file, as that of one who is gone."""
+        found = os.fstat(self._descriptor)
+        if found.st_nlink == 0:
+            return True
+        if found.st_size == self._size:
+            return False  # nobody else has written anything
+        return b"x%d-%d" % (run_id, attempt) in os.pread(self._descriptor, found.st_size, 0).splitlines()
 
     def close(self, *, keep: bool = False) -> None:
         """End: everything is on record, unless it says to keep what has begun for the next tick to see."""
@@ -34,44 +61,59 @@ class Owner:
 
 
 class Notes(Value):
-    """What the file of an owner says: which process it is or was, and the runs, with the numbers of attempts, that have begun.
-
-    `others` are processes that are the owner with it: the one that decides and records, beside the one that forks.
-    """
+    """What the file of an owner says: which process it is or was, with what `others`, and the attempts of runs that have begun."""
 
     __slots__ = ("begun", "others", "process")
 
     def __init__(
-        self, process: str = "", begun: frozenset[tuple[int, int]] = frozenset(), others: tuple[str, ...] = ()
+        self, process: str = "", others: tuple[str, ...] = (), begun: frozenset[tuple[int, int]] = frozenset()
     ) -> None:
         self.process = process
-        self.begun = begun
         self.others = others
+        self.begun = begun
+
+    def may_have_begun(self, run_id: int, attempt: int) -> bool:
+        """Return whether an attempt may have begun: always where the notes are gone, and nobody can tell."""
+        return not self.process or (run_id, attempt) in self.begun
 
     def is_visible(self) -> bool:
         """Return whether this process could see that one: on the same machine, in the same pid namespace."""
         return bool(self.process) and processes.is_of_this_system(self.process)
 
+    def is_stopped(self) -> bool:
+        """Return whether one of its processes is stopped: none of them can do its work then."""
+        return any(processes.is_stopped(process) for process in (self.process, *self.others))
+
     def kill(self) -> None:
-        """Kill the processes of the owner, as far as they can be seen."""
+        """Kill its processes."""
         for process in (*self.others, self.process):
             processes.kill(process)
 
 
-_OTHER = "with "
-
-
-def join(descriptor: int) -> None:
-    """Note that this process is the owner, too, which has the file open."""
-    _say(descriptor, _OTHER)
-
-
-def _say(descriptor: int, prefix: str) -> None:
-    """Note which process this is, by the means of this system."""
+def give_up(state: str, owner: str, run_id: int, attempt: int) -> bool:
+    """Take an attempt from an owner that does not answer: should it not have begun, it never does. Return whether that was done."""
     try:
-        os.write(descriptor, f"{prefix}{processes.supervisor()}\n".encode())
+        descriptor = os.open(path_of(state, owner), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     except OSError:
-        pass  # the disk is full: who looks for this process finds it less easily
+        return False
+    try:
+        os.write(descriptor, b"x%d-%d\n" % (run_id, attempt))
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def why_unreadable(state: str, owner: str) -> str | None:
+    """Return why the file of an owner may not be opened, None where it may."""
+    try:
+        os.close(os.open(path_of(state, owner), os.O_RDONLY | os.O_CLOEXEC))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error.strerror
+    return None
 
 
 def read(state: str, owner: str) -> Notes:
@@ -81,11 +123,12 @@ def read(state: str, owner: str) -> Notes:
             lines = file.read().splitlines()
     except OSError:
         return Notes()
-    others = tuple(line.removeprefix(_OTHER) for line in lines if line.startswith(_OTHER))
-    process = next((line for line in reversed(lines) if ":" in line and not line.startswith(_OTHER)), "")
+    # The last word of a process on who it is counts: the first one is said before it has loaded what knows this system.
+    process = next((line for line in reversed(lines) if ":" in line and not line.startswith("+")), "")
+    others = tuple(line[1:] for line in lines if line.startswith("+"))
     pairs = (line.partition("-") for line in lines)
     begun = {(int(run_id), int(attempt)) for run_id, _, attempt in pairs if run_id.isdigit() and attempt.isdigit()}
-    return Notes(process, frozenset(begun), others)
+    return Notes(process, others, frozenset(begun))
 
 
 def gone(state: str) -> list[str]:

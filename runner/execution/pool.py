@@ -77,7 +77,7 @@ class Pool:
         self._poll.register(self.signals.catch(), select.POLLIN)
         if self._control is not None:
             self._poll.register(self._control, select.POLLIN)
-        self._common = Common(self._workshop, self.signals)
+        self._common = Common(self._workshop, self.signals, self._owner)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -99,9 +99,13 @@ class Pool:
         except SecretError as error:
             return Ended(job, Ending(FAILED, None, clock.now(), str(error)))
         try:
-            self._owner.begin(job.run_id, job.attempt)
+            is_ours = self._owner.begin(job.run_id, job.attempt)
         except OSError as error:
             return Refused(job, f"its note cannot be written: {error.strerror}")
+        if not is_ours:
+            return Refused(
+                job, "this runner did not answer for a while, or its file was removed, and others have taken over"
+            )
         started_at = clock.now()
         try:
             attempt = self._fork(job, secrets, started_at)

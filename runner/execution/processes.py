@@ -36,11 +36,12 @@ _PATIENCE = 10.0
 _PAUSE = 0.01
 
 
-def supervisor() -> str:
-    """Return who this process is, and in which pid namespace: who reads that may wake it with `NEWS`."""
+def supervisor(pid: int | None = None) -> str:
+    """Return who this process or another is, and in which pid namespace: who reads that of this one may wake it with `NEWS`."""
     if signal.getsignal(NEWS) is signal.SIG_DFL:
         signal.signal(NEWS, signal.SIG_IGN)  # else it would end this process before its pool is open
-    identity = system.identity(os.getpid()) or f"{system.boot_id()}:{os.getpid()}:0"
+    pid = pid or os.getpid()
+    identity = system.identity(pid) or f"{system.boot_id()}:{pid}:0"
     return f"{identity} {system.pid_namespace()}"
 
 

@@ -12,7 +12,7 @@ from runner.execution.ownership import is_gone
 from runner.execution.workshop import Workshop
 from runner.model.run import Run
 from runner.model.words import CANCELLED, RUNNING
-from runner.operations.lost import end_for, end_from_outside, end_lost
+from runner.operations.lost import end_in_place, end_lost
 from runner.operations.site import Site
 from runner.store import catalogs, history, queue
 from runner.store.database import deciding, reading
@@ -72,16 +72,16 @@ def _end_unanswered(site: Site, runs: list[OwnedRun], waited: float, now: dateti
         with reading(site.database) as session:
             grace = queue.job(session, run.run_id).kill_grace.total_seconds()
             store_id = catalogs.origin(session).store_id
-        process = owner.read(site.state, run.owner).process
-        if waited < _PATIENCE or (waited < _PATIENCE + grace and not processes.is_stopped(process)):
+        notes = owner.read(site.state, run.owner)
+        if waited < _PATIENCE or (waited < _PATIENCE + grace and not notes.is_stopped()):
             continue
         who = f"the runner that supervises run {run.run_id} (pid {processes.pid_of(run.owner)})"
-        if not process or not processes.is_of_this_system(process):
+        if not notes.is_visible():
             raise RunnerError(
                 f"{who} does not answer, and runs where this command cannot see it",
                 "it ends the run once it goes on; or run this command where that one runs",
             )
         say(f"{who} does not answer: ending the processes of the run from here")
-        remains = end_for(Workshop(site.root, site.state, store_id), run)
-        with deciding(site.database) as session, session.transaction():
-            end_from_outside(session, remains, CANCELLED, run.cancel_reason or REASON, now)
+        with deciding(site.database) as session:
+            how = CANCELLED, run.cancel_reason or REASON
+            end_in_place(session, Workshop(site.root, site.state, store_id), run, how, now)

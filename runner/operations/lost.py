@@ -61,7 +61,7 @@ def is_overdue(state: str, run: OwnedRun, now: datetime) -> bool:
         return False
     if run.overdue_monotonic < clock.monotonic_millis():
         return True
-    return run.overdue_at < now and processes.is_stopped(owner.read(state, run.owner).process)
+    return run.overdue_at < now and owner.read(state, run.owner).is_stopped()
 
 
 def end_lost(site: Site, now: datetime) -> list[int]:
@@ -97,13 +97,8 @@ def _end(workshop: Workshop, run: OwnedRun) -> Remains:
     # After a crash of the machine the disk is no witness of what had begun, and nothing of it runs any more.
     was_rebooted = processes.was_rebooted(run.owner)
     notes = owner.read(workshop.state, run.owner)
-    has_begun = run.is_recorded or (run.run_id, run.attempt) in notes.begun or was_rebooted
+    has_begun = run.is_recorded or notes.may_have_begun(run.run_id, run.attempt) or was_rebooted
     return _tidied(workshop, run, notes, has_begun=has_begun, has_processes=not was_rebooted)
-
-
-def end_for(workshop: Workshop, run: OwnedRun) -> Remains:
-    """End everything of an attempt in the place of an owner that does not answer."""
-    return _tidied(workshop, run, owner.read(workshop.state, run.owner), has_begun=True, has_processes=True)
 
 
 def _tidied(workshop: Workshop, run: OwnedRun, notes: Notes, *, has_begun: bool, has_processes: bool) -> Remains:
@@ -176,20 +171,35 @@ def _end_overdue(session: Deciding, workshop: Workshop, now: datetime) -> list[i
     """End attempts that their owners should have ended long ago, where this process can see them; return their runs."""
     ended = []
     for run in find_overdue(session, workshop.state, now):
-        notes = owner.read(workshop.state, run.owner)
-        if not notes.is_visible():
+        if not owner.read(workshop.state, run.owner).is_visible():
             continue  # what cannot be seen from here is left alone, and `status` says so
-        remains = end_for(workshop, run)
-        limit = f"timed out after {format_duration(run.timeout)}" if run.is_recorded else "was never started"
-        reason = f"{limit}; the runner that supervises it (pid {processes.pid_of(run.owner)}) does not answer"
-        with session.transaction():
-            status = TIMED_OUT if run.is_recorded else LOST
-            if end_from_outside(session, remains, status, reason, now):
-                ended.append(run.run_id)
-            is_idle = all(other.owner != run.owner for other in queue.owned_runs(session))
-        if is_idle and processes.is_stopped(notes.process):
-            notes.kill()  # it has nothing left to supervise, and holds slots that others wait for
+        reason = f"timed out after {format_duration(run.timeout)}; {_who(run.owner)} does not answer"
+        if end_in_place(session, workshop, run, (TIMED_OUT, reason), now):
+            ended.append(run.run_id)
     return ended
+
+
+def end_in_place(session: Deciding, workshop: Workshop, run: OwnedRun, how: tuple[str, str], now: datetime) -> bool:
+    """End an attempt in the place of an owner that does not answer, with its status and reason; return whether it was to be ended.
+
+    One that has not begun waits for somebody else.
+    """
+    remains = _take_over(workshop, run)
+    with session.transaction():
+        is_begun = remains.has_begun
+        is_ended = end_from_outside(session, remains, *how, now) if is_begun else bool(settle(session, [remains], now))
+        is_idle = all(other.owner != run.owner for other in queue.owned_runs(session))
+    if is_idle and remains.notes.is_stopped():
+        remains.notes.kill()  # it has nothing left to supervise, and holds slots that others wait for
+    return is_ended
+
+
+def _take_over(workshop: Workshop, run: OwnedRun) -> Remains:
+    """Keep an owner from beginning an attempt, and end everything of it that has begun already."""
+    has_taken = owner.give_up(workshop.state, run.owner, run.run_id, run.attempt)
+    notes = owner.read(workshop.state, run.owner)
+    has_begun = run.is_recorded or not has_taken or notes.may_have_begun(run.run_id, run.attempt)
+    return _tidied(workshop, run, notes, has_begun=has_begun, has_processes=True)
 
 
 def _forget(session: Reading, workshop: Workshop) -> None:
@@ -212,3 +222,7 @@ def _reason(owner_name: str, notes: Notes) -> str:
         return "the machine was started again while it ran"
     where = "" if notes.is_visible() or not notes.process else " in another container"
     return f"the runner that supervised it (pid {processes.pid_of(owner_name)}{where}) is gone"
+
+
+def _who(owner_name: str) -> str:
+    return f"the runner that supervises it (pid {processes.pid_of(owner_name)})"

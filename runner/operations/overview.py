@@ -190,14 +190,17 @@ def _unread(site: Site, origin: Origin) -> Iterator[tuple[str, str]]:
 def _unanswered(site: Site, session: Reading, now: datetime) -> Iterator[tuple[int, str]]:
     """Yield the runs that nobody supervises as it should, with what is known of their owners."""
     for run in queue.owned_runs(session):
-        process = owner.read(site.state, run.owner).process
+        notes = owner.read(site.state, run.owner)
+        closed = owner.why_unreadable(site.state, run.owner)
         who = f"the runner that supervises it (pid {processes.pid_of(run.owner)})"
         if is_gone(site.state, run.owner):
             yield run.run_id, f"{who} is gone: the next tick ends what is left of it"
-        elif processes.is_stopped(process):
+        elif closed is not None:
+            yield run.run_id, f"{who} may be gone: its file may not be opened ({closed}), and the run is left alone"
+        elif notes.is_stopped():
             yield run.run_id, f"{who} is stopped, and enforces no time limit"
         elif is_overdue(site.state, run, now):
-            where = "" if processes.is_of_this_system(process) else ", and runs where this command cannot see it"
+            where = "" if notes.is_visible() else ", and runs where this command cannot see it"
             yield run.run_id, f"{who} should have ended it by now{where}"
 
 

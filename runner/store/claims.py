@@ -177,8 +177,13 @@ def _record_skip(
 ) -> int:
     """Record a slot that is not run. A stretch of slots behind one run is one row: later ones are counted in `missed`."""
     slot = to_millis(decision.slot)
+    # One that goes on later, by a clock that was right for a while, is left as it is: what it stands for would be lost.
     stretch = session.value(
-        "SELECT id FROM runs WHERE task = ? AND status = 'skipped' AND blocked_by = ?", (key, decision.blocked_by)
+        """
+        SELECT id FROM runs WHERE task = ? AND status = 'skipped' AND blocked_by = ? AND through < ?
+        ORDER BY through DESC LIMIT 1
+        """,
+        (key, decision.blocked_by, slot),
     )
     if stretch is not None:
         session.change(

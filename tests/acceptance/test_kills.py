@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from datetime import datetime
 
+import pytest
+
 from tests.support.project import MINUTE, NOON, RUNNER, Project
 
 _ROUNDS = 60  # `make chaos` goes through a thousand
@@ -25,6 +27,38 @@ def _kill_a_tick(project: Project, now: datetime, after: float) -> None:
     ) as tick:
         time.sleep(after)  # the moment is what the test is about, not something to wait for
         tick.send_signal(signal.SIGKILL)
+
+
+@pytest.mark.parametrize("words", [("tick",), ("list",)], ids=" ".join)
+def test_an_interrupt_at_any_moment_of_loading_is_not_answered_with_a_traceback_of_ours(
+    project: Project, words: tuple[str, ...]
+) -> None:
+    project.task("daily", cron="0 0 1 1 *")
+    project.commit()
+    project.tick(NOON)
+    begin = time.monotonic()
+    project.runner(*words, now=NOON)
+    whole = time.monotonic() - begin
+    said = []
+
+    for number in range(60):
+        with subprocess.Popen(
+            [RUNNER, *words],
+            cwd=project.root,
+            env=project.environment(NOON),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as command:
+            time.sleep(
+                whole * (0.2 + 0.8 * number / 60)
+            )  # the moment is what the test is about, not something to wait for
+            command.send_signal(signal.SIGINT)
+            said.append(command.communicate(timeout=60)[1])
+
+    # Before the first module of ours is there, it is Python that answers.
+    assert [text for text in said if "/runner/cli/" in text] == []
 
 
 def test_sixty_ticks_killed_at_random_run_no_slot_twice_and_leave_none_without_a_record(project: Project) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.operations.lost import end_lost
-from tests.support.processes import Family, background, family_of
+from tests.support.processes import Family, background, family_of, is_alive, processes_of
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
@@ -277,7 +277,9 @@ def test_a_spare_folder_of_a_killed_tick_goes_also_while_nobody_has_waited_for_t
         wait_until(lambda: [run for run in project.runs() if run.started_at], "the run to have started")
         spare = project.state / "work" / f"spare-{ticking.pid}-1"
         spare.mkdir()
+        [_, *others] = processes_of(ticking)
         os.kill(ticking.pid, signal.SIGKILL)
+        wait_until(lambda: not any(is_alive(pid) for pid in others), "the end of the process that records")
         # It stays a zombie: nothing here waits for it before the next tick has been.
         wait_until(lambda: "Z" in Path(f"/proc/{ticking.pid}/stat").read_text().rpartition(")")[2], "its end")
 

@@ -3,56 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import sqlite3
 import subprocess
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from tests.support.old_stores import AFTERWARDS, STORES, begin_with
 from tests.support.project import RUNNER, Project
 
 _ROOT = Path(__file__).parents[2]
-_STORES = sorted((_ROOT / "tests/examples/stores").glob("*.sql"))
-#: Ada's two commits, by which the runs in these stores were made: who makes them again makes the same ids.
-_DATE = "2026-06-01T10:00:00Z"
-_FILES = {
-    "often": 'frequency: 5\nunit: minutes\nactive: true\nowner: ada\ntags: [mail]\ncode: |\n  print("hello")\n',
-    "daily": 'frequency: 1\nunit: days\nactive: true\ncode: |\n  print("gone")\n',
-    "nightly": 'cron: 0 3 * * *\ntimezone: Europe/Berlin\nactive: true\ncode: |\n  print("night")\n',
-    "fails": 'frequency: 5\nunit: minutes\nactive: true\ncode: |\n  raise ValueError("no rows")\n',
-    "off": "frequency: 5\nunit: minutes\nactive: false\ncode: |\n  print(1)\n",
-    "slow": (
-        "frequency: 1\nunit: days\nactive: false\ncode: |\n"
-        '  import time\n  print("slow", flush=True)\n  time.sleep(100)\n'
-    ),
-}
 
 
-@pytest.fixture(params=_STORES, ids=lambda path: path.stem)
-def upgraded(request: pytest.FixtureRequest, project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+@pytest.fixture(params=STORES, ids=lambda path: path.stem)
+def upgraded(request: pytest.FixtureRequest, project: Project) -> Project:
     """A repository of tasks with a store that another version has written: five minutes past its last tick."""
-    monkeypatch.setenv("GIT_AUTHOR_DATE", _DATE)
-    monkeypatch.setenv("GIT_COMMITTER_DATE", _DATE)
-    for name, text in _FILES.items():
-        project.write(f"tasks/{name}.yaml", text)
-    project.commit("Add the tasks")
-    project.write("tasks/often.yaml", "frequency: x\n")
-    project.commit("Break it")
-    project.state.mkdir()
-    with closing(sqlite3.connect(project.state / "runner.db")) as database:
-        database.executescript(request.param.read_text())
-        database.execute("PRAGMA user_version = 1")
-        database.execute("PRAGMA journal_mode = WAL")
+    begin_with(project, request.param)
     return project
 
 
-_NOW = datetime(2026, 6, 10, 12, 15, tzinfo=UTC)
-
-
 def test_a_tick_goes_on_where_another_version_stopped(upgraded: Project) -> None:
-    report = upgraded.tick(_NOW)
+    report = upgraded.tick(AFTERWARDS)
 
     # `often` is broken since, and goes on with the version that the old store has compiled.
     assert sorted((run.task, run.status) for run in report.started) == [("fails", "failed"), ("often", "succeeded")]
@@ -65,7 +35,7 @@ def test_a_tick_goes_on_where_another_version_stopped(upgraded: Project) -> None
 
 
 def test_nothing_of_the_history_is_lost(upgraded: Project) -> None:
-    upgraded.tick(_NOW)
+    upgraded.tick(AFTERWARDS)
 
     hello = next(run for run in upgraded.runs("often"))
     assert upgraded.show(hello.run_id).output == b"hello\n"
@@ -73,14 +43,14 @@ def test_nothing_of_the_history_is_lost(upgraded: Project) -> None:
     assert failed.run.error is not None
     assert (failed.run.error.type, failed.run.error.line) == ("ValueError", 5)
     assert b"ValueError: no rows" in failed.output
-    shown = upgraded.json("history", "often", now=_NOW)
+    shown = upgraded.json("history", "often", now=AFTERWARDS)
     assert {run["commit"] for run in shown if run["trigger"] == "schedule"} <= set(
         upgraded.git("rev-list", "HEAD").split()
     )
 
 
 def test_what_was_compiled_by_another_version_can_be_run_again(upgraded: Project) -> None:
-    done = upgraded.runner("replay", "1", now=_NOW)
+    done = upgraded.runner("replay", "1", now=AFTERWARDS)
 
     assert done.returncode == int("failed" in done.stderr), done.stderr
     assert "again, as run 10" in done.stderr
@@ -92,7 +62,7 @@ def test_a_question_is_answered_without_writing_to_a_store_of_another_version(
 ) -> None:
     before = (upgraded.state / "runner.db").read_bytes()
 
-    done = upgraded.runner(*command, now=_NOW)
+    done = upgraded.runner(*command, now=AFTERWARDS)
 
     assert done.returncode == 0, done.stderr
     assert (upgraded.state / "runner.db").read_bytes() == before
@@ -103,7 +73,7 @@ def test_two_ticks_that_meet_an_old_store_at_one_moment_bring_it_up_to_date_once
         subprocess.Popen(
             [RUNNER, "tick"],
             cwd=upgraded.root,
-            env=upgraded.environment(_NOW),
+            env=upgraded.environment(AFTERWARDS),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
         )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from runner import planning
 from runner.operations import idle
+from tests.support.processes import background, family_of
 from tests.support.project import MINUTE, NOON, Project
 
 _HOUR = timedelta(hours=1)
@@ -92,6 +94,28 @@ def test_an_edit_after_the_clock_was_set_back_leaves_what_was_decided_as_it_is(p
     assert (done.returncode, done.stderr) == (0, "")
     slots = [run.scheduled_for for run in project.runs() if run.task == "often"]
     assert len(slots) == len(set(slots))
+
+
+@pytest.mark.parametrize("back", [2, 4, 90], ids=lambda minutes: f"{minutes} min")
+def test_slots_that_were_skipped_behind_a_run_stay_on_record_when_the_clock_is_set_back(
+    project: Project, tmp_path: Path, back: int
+) -> None:
+    with family_of(tmp_path) as family:
+        project.task("often", family.code("note('began')\nwait_for('end')"))
+        project.commit()
+        with background(project, "tick", now=NOON) as long:
+            family.wait_for("began")
+            for minutes in (3, 5, 6 - back):
+                assert project.runner("tick", now=NOON + minutes * MINUTE).returncode == 0
+            family.note("end")
+            assert long.wait(100) == 0
+        project.runner("tick", now=NOON + 8 * MINUTE)
+
+    with project.database() as database:
+        rows = database.execute("SELECT coalesce(through, scheduled_for), missed FROM runs").fetchall()
+    noon = int(NOON.replace(microsecond=0).timestamp() * 1000)
+    counted = {(through - noon) // 60_000 - before for through, missed in rows for before in range(missed + 1)}
+    assert set(range(1, 9)) <= counted
 
 
 def test_what_a_light_module_repeats_of_a_heavy_one_is_the_same() -> None:

@@ -44,7 +44,7 @@ def _storm(seed: int, rounds: int, seconds: float) -> int:
     finally:
         for said in end_survivors(storm.crew.mark):
             _say(said)
-    wrong += verdict(storm.disk.state, storm.garden.outside)
+    wrong += verdict(storm.disk.state, storm.garden.outside, storm.before)
     _report(storm)
     if wrong:
         _say("last events:", *storm.events)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+_SESSION = 3  # of the fields of proc_pid_stat(5) behind the name
+
 
 def below(pid: int) -> list[int]:
     """Return the processes below one, the nearest first."""
@@ -20,7 +22,17 @@ def below(pid: int) -> list[int]:
 
 
 def kill(pid: int, mark: str) -> bool:
-    """Kill a process of ours; return whether it was one. It is held by a descriptor before it is asked who it is."""
+    """Kill a process of ours; return whether it was one."""
+    return send(pid, mark, signal.SIGKILL)
+
+
+def is_of_runner(pid: int) -> bool:
+    """Return whether a process below a command is the command itself, and not a task: these lead sessions of their own."""
+    return _stat(pid, _SESSION) != str(pid)
+
+
+def send(pid: int, mark: str, number: int) -> bool:
+    """Send a signal to a process of ours; return whether it was one. It is held by a descriptor before it is asked who it is."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
@@ -28,7 +40,7 @@ def kill(pid: int, mark: str) -> bool:
     try:
         if not _is_marked(pid, mark):
             return False
-        signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        signal.pidfd_send_signal(descriptor, number)
     except ProcessLookupError:
         return False
     finally:

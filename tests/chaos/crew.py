@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -28,6 +29,13 @@ _FINE = (0, 1, 2)
 _INTERRUPTED = 130
 
 
+def another_container() -> tuple[str, ...]:
+    """Return what a command starts with in a pid namespace of its own; nothing where that is not allowed."""
+    words = ("unshare", "--pid", "--fork", "--kill-child", "--mount-proc")
+    can = os.geteuid() == 0 and shutil.which("unshare") is not None
+    return words if can and subprocess.run([*words, "true"], check=False, capture_output=True).returncode == 0 else ()
+
+
 @dataclass
 class Command:
     """A command under way. `signals` are those that it was sent, `is_hurt` says that something below it was killed."""
@@ -38,12 +46,24 @@ class Command:
     began: float
     signals: set[int] = field(default_factory=set)
     is_hurt: bool = False
+    #: Whether it runs in a pid namespace of its own, and what the processes of the storm are known by.
+    is_elsewhere: bool = False
+    mark: str = ""
     heard: str = ""
 
     def send(self, number: int) -> None:
         """Send a signal, unless it has ended."""
         self.signals.add(number)
-        self.process.send_signal(number)
+        # What has made another pid namespace hands no signal on but KILL.
+        if self.is_elsewhere and number != signal.SIGKILL and self.own_pid() != self.process.pid:
+            census.send(self.own_pid(), self.mark, number)
+        else:
+            self.process.send_signal(number)
+
+    def own_pid(self) -> int:
+        """Return the pid of the command itself, also where another process has made it a pid namespace of its own."""
+        inside = census.below(self.process.pid)[:1] if self.is_elsewhere else []
+        return inside[0] if inside else self.process.pid
 
     def complaint(self) -> str | None:
         """Return what is wrong with how it ended, None where nothing is."""
@@ -67,26 +87,30 @@ class Crew:
     complaints: list[str] = field(default_factory=list)
     codes: Counter[str] = field(default_factory=Counter)
     started: int = 0
+    #: What commands start with in another container; and the rules of zones that all commands are given.
+    elsewhere: tuple[str, ...] = field(default_factory=another_container)
+    zones: str = ""
 
     @property
     def mark(self) -> str:
         """What the processes of this storm are known by, and no others."""
         return str(self.project.root.parent)
 
-    def start(self, now: datetime, *words: str) -> Command:
-        """Start a command at a time of ours."""
+    def start(self, now: datetime, *words: str, is_elsewhere: bool = False) -> Command:
+        """Start a command at a time of ours, in this container or in one of its own."""
+        prefix = self.elsewhere if is_elsewhere else ()
         self.started += 1
         said = self.outside / f"said-{self.started}"
         with said.open("wb") as file:
             process = subprocess.Popen(
-                [RUNNER, *words],
+                [*prefix, RUNNER, *words],
                 cwd=self.project.root,
-                env={**self.project.environment(now), "RUNNER_DEBUG": "1"},
+                env={**self.project.environment(now), "RUNNER_DEBUG": "1", "PYTHONTZPATH": self.zones},
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=subprocess.STDOUT,
             )
-        command = Command(words, process, said, time.monotonic())
+        command = Command(words, process, said, time.monotonic(), is_elsewhere=bool(prefix), mark=self.mark)
         self.under_way.append(command)
         return command
 
@@ -98,10 +122,24 @@ class Crew:
 
     def kill_children(self, command: Command, dice: random.Random, share: float) -> int:
         """Kill some of what a command has below it; return how many."""
-        chosen = [pid for pid in census.below(command.process.pid) if dice.random() < share]
+        chosen = [pid for pid in census.below(command.own_pid()) if dice.random() < share]
         killed = sum(census.kill(pid, self.mark) for pid in chosen)
         command.is_hurt = command.is_hurt or killed > 0
         return killed
+
+    def stop(self, command: Command) -> list[int]:
+        """Stop the processes of a command itself, tasks aside, as Ctrl-Z does; return them."""
+        stopped = [pid for pid in (command.own_pid(), *census.below(command.own_pid())) if census.is_of_runner(pid)]
+        for pid in stopped:
+            census.send(pid, self.mark, signal.SIGSTOP)
+        # Whoever finds it so may end it, once what it has is ended.
+        command.signals.add(signal.SIGKILL)
+        return stopped
+
+    def go_on(self, pids: list[int], number: int) -> None:
+        """Continue what was stopped, or kill it."""
+        for pid in pids:
+            census.send(pid, self.mark, number)
 
     def wait(self, longest: float, most: int = 0) -> None:
         """Wait until at most so many commands are under way, but no longer than so many seconds."""

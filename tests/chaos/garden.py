@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.chaos.kinds import KINDS, STEADY, Planted, edit_of
+from tests.support import old_stores
 from tests.support.project import Project
 
 _FEWEST, _MOST = 6, 14
@@ -30,6 +31,8 @@ class Garden:
             self._write(f"steady/{kind}", Planted(f"steady-{kind}", kind, what.keys))
         for kind in KINDS:
             self._plant(kind)
+        for name in old_stores.FILES:  # of an older store, where the storm begins with one
+            (self.project.root / f"tasks/{name}.yaml").unlink(missing_ok=True)
         self.project.write("runner.yaml", _SETTINGS.format(4))
         self.project.commit("begin")
 

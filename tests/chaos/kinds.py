@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.support import zones
+
 #: One write for a line: whatever happens to the writer, the line is there or it is not.
 _WITNESS = """\
 import fcntl, os, time
@@ -49,9 +51,10 @@ class Kind:
 
 KINDS = {
     "quick": Kind(),
-    "slow": Kind("time.sleep(0.3)", {"frequency": 2, "unit": "minutes"}),
+    "slow": Kind("time.sleep(0.3)", {"frequency": 2, "unit": "minutes", "timeout": "20s", "kill_grace": "1s"}),
     "allowed": Kind("time.sleep(0.4)", {"concurrency_policy": "allow", "frequency": 2, "unit": "minutes"}),
-    "replaced": Kind("time.sleep(0.5)", {"concurrency_policy": "replace"}),
+    "replaced": Kind("time.sleep(0.5)", {"concurrency_policy": "replace", "timeout": "20s", "kill_grace": "1s"}),
+    "zoned": Kind(keys={"cron": "7,23,41 * * * *", "timezone": zones.NAME}),
     "all": Kind("time.sleep(0.005)", {"catchup": "all", "starting_deadline": "20m"}),
     "failing": Kind("raise SystemExit(7)", {"retry": {"attempts": 2, "delay": "0s"}}),
     "recovering": Kind(
@@ -78,7 +81,7 @@ _EDITS: dict[str, tuple[object, ...]] = {
     "concurrency_policy": (None, "forbid", "allow", "replace"),
     "catchup": (None, "none", "latest", "all"),
     "jitter": (None, "2s", "3s"),
-    "timezone": (None, "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu"),
+    "timezone": (None, "Europe/Berlin", "America/St_Johns", "Asia/Kathmandu", zones.NAME),
     "starting_deadline": (None, "10m", "2h"),
     "frequency": (1, 2, 5),
 }

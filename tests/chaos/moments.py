@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from tests.support.project import MINUTE, NOON
 
 _HOUR, _DAY, _YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
-_JUMPS, _ODDS = (_HOUR, _DAY, _YEAR), (20, 4, 1)
+_TO_1970 = 56 * _YEAR  # where a clock without a battery begins
+_JUMPS, _ODDS = (_HOUR, _DAY, _YEAR, _TO_1970), (20, 4, 2, 2)
 _JUMP = 0.06
 _LONGEST = 5  # rounds that a wrong clock stays wrong
 
@@ -41,7 +42,10 @@ class Clock:
     def _jump(self, number: int, dice: random.Random) -> timedelta:
         """Jump. Back is for a while: until then nothing new is due. Forth is for good, or for a while, and then for good."""
         [size] = dice.choices(_JUMPS, _ODDS)
+        if size == _TO_1970 and not self.may_go_far_back:
+            size = _YEAR
         way = dice.choice(("back", "forth", "forth and back")) if size == _HOUR or self.may_go_far_back else "forth"
+        way = "back" if size == _TO_1970 else way
         right = number + dice.randint(1, _LONGEST)
         if way == "back":
             self.corrections = {right: size}

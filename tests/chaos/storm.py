@@ -18,11 +18,15 @@ from tests.chaos.crew import Command, Crew
 from tests.chaos.disk import Disk
 from tests.chaos.garden import Garden
 from tests.chaos.moments import Clock
+from tests.support import old_stores, zones
 from tests.support.project import MINUTE, Project
 from tests.support.waiting import wait_until
 
 #: How often a round begins with a commit, or with trouble with the disk, which lasts for so many rounds at most.
 _COMMIT, _TROUBLE, _LONGEST = 0.25, 0.06, 3
+#: How often the rules of zones are swapped, and a command is started in another container; rounds that a tick is stopped for.
+_SWAP, _ELSEWHERE, _LONGEST_STOP = 0.08, 0.25, 4
+_OLDER = 3  # of so many storms one begins with a store of an older version
 #: Seconds within which something is killed, while it begins or while it runs; and for which a round waits for its commands.
 _DELAYS = (0.3, 0.3, 0.9)
 _WAITS = (0.0, 0.1, 0.2, 0.4, 0.8)
@@ -51,6 +55,11 @@ class Storm:
     events: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     round: int = 0
     mend_at: int = 0
+    #: What is stopped, and until which round; and the last run of the store that the storm began with.
+    stopped: list[int] = field(default_factory=list)
+    go_on_at: int = 0
+    before: int = 0
+    zones: list[str] = field(default_factory=list)
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -60,7 +69,21 @@ class Storm:
         outside = folder / "outside"
         outside.mkdir()
         clock = Clock(may_go_far_back=seed % 2 == 0)
-        return cls(seed, Garden(project, outside), Crew(project, outside), Disk.under(project.state), clock)
+        made = cls(seed, Garden(project, outside), Crew(project, outside), Disk.under(project.state), clock)
+        made.zones = zones.two_sets_of_rules(outside / "zones")
+        made.crew.zones = made.zones[0]
+        if seed % _OLDER == 0:
+            made.begin_with_an_older_store()
+        return made
+
+    def begin_with_an_older_store(self) -> None:
+        """Take over what another version has left."""
+        store = random.Random(self.seed).choice(old_stores.STORES)
+        old_stores.begin_with(self.garden.project, store)
+        self.clock.now = self.clock.latest = old_stores.AFTERWARDS
+        with closing(sqlite3.connect(self.disk.state / "runner.db")) as database:
+            [self.before] = database.execute("SELECT max(id) FROM runs").fetchone()
+        self._note("older store", store.stem)
 
     def blow(self, rounds: int, seconds: float) -> None:
         """Begin with one calm tick, and go on for so many rounds or so long; then clear up."""
@@ -88,10 +111,15 @@ class Storm:
         if dice.random() < _COMMIT:
             self._note("commit", "; ".join(self.garden.change(dice)))
         self._trouble(dice)
+        self._swap_zones(dice)
+        if self.round >= self.go_on_at:
+            self.go_on(dice)
         [(name, way)] = dice.choices(list(_WAYS.items()), [_ODDS[name] for name in _WAYS])
         said = "".join(f" {it}" for it in way(self, dice))
         self._note(name, said)
         self.crew.wait(dice.choice(_WAITS))
+        if len(self.crew.under_way) > _MOST_UNDER_WAY:
+            self.go_on(dice)  # others wait for its slots
         self.crew.wait_until_few(_MOST_UNDER_WAY)
 
     def _jumped(self, jump: timedelta) -> None:
@@ -110,12 +138,31 @@ class Storm:
             if said is not None:
                 self._note(said.partition(":")[0], said)
 
+    def _swap_zones(self, dice: random.Random) -> None:
+        if dice.random() < _SWAP:
+            self.crew.zones = dice.choice(self.zones)
+            self._note("zone rules", Path(self.crew.zones.partition(":")[0]).name)
+
+    def stop(self, command: Command, rounds: int) -> None:
+        """Stop a command for so many rounds, unless another one is stopped already."""
+        if not self.stopped:
+            self.stopped, self.go_on_at = self.crew.stop(command), self.round + rounds
+
+    def go_on(self, dice: random.Random) -> None:
+        """Continue what is stopped, or kill it."""
+        if self.stopped:
+            number = dice.choice((signal.SIGCONT, signal.SIGCONT, signal.SIGKILL))
+            self.crew.go_on(self.stopped, number)
+            self._note("stopped tick goes on" if number == signal.SIGCONT else "stopped tick killed")
+            self.stopped = []
+
     def _protect(self) -> str | None:
         self.crew.wait(_QUIET)  # while somebody writes, the kernel refuses
         return self.disk.protect()
 
     def _calm_down(self) -> None:
         self.disk.mend()
+        self.go_on(random.Random(self.seed))
         self.crew.wait(_QUIET)
         for command in self.crew.under_way:
             command.send(signal.SIGTERM)  # a tick stays up to a minute for retries that come due in its own
@@ -145,23 +192,31 @@ class Storm:
         witness = self.garden.outside / "witness"
         return witness.stat().st_size if witness.exists() else 0
 
-    def tick(self) -> Command:
-        """Tick at the present moment."""
-        return self.crew.start(self.clock.now, "tick")
+    def tick(self, dice: random.Random) -> Command:
+        """Tick at the present moment, now and then in another container."""
+        return self.crew.start(self.clock.now, "tick", is_elsewhere=dice.random() < _ELSEWHERE)
 
 
-def _tick(storm: Storm, _dice: random.Random) -> Iterator[object]:
-    yield storm.tick().process.pid
+def _tick(storm: Storm, dice: random.Random) -> Iterator[object]:
+    yield storm.tick(dice).process.pid
+
+
+def _tick_stopped(storm: Storm, dice: random.Random) -> Iterator[object]:
+    tick = storm.tick(dice)
+    yield _when(storm, dice)
+    rounds = dice.randint(1, _LONGEST_STOP)
+    storm.stop(tick, rounds)
+    yield f"for {rounds} rounds"
 
 
 def _ticks_at_once(storm: Storm, dice: random.Random) -> Iterator[object]:
     for _ in range(dice.choice((2, 2, 3))):
-        yield storm.tick().process.pid
+        yield storm.tick(dice).process.pid
 
 
 def _tick_signalled(number: int) -> Callable[[Storm, random.Random], Iterator[object]]:
     def way(storm: Storm, dice: random.Random) -> Iterator[object]:
-        tick = storm.tick()
+        tick = storm.tick(dice)
         yield _when(storm, dice)
         tick.send(number)
         if dice.random() < 0.2:  # an impatient one
@@ -171,14 +226,14 @@ def _tick_signalled(number: int) -> Callable[[Storm, random.Random], Iterator[ob
 
 
 def _children_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
-    tick = storm.tick()
+    tick = storm.tick(dice)
     for _ in range(dice.choice((1, 3, 5))):
         yield _when(storm, dice)
         yield storm.crew.kill_children(tick, dice, 0.5)
 
 
 def _all_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
-    tick = storm.tick()
+    tick = storm.tick(dice)
     yield _when(storm, dice)
     if dice.random() < 0.5:
         tick.send(signal.SIGSTOP)  # so that its children are gone and nobody has noticed
@@ -189,7 +244,7 @@ def _all_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
 
 
 def _all_under_way_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
-    storm.tick()
+    storm.tick(dice)
     yield _when(storm, dice)
     for command in storm.crew.under_way:
         yield " ".join(command.words)
@@ -199,22 +254,22 @@ def _all_under_way_killed(storm: Storm, dice: random.Random) -> Iterator[object]
 def _run_by_hand(storm: Storm, dice: random.Random) -> Iterator[object]:
     name = storm.garden.any_name(dice)
     yield name
-    command = storm.crew.start(storm.clock.now, "run", name)
+    command = storm.crew.start(storm.clock.now, "run", name, is_elsewhere=dice.random() < _ELSEWHERE)
     if dice.random() < 0.4:
-        storm.tick()
+        storm.tick(dice)
     if dice.random() < 0.3:
         yield _after(dice)
         command.send(dice.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
 
 
 def _cancel(storm: Storm, dice: random.Random) -> Iterator[object]:
-    storm.tick()
+    storm.tick(dice)
     yield _after(dice)
     unfinished = storm.unfinished(_LASTS)
     if unfinished:
         run_id = dice.choice(unfinished)
         yield run_id
-        storm.crew.start(storm.clock.now, "cancel", str(run_id))
+        storm.crew.start(storm.clock.now, "cancel", str(run_id), is_elsewhere=dice.random() < _ELSEWHERE)
 
 
 def _when(storm: Storm, dice: random.Random) -> str:
@@ -246,7 +301,8 @@ _WAYS: dict[str, Callable[[Storm, random.Random], Iterator[object]]] = {
     "children killed": _children_killed,
     "tick and children killed": _all_killed,
     "all under way killed": _all_under_way_killed,
+    "tick stopped": _tick_stopped,
     "run by hand": _run_by_hand,
     "cancel": _cancel,
 }
-_ODDS = dict(zip(_WAYS, (24, 12, 18, 7, 3, 10, 8, 4, 7, 7), strict=True))
+_ODDS = dict(zip(_WAYS, (24, 12, 18, 7, 3, 10, 8, 4, 8, 7, 7), strict=True))

@@ -36,6 +36,8 @@ class Evidence:
     state: Path
     seen: list[Sighting]
     overlaps: list[str]
+    #: The last run that was there before the storm: of it and those before it nothing was witnessed.
+    before: int = 0
 
     def went_back(self) -> bool:
         """Return whether a tick has found the clock set back: then slots are counted again that were counted ahead of it."""
@@ -53,11 +55,11 @@ class Stretch:
     is_exact: bool
 
 
-def verdict(state: Path, outside: Path) -> list[str]:
+def verdict(state: Path, outside: Path, before: int = 0) -> list[str]:
     """Return all that is wrong."""
     seen, overlaps = _read(outside / "witness")
     with closing(sqlite3.connect(state / "runner.db")) as store:
-        evidence = Evidence(store, state, seen, overlaps)
+        evidence = Evidence(store, state, seen, overlaps, before)
         return [f"{check.__name__.strip('_').replace('_', ' ')}: {it}" for check in _CHECKS for it in check(evidence)]
 
 
@@ -117,7 +119,7 @@ def _what_is_witnessed_is_on_record(evidence: Evidence) -> Iterator[str]:
 def _what_succeeded_was_witnessed(evidence: Evidence) -> Iterator[str]:
     seen = {(it.run_id, it.attempt) for it in evidence.seen}
     for pair in evidence.store.execute("SELECT run, number FROM attempts WHERE status = 'succeeded'"):
-        if pair not in seen:
+        if pair not in seen and pair[0] > evidence.before:
             yield f"run {pair[0]}, attempt {pair[1]}"
 
 
