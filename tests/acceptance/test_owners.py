@@ -302,7 +302,7 @@ def test_a_stopped_tick_is_shown_by_status(project: Project, family: Family, par
         _send(_PARTS[part](processes_of(tick)), signal.SIGSTOP)
 
         [told] = project.json("status", now=NOON)["unanswered"]
-        assert told["run"] == 1
+        assert told["run_id"] == 1
         assert "is stopped" in told["reason"]
         said = project.runner("status", now=NOON)
         assert " ".join(told["reason"].split()) in " ".join(said.stdout.split())

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -147,7 +147,8 @@ def processes_of(tick: subprocess.Popen[str]) -> list[int]:
 def signal_tick(tick: subprocess.Popen[str], number: int) -> None:
     """Send a signal to the processes of a tick itself, as the kernel does to a container that is frozen."""
     for pid in processes_of(tick):
-        os.kill(pid, number)
+        with suppress(ProcessLookupError):  # it may just have ended
+            os.kill(pid, number)
 
 
 @contextmanager
