@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import pty
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -423,6 +424,19 @@ def _overdue(project: Project) -> None:
 _GIVEN_UP = {"cancelled": _cancel, "lost by the removal of its file": _lose, "overdue": _overdue}
 
 
+def _is_stopped_outside_of_a_transaction(project: Project, pids: list[int]) -> bool:
+    """Stop processes; return whether none of them holds the write lock, else let them go on."""
+    _send(pids, signal.SIGSTOP)
+    with closing(sqlite3.connect(project.state / "runner.db", timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            _send(pids, signal.SIGCONT)
+            return False
+    return True
+
+
 @pytest.mark.parametrize("way", _GIVEN_UP)
 def test_what_was_given_up_before_it_began_does_not_begin_when_its_tick_goes_on(
     project: Project, family: Family, way: str
@@ -432,7 +446,7 @@ def test_what_was_given_up_before_it_began_does_not_begin_when_its_tick_goes_on(
     with _ticking(project, family, stop, timeout="3h") as tick:
         pids = processes_of(tick)
         wait_until(lambda: _is_taken(project, "second"), "the second run to be taken")
-        _send(pids, signal.SIGSTOP)
+        wait_until(lambda: _is_stopped_outside_of_a_transaction(project, pids), "a moment without a transaction")
 
         _GIVEN_UP[way](project)
         before = _record(project, 2)
