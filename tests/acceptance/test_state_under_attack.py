@@ -50,8 +50,10 @@ def test_a_task_that_removes_or_replaces_a_folder_is_on_record_and_the_next_tick
     project.task("once", "print('again')")
     project.commit()
     assert project.runner("tick", now=NOON + MINUTE, timeout=50).returncode == 0
-    assert [run.status for run in project.runs("once")][-1:] == ["succeeded"]
-    assert project.runs("other")[-1].status == "succeeded"
+    assert "succeeded" in {run.status for run in project.runs("once")}
+    # What was handed back runs now, and its next slot is skipped behind it.
+    assert "succeeded" in {run.status for run in project.runs("other")}
+    assert "running" not in {run.status for run in project.runs("other")}
 
 
 def test_a_spare_folder_that_another_task_has_removed_is_not_missed(project: Project) -> None:
