@@ -187,11 +187,15 @@ def _gaps(stretches: list[Stretch]) -> Iterator[str]:
 
 
 def _overlapping_gaps(stretches: list[Stretch]) -> Iterator[str]:
-    """Yield where slots follow that nobody has decided; what was ahead of a wrong clock may be on record again."""
+    """Yield where slots follow that nobody has decided; what was ahead of a wrong clock may be on record again.
+
+    A clock that was set back beyond the first tick leaves a gap up to that: nothing is owed from before a task was first seen.
+    """
+    first_seen = min(stretches, key=lambda stretch: stretch.run_id).last
     spans = sorted((it.last - it.count + 1 if it.is_exact else 0, it.last) for it in stretches)
     reach = spans[0][1]
     for first, last in spans[1:]:
-        if first > reach + 1:
+        if first > reach + 1 and first > first_seen:
             yield f"nothing is on record between the minutes {reach} and {first}"
         reach = max(reach, last)
 
