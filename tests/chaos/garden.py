@@ -24,12 +24,13 @@ class Garden:
     outside: Path
     planted: dict[str, Planted] = field(default_factory=dict)
     names: int = 0
+    kinds: tuple[str, ...] = tuple(KINDS)
 
     def begin(self) -> None:
         """Commit one task of every kind."""
         for kind, what in STEADY.items():
             self._write(f"steady/{kind}", Planted(f"steady-{kind}", kind, what.keys))
-        for kind in KINDS:
+        for kind in self.kinds:
             self._plant(kind)
         for name in old_stores.FILES:  # of an older store, where the storm begins with one
             (self.project.root / f"tasks/{name}.yaml").unlink(missing_ok=True)
@@ -76,7 +77,7 @@ class Garden:
     def _add(self, dice: random.Random) -> str:
         if len(self.planted) >= _MOST:
             return self._remove(dice)
-        return f"add {self._plant(dice.choice(list(KINDS)))}"
+        return f"add {self._plant(dice.choice(self.kinds))}"
 
     def _remove(self, dice: random.Random) -> str:
         if len(self.planted) <= _FEWEST:

@@ -17,6 +17,7 @@ from tests.chaos import census
 from tests.chaos.crew import Command, Crew
 from tests.chaos.disk import Disk
 from tests.chaos.garden import Garden
+from tests.chaos.kinds import SEEN_EVERYWHERE
 from tests.chaos.moments import Clock
 from tests.support import old_stores, zones
 from tests.support.project import MINUTE, Project
@@ -72,6 +73,10 @@ class Storm:
         made = cls(seed, Garden(project, outside), Crew(project, outside), Disk.under(project.state), clock)
         made.zones = zones.two_sets_of_rules(outside / "zones")
         made.crew.zones = made.zones[0]
+        if seed // 2 % 2 and made.crew.elsewhere:
+            made.garden.kinds = SEEN_EVERYWHERE
+        else:
+            made.crew.elsewhere = ()
         if seed % _OLDER == 0:
             made.begin_with_an_older_store()
         return made

@@ -145,7 +145,9 @@ def _attempts_fit_their_runs(evidence: Evidence) -> Iterator[str]:
 
 
 def _may_have_none(status: str, reason: str) -> bool:
-    return status == "skipped" or (status == "failed" and "could not be started" in reason)
+    # A run by hand whose owner is gone before it began is not taken up by others: who wanted it then may not want it now.
+    said = {"failed": "could not be started", "lost": "it had not begun"}
+    return status == "skipped" or (status in said and said[status] in reason)
 
 
 def _nothing_is_under_way(evidence: Evidence) -> Iterator[str]:
