@@ -38,12 +38,12 @@ def _leave_waiting(project: Project, family: Family, **keys: object) -> None:
 @pytest.mark.parametrize(
     ("keys", "minutes", "status", "reason"),
     [
-        ({"starting_deadline": "10m"}, 9, "succeeded", "due"),
+        ({"starting_deadline": "10m"}, 9, "succeeded", "due; it waited 9 min for its start"),
         ({"starting_deadline": "10m"}, 11, "skipped", _WAITED),
         ({"starting_deadline": "10m", "catchup": "all"}, 11, "skipped", _WAITED),
         ({"catchup": "none"}, 2, "skipped", _NOT_IN_TIME),
-        ({"catchup": "latest"}, 11, "succeeded", "due"),
-        ({"catchup": "all"}, 11, "succeeded", "due"),
+        ({"catchup": "latest"}, 11, "succeeded", "due; it waited 11 min for its start"),
+        ({"catchup": "all"}, 11, "succeeded", "due; it waited 11 min for its start"),
     ],
     ids=["in time", "past its deadline", "past its deadline, all", "none", "latest", "all"],
 )
