@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from runner.execution import processes
-from runner.execution.ownership import HIDDEN, become_owner, folder, is_gone, path_of
+from runner.execution.ownership import become_owner, folder, is_gone, path_of
 from runner.model.value import Value
 
 
@@ -137,7 +137,7 @@ def gone(state: str) -> list[str]:
         names = os.listdir(folder(state))
     except OSError:
         return []
-    return [name.replace("+", ":") for name in names if not name.startswith(HIDDEN) and is_gone(state, name)]
+    return [name.replace("+", ":") for name in names if is_gone(state, name)]
 
 
 def remove(path: str) -> None:

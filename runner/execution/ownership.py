@@ -41,15 +41,25 @@ def become_owner(state: str) -> tuple[str, int]:
         os.mkdir(folder(state))
     except FileExistsError:
         pass
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
-    # Locked before it has its name: who finds it unlocked takes its owner for gone.
     path = path_of(state, name)
-    hidden = f"{folder(state)}/{HIDDEN}{os.path.basename(path)}"
-    descriptor = os.open(hidden, flags, 0o644)
+    while True:
+        # Locked before it has its name: who finds it unlocked takes its owner for gone.
+        hidden = f"{folder(state)}/{HIDDEN}{os.path.basename(path)}"
+        descriptor = _locked_file(hidden)
+        try:
+            os.rename(hidden, path)
+        except FileNotFoundError:
+            os.close(descriptor)  # tidied up in the moment before it was locked, as what a killed process had left
+            os.stat(folder(state))  # unless there is no folder any more
+            continue
+        return name, descriptor
+
+
+def _locked_file(path: str) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     os.write(descriptor, f"{identity(os.getpid()) or f'{UNKNOWN}:{os.getpid()}:0'} {pid_namespace()}\n".encode())
-    os.rename(hidden, path)
-    return name, descriptor
+    return descriptor
 
 
 def is_gone(state: str, owner: str) -> bool:

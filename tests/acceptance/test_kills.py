@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -83,7 +84,7 @@ def test_sixty_ticks_killed_at_random_run_no_slot_twice_and_leave_none_without_a
         _kill_a_tick(project, NOON + number * MINUTE, dice.uniform(0.0, whole))
     # The process of the last one that records may live for a moment longer, and its run with it.
     owners = project.state / "owners"
-    wait_until(lambda: len(owner.gone(str(project.state))) == len([*owners.glob("[!.]*")]), "the end of all of them")
+    wait_until(lambda: len(owner.gone(str(project.state))) == len(os.listdir(owners)), "the end of all of them")
     project.tick(NOON + (_ROUNDS + 1) * MINUTE)
 
     with project.database() as database:
