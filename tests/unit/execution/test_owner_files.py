@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 from runner.execution import owner
-from runner.execution.ownership import become_owner, folder, is_gone
+from runner.execution.ownership import become_owner, is_gone, path_of
 from tests.support.project import MINUTE, NOON, Project
 
 
@@ -19,7 +19,7 @@ def test_no_living_owner_is_ever_taken_for_gone_while_others_tidy_up(tmp_path: P
     def tidy() -> None:
         while not is_over.is_set():
             for name in owner.gone(state):
-                os.unlink(f"{folder(state)}/{name.replace(':', '+')}")
+                owner.remove(path_of(state, name))
 
     tidying = threading.Thread(target=tidy)
     tidying.start()
