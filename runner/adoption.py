@@ -33,14 +33,14 @@ class Moment:
 class Adoption:
     """What becomes of one task. `kinds` are words of `model.event`; none where nothing has changed that people would notice.
 
-    `key` is None for a task that was never seen, `blob` once its file is gone. `version` is put in force; None leaves the one
-    that is. `skipped` are slots that the change has overtaken, `claimed` those of the old schedule that start after it.
-    `valid_commit` and `invalid_commit` are those of a degraded task.
+    `before` is the task as it stood, with the id that it had then; None where it was never seen. `blob` is None once its file
+    is gone. `version` is put in force; None leaves the one that is. `skipped` are slots that the change has overtaken,
+    `claimed` those of the old schedule that start after it. `valid_commit` and `invalid_commit` are those of a degraded task.
     """
 
     task: str
     kinds: tuple[str, ...]
-    key: int | None
+    before: StoredTask | None
     blob: str | None
     version: Version | None = None
     state: TaskState = _NEVER
@@ -48,6 +48,14 @@ class Adoption:
     claimed: tuple[Decision, ...] = ()
     valid_commit: str | None = None
     invalid_commit: str | None = None
+
+    def was_there(self) -> bool:
+        """Return whether the commit before had a file of the task."""
+        return self.before is not None and self.before.blob is not None
+
+    def is_there(self) -> bool:
+        """Return whether the commit has a file of the task."""
+        return self.blob is not None
 
 
 def adopted(
@@ -63,8 +71,10 @@ def adopted(
         return kept(task_id, stored, blob, moment)
     if stored is None or stored.spec is None:
         state = planning.first_seen(version.spec, active=version.active, now=moment.now)
-        kinds = (event.ADDED,) if version.active else (event.ADDED, event.DEACTIVATED)
-        return Adoption(task_id, kinds, None if stored is None else stored.key, blob, version, state)
+        kinds = [*_renamed(task_id, stored), event.ADDED]
+        if not version.active:
+            kinds.append(event.DEACTIVATED)
+        return Adoption(task_id, tuple(kinds), stored, blob, version, state)
     # A file that comes back after it was gone owes nothing of the time between.
     was_active = stored.active and stored.blob is not None
     state = stored.state
@@ -75,11 +85,15 @@ def adopted(
     state = planning.changed(
         stored.spec, version.spec, was_active=was_active, active=version.active, state=state, now=moment.now
     )
-    return Adoption(task_id, tuple(_kinds(stored, version)), stored.key, blob, version, state, skipped, claimed)
+    return Adoption(task_id, tuple(_kinds(task_id, stored, version)), stored, blob, version, state, skipped, claimed)
 
 
-def _kinds(stored: StoredTask, version: Version) -> list[str]:
-    kinds = []
+def _renamed(task_id: str, stored: StoredTask | None) -> list[str]:
+    return [event.RENAMED] if stored is not None and stored.id != task_id else []
+
+
+def _kinds(task_id: str, stored: StoredTask, version: Version) -> list[str]:
+    kinds = _renamed(task_id, stored)
     if stored.blob is None:
         kinds.append(event.RETURNED)
     elif stored.invalid_commit is not None:
@@ -93,13 +107,16 @@ def _kinds(stored: StoredTask, version: Version) -> list[str]:
 
 def kept(task_id: str, stored: StoredTask | None, blob: str, moment: Moment) -> Adoption:
     """Return what becomes of a task whose file is not valid, or not taken over: its last valid version stays in force."""
+    kinds = _renamed(task_id, stored)
     if stored is None or stored.version is None:
-        return Adoption(task_id, (event.DEGRADED,), None if stored is None else stored.key, blob)
-    kinds = (event.DEGRADED,) if stored.invalid_commit is None else ()
+        was_there = stored is not None and stored.blob is not None
+        return Adoption(task_id, tuple(kinds if was_there else [*kinds, event.DEGRADED]), stored, blob)
+    if stored.invalid_commit is None:
+        kinds.append(event.DEGRADED)
     return Adoption(
         task_id,
-        kinds,
-        stored.key,
+        tuple(kinds),
+        stored,
         blob,
         state=stored.state,
         valid_commit=stored.valid_commit or moment.before,
@@ -110,9 +127,7 @@ def kept(task_id: str, stored: StoredTask | None, blob: str, moment: Moment) -> 
 def removed(stored: StoredTask, running: tuple[int, ...], moment: Moment) -> Adoption:
     """Return what becomes of a task whose file is gone: nothing is owed; should the file return, it goes on from there."""
     state, skipped, _ = _old_slots(stored, running, _REMOVED, moment, goes_on=False)
-    return Adoption(
-        stored.id, (event.REMOVED,), stored.key, None, state=replace(state, next_slot=None), skipped=skipped
-    )
+    return Adoption(stored.id, (event.REMOVED,), stored, None, state=replace(state, next_slot=None), skipped=skipped)
 
 
 def _old_slots(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from runner.adoption import Adoption, Moment, adopted, kept, removed
 from runner.model import event
 from runner.model.problem import Problem
+from runner.model.stored import StoredTask
 from runner.model.task import id_of, path_of
 from runner.repo.tree import Changes, File
 from runner.store import catalogs, claims
@@ -45,8 +46,9 @@ def against(everything: Changes, present: Mapping[str, str]) -> Changes:
 def adopt(session: Deciding, snapshot: Snapshot, moment: Moment) -> list[Adoption]:
     """Bring tasks and problems to a new commit, and return what has become of each; call it inside of a transaction."""
     changes, refused = snapshot.changes, snapshot.refused
-    renamed = _rename(session, snapshot, moment)
-    done = [_removal(session, path, moment, kept_by=refused) for path in changes.gone if path not in renamed]
+    renamed = _rename(session, snapshot)
+    gone = [path for path in changes.gone if path not in renamed.values()]
+    done = [_removal(session, path, moment, kept_by=refused) for path in gone]
     files = [file for file in changes.files if is_task_file(file.path)]
     # What cannot be an id never was one: such files have problems, and no task.
     named_problems = {file.path: problem for file in files if (problem := _named_problem(file)) is not None}
@@ -58,7 +60,8 @@ def adopt(session: Deciding, snapshot: Snapshot, moment: Moment) -> list[Adoptio
         if file.path in refused and _is_gone(session, file):
             continue  # it stays so: who may not change a task may not bring it back either
         settings_blob = None if file.path in blocked else snapshot.settings_blob
-        done.append(_adopt(session, file, settings_blob, moment, is_first=is_first))
+        stored = None if is_first else _stored(session, file, renamed)
+        done.append(_adopt(session, file, stored, settings_blob, moment))
     broken = [replace(problem, file=file.path) for file in named for problem in snapshot.found.get(file.blob, ())]
     stale = [shown(path) for path in (*changes.gone, *(file.path for file in (*files, *touched)))]
     colliding = [problem for group in collisions.values() for problem in group]
@@ -74,18 +77,14 @@ def _named_problem(file: File) -> Problem | None:
     return symlink_problem(file.path) if file.is_symlink else check_name(file.path)
 
 
-def _rename(session: Deciding, snapshot: Snapshot, moment: Moment) -> set[str]:
-    """Give renamed tasks their new ids, with all state and history; return the old paths of those that could be renamed."""
-    renamed = set()
+def _rename(session: Deciding, snapshot: Snapshot) -> dict[str, str]:
+    """Give renamed tasks their new ids, with all state and history; return the old paths of those that could be, by the new."""
+    renamed = {}
     for old, new in snapshot.changes.renamed:
         if {old, new} & snapshot.refused.keys() or not (_is_id(old) and _is_id(new)):
             continue
-        stored = catalogs.find_task(session, id_of(old))
-        if stored is not None and catalogs.rename_task(session, id_of(old), id_of(new)):
-            renamed.add(old)
-            note(
-                session, event.RENAMED, moment.now, task=stored.key, commit=moment.commit, detail=f"it was {stored.id}"
-            )
+        if catalogs.rename_task(session, id_of(old), id_of(new)):
+            renamed[new] = old
     return renamed
 
 
@@ -103,35 +102,41 @@ def _is_gone(session: Reading, file: File) -> bool:
     return stored is not None and stored.version is not None and stored.blob is None
 
 
-def _adopt(session: Deciding, file: File, settings_blob: str | None, moment: Moment, *, is_first: bool) -> Adoption:
-    task_id = id_of(file.path)
-    stored = None if is_first else catalogs.find_task(session, task_id)
+def _stored(session: Reading, file: File, renamed: Mapping[str, str]) -> StoredTask | None:
+    """Return the task of a file as it stood, with the id that it had."""
+    stored = catalogs.find_task(session, id_of(file.path))
+    return stored if stored is None else replace(stored, id=id_of(renamed.get(file.path, file.path)))
+
+
+def _adopt(
+    session: Deciding, file: File, stored: StoredTask | None, settings_blob: str | None, moment: Moment
+) -> Adoption:
     version = None if settings_blob is None else catalogs.version_of(session, file.blob, settings_blob)
     running = () if stored is None else claims.runs_under_way(session, stored.key)
-    return _write(session, adopted(task_id, stored, file.blob, version, running, moment), moment)
+    return _write(session, adopted(id_of(file.path), stored, file.blob, version, running, moment), moment)
 
 
 def _write(session: Deciding, adoption: Adoption, moment: Moment) -> Adoption:
     """Write down what becomes of a task: its row, the slots that were decided, and the events."""
-    key = adoption.key
-    if key is None:
+    if adoption.before is None:
         key = catalogs.add_task(session, adoption.task, adoption.blob or "", adoption.version, adoption.state)
     else:
-        _record_slots(session, key, adoption, moment)
+        key = adoption.before.key
+        _record_slots(session, adoption.before, adoption, moment)
         _put_in_force(session, key, adoption)
     for kind in adoption.kinds:
-        note(session, kind, moment.now, task=key, commit=moment.commit)
+        detail = f"it was {adoption.before.id}" if kind == event.RENAMED and adoption.before else None
+        note(session, kind, moment.now, task=key, commit=moment.commit, detail=detail)
     return adoption
 
 
-def _record_slots(session: Deciding, key: int, adoption: Adoption, moment: Moment) -> None:
-    stored = catalogs.find_task(session, adoption.task)
-    if stored is None or stored.version is None:
+def _record_slots(session: Deciding, stored: StoredTask, adoption: Adoption, moment: Moment) -> None:
+    if stored.version is None:
         return
     before = stored.valid_commit or moment.before
-    claims.record_decisions(session, key, stored.version, before, adoption.skipped, moment.now)
+    claims.record_decisions(session, stored.key, stored.version, before, adoption.skipped, moment.now)
     if adoption.version is not None:
-        claims.record_decisions(session, key, adoption.version.id, moment.commit, adoption.claimed, moment.now)
+        claims.record_decisions(session, stored.key, adoption.version.id, moment.commit, adoption.claimed, moment.now)
 
 
 def _put_in_force(session: Deciding, key: int, adoption: Adoption) -> None:

@@ -1,4 +1,4 @@
-"""What a change means in time: both sides are adopted by the tick's own code, in a rehearsal of the store, and compared."""
+"""What a change means in time: what the tick's own code would make of each task, tried on a copy in memory, in words."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runner import planning
+from runner.adoption import Adoption
+from runner.model import event
 from runner.model.change import (
     ACTIVATED,
     ADDED,
@@ -21,15 +23,14 @@ from runner.model.change import (
     Side,
     TaskChange,
 )
-from runner.model.problem import Problem
+from runner.model.problem import REFUSED, Problem
 from runner.model.settings import Settings
 from runner.model.stored import StoredTask
-from runner.model.task import Task
+from runner.model.task import Task, path_of
 from runner.operations import differences, outlook
 from runner.operations.site import Site
 from runner.operations.worktree import COMMIT as WORKTREE
 from runner.store import catalogs, claims
-from runner.store.catalogs import Fingerprint
 from runner.store.database import dry_run
 from runner.store.session import Deciding, Reading
 
@@ -38,7 +39,21 @@ FIRES = 5
 
 _MINUTE = timedelta(minutes=1)
 
-Bring = Callable[[Deciding, datetime], Settings]
+#: What a plan calls what becomes of a task that has a file already. One that is valid for the first time is mended.
+_KINDS = {
+    event.ADDED: MENDED,
+    event.RECOVERED: MENDED,
+    event.REMOVED: REMOVED,
+    event.RENAMED: RENAMED,
+    event.DEGRADED: BROKEN,
+    event.ACTIVATED: ACTIVATED,
+    event.DEACTIVATED: DEACTIVATED,
+    event.CHANGED: CHANGED,
+}
+
+#: What `runner.yaml` settles on a side, and what becomes of each task in getting there.
+Brought = tuple[Settings, list[Adoption]]
+Bring = Callable[[Deciding, datetime], Brought]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +72,44 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A task on one side. `fingerprint` is None where it has never been there."""
+    """A task on one side: where it stands, and its definition; None where no valid file of it was ever seen."""
 
-    fingerprint: Fingerprint | None
     stored: StoredTask | None
     task: Task | None
 
-    def is_there(self) -> bool:
-        return self.fingerprint is not None and self.fingerprint.blob is not None
 
-    def is_active(self) -> bool:
-        return self.is_there() and self.task is not None and self.task.active
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """What becomes of a task, with what the store knows of it on either side, and what a reader is to be told."""
+
+    adoption: Adoption
+    old: _Seen
+    new: _Seen
+    running: tuple[int, ...]
+    notes: tuple[str, ...]
 
 
 def plan(site: Site, sides: Sides, now: datetime, count: int = FIRES) -> Plan:
     """Return what it would mean if the head became what is in force now. Writes nothing. Raises RunnerError."""
     with dry_run(site.database) as session:
         knows_state = catalogs.origin(session).commit is not None
-        old_settings = sides.bring_base(session, now)
+        old_settings, _ = sides.bring_base(session, now)
         base = _side(session, sides.base)
-        old = catalogs.fingerprints(session)
         old_problems = catalogs.problems(session)
-        with session.undone():
-            new_settings = sides.bring_head(session, now)
-            head = _side(session, sides.head)
-            new = catalogs.fingerprints(session)
-            brought = _brought(old_problems, catalogs.problems(session))
-            keys = [key for key in sorted(old.keys() | new.keys()) if old.get(key) != new.get(key)]
-            heads = {key: _Head(_seen(session, new.get(key)), *_company(session, key, new, now)) for key in keys}
-        changes = [
-            change
-            for key in keys
-            if (change := _change(_seen(session, old.get(key)), heads[key], now, count, knows_state=knows_state))
-        ]
+        new_settings, adoptions = sides.bring_head(session, now)
+        head = _side(session, sides.head)
+        problems = catalogs.problems(session)
+        refused = {problem.file for problem in problems if problem.code == REFUSED}
+        changes = [_change(session, adoption, now, refused) for adoption in adoptions if adoption.kinds]
+    told = [it for change in changes if (it := _told(change, now, count, knows_state=knows_state)) is not None]
     return Plan(
         base,
         head,
         now,
         knows_state,
-        tuple(sorted(changes, key=lambda change: change.id)),
+        tuple(sorted(told, key=lambda change: change.id)),
         differences.settings(old_settings, new_settings),
-        brought,
+        _brought(old_problems, problems),
         sides.remarks,
     )
 
@@ -107,106 +119,100 @@ def _side(session: Reading, name: str) -> Side:
     return Side(name or origin.ref, None if origin.commit == WORKTREE else origin.commit)
 
 
-@dataclass(frozen=True, slots=True)
-class _Head:
-    """A task at the head, the runs of it that are under way, and how many others start in the minutes in which it is next."""
-
-    seen: _Seen
-    running: tuple[int, ...]
-    company: tuple[str, ...]
-
-
-def _seen(session: Reading, fingerprint: Fingerprint | None) -> _Seen:
-    if fingerprint is None:
-        return _Seen(None, None, None)
-    stored = catalogs.find_task(session, fingerprint.id)
-    version = None if stored is None else stored.version
-    return _Seen(fingerprint, stored, None if version is None else catalogs.load_task(session, version, fingerprint.id))
+def _change(session: Reading, adoption: Adoption, now: datetime, refused: set[str]) -> _Change:
+    old = _seen(session, adoption.before)
+    new = _seen(session, catalogs.find_task(session, adoption.task))
+    running = () if new.stored is None else claims.runs_under_way(session, new.stored.key)
+    is_refused = path_of(adoption.task) in refused
+    notes = _notes(adoption, new, now, is_refused=is_refused)
+    return _Change(adoption, old, new, running, (*notes, *_company(session, new.stored, running, now)))
 
 
-def _company(
-    session: Reading, key: int, new: dict[int, Fingerprint], now: datetime
-) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    running = claims.runs_under_way(session, key)
-    stored = None if key not in new else catalogs.find_task(session, new[key].id)
+def _seen(session: Reading, stored: StoredTask | None) -> _Seen:
+    if stored is None or stored.version is None:
+        return _Seen(stored, None)
+    return _Seen(stored, catalogs.load_task(session, stored.version, stored.id))
+
+
+def _notes(adoption: Adoption, new: _Seen, now: datetime, *, is_refused: bool) -> Iterator[str]:
+    if event.DEGRADED in adoption.kinds:
+        why = "its change is refused" if is_refused else "its file is not valid"
+        yield f"{why}: " + ("the last valid version goes on" if new.task is not None else "it does not run")
+    if new.stored is not None:
+        yield from outlook.nights(new.stored, now)
+
+
+def _company(session: Reading, stored: StoredTask | None, running: tuple[int, ...], now: datetime) -> Iterator[str]:
+    """Say how many others start in the minute in which a task is next, where these are more than run at once."""
     first = None if stored is None else next(outlook.starts(stored, running, now), None)
-    if first is None:
-        return running, ()
+    if stored is None or first is None:
+        return
     minute = planning.minute_of(first)
-    others = catalogs.others_due(session, key, minute, minute + _MINUTE)
+    others = catalogs.others_due(session, stored.key, minute, minute + _MINUTE)
     places = catalogs.origin(session).max_parallel
-    if others < places:
-        return running, ()
-    return running, (f"{others} other tasks are due in the minute in which it starts next; {places} run at once",)
+    if others >= places:
+        yield f"{others} other tasks are due in the minute in which it starts next; {places} run at once"
 
 
-def _change(old: _Seen, head: _Head, now: datetime, count: int, *, knows_state: bool) -> TaskChange | None:
-    new = head.seen
-    kinds = tuple(_kinds(old, new))
+def _told(change: _Change, now: datetime, count: int, *, knows_state: bool) -> TaskChange | None:
+    """Return a change as people are told of it; None where it makes no difference to them."""
+    adoption, old, new = change.adoption, change.old, change.new
+    kinds = tuple(_kinds(change))
     if not kinds:
         return None
-    is_known = knows_state or not _hangs(old, new)
-    is_new = not old.is_there()
-    before = None if old.stored is None else outlook.outlook(old.stored, head.running, now, count, is_known=is_known)
-    after = None if new.stored is None else outlook.outlook(new.stored, head.running, now, count, is_known=is_known)
-    shown_old, shown_new = (side.task if side.is_there() else None for side in (old, new))
+    is_known = knows_state or not _hangs(change)
+    before = None if old.stored is None else outlook.outlook(old.stored, change.running, now, count, is_known=is_known)
+    after = None if new.stored is None else outlook.outlook(new.stored, change.running, now, count, is_known=is_known)
+    shown_old = old.task if adoption.was_there() else None
+    shown_new = new.task if adoption.is_there() else None
     return TaskChange(
-        id=_id(new) or _id(old),
-        old_id=_id(old) if RENAMED in kinds else None,
+        id=adoption.task,
+        old_id=adoption.before.id if RENAMED in kinds and adoption.before else None,
         kinds=kinds,
         fields=differences.fields(shown_old, shown_new),
         code=differences.code(shown_old, shown_new),
         capabilities=differences.capabilities(shown_old, shown_new),
         before=before,
         after=after,
-        at_once=_at_once(new, head.running, now, is_new=is_new, is_known=is_known),
-        notes=(*_notes(new, now), *head.company),
+        at_once=_at_once(change, now, is_known=is_known),
+        notes=change.notes,
     )
 
 
-def _id(seen: _Seen) -> str:
-    return "" if seen.fingerprint is None else seen.fingerprint.id
-
-
-def _hangs(old: _Seen, new: _Seen) -> bool:
+def _hangs(change: _Change) -> bool:
     """Return whether a task that is there already counts from something that only a store knows."""
-    return old.is_there() and any(
-        side.stored is not None and outlook.hangs_on_the_past(side.stored) for side in (old, new)
+    return change.adoption.was_there() and any(
+        side.stored is not None and outlook.hangs_on_the_past(side.stored) for side in (change.old, change.new)
     )
 
 
-def _kinds(old: _Seen, new: _Seen) -> Iterator[str]:
-    if not old.is_there() or not new.is_there():
-        yield from (ADDED,) if new.is_there() else (REMOVED,) if old.is_there() else ()
-        if new.is_there() and new.task is None:
+def _kinds(change: _Change) -> Iterator[str]:
+    adoption = change.adoption
+    if not adoption.was_there():
+        yield ADDED
+        if event.DEGRADED in adoption.kinds:
             yield BROKEN
         return
-    if _id(old) != _id(new):
-        yield RENAMED
-    was_broken, is_broken = (bool(it.fingerprint and it.fingerprint.is_broken()) for it in (old, new))
-    if was_broken != is_broken:
-        yield BROKEN if is_broken else MENDED
-    if old.task is None or new.task is None:
-        return
-    if old.is_active() != new.is_active():
-        yield ACTIVATED if new.is_active() else DEACTIVATED
-    if [it for it in differences.fields(old.task, new.task) if it.name != "active"] or old.task.code != new.task.code:
-        yield CHANGED
+    for kind in adoption.kinds:
+        if kind == event.CHANGED and not _differs(change.old.task, change.new.task):
+            continue
+        if kind in _KINDS:
+            yield _KINDS[kind]
 
 
-def _at_once(new: _Seen, running: tuple[int, ...], now: datetime, *, is_new: bool, is_known: bool) -> AtOnce:
-    if new.stored is None or not new.is_there():
+def _differs(old: Task | None, new: Task | None) -> bool:
+    """Return whether anything but `active`, which has a kind of its own, is different."""
+    if old is None or new is None:
+        return False
+    return old.code != new.code or any(it.name != "active" for it in differences.fields(old, new))
+
+
+def _at_once(change: _Change, now: datetime, *, is_known: bool) -> AtOnce:
+    stored = change.new.stored
+    if stored is None or not change.adoption.is_there():
         return AtOnce(answer=False, why="it is gone; its history stays")
-    return outlook.at_once(new.stored, running, now, is_new=is_new, is_known=is_known)
-
-
-def _notes(new: _Seen, now: datetime) -> Iterator[str]:
-    if new.fingerprint is not None and new.fingerprint.is_broken() and new.is_there():
-        yield "its file is not valid: " + (
-            "the last valid version goes on" if new.task is not None else "it does not run"
-        )
-    if new.stored is not None:
-        yield from outlook.nights(new.stored, now)
+    is_new = not change.adoption.was_there()
+    return outlook.at_once(stored, change.running, now, is_new=is_new, is_known=is_known)
 
 
 def _brought(old: tuple[Problem, ...], new: tuple[Problem, ...]) -> tuple[Problem, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from runner.adoption import Moment
+from runner.adoption import Adoption, Moment
 from runner.errors import GitError, RunnerError
 from runner.model.problem import ERROR, REFUSED, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
@@ -46,49 +46,54 @@ class _Target:
 _AT_HEAD = f"HEAD:{SETTINGS_FILE}"
 
 
-def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) -> None:
-    """Bring the store to the commit in force, or to commit `at` in a rehearsal. Raises GitError, RunnerError."""
+def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) -> list[Adoption]:
+    """Bring the store to the commit in force, or to commit `at` in a dry run; return what has become of each task.
+
+    Raises GitError, RunnerError.
+    """
     try:
-        _refresh(session, root, now, at)
+        return _refresh(session, root, now, at)
     except GitError:
         if at is None:
             refs.commit_of(root, "HEAD")  # read without git, which names the ref where it is that one that is damaged
         raise
 
 
-def _refresh(session: Deciding, root: str, now: datetime, at: str | None) -> None:
+def _refresh(session: Deciding, root: str, now: datetime, at: str | None) -> list[Adoption]:
     while True:
         known = catalogs.origin(session)
         target = _target(session, root, known) if at is None else _named(session, root, known, at)
-        if _put_in_force(session, root, known, target, now):
-            return
+        adoptions = _put_in_force(session, root, known, target, now)
+        if adoptions is not None:
+            return adoptions
         # Another tick was here meanwhile: what was compared is no longer what is known.
 
 
-def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, now: datetime) -> bool:
+def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, now: datetime) -> list[Adoption] | None:
+    """Put a commit in force and return what has become of each task; None where the store is not as it was `known`."""
     refused = _refused(session, root, target)
     origin = _looked_at(root, target, refused)
     changes = _without(target.changes, refused) if target.is_again else target.changes
     if not changes.touch_tasks() and target.settings_problems is None:
         with session.transaction(durable=False):
             if catalogs.origin(session) != known:
-                return False
+                return None
             if origin != known:
                 catalogs.set_origin(session, origin)
             _note_head(session, target.at_head)
-        return True
+        return []
     blob = origin.settings_blob
     found = compile_files(session, root, changes.files, blob, lambda: settings_of(root, blob))
     with session.transaction():
         if catalogs.origin(session) != known:
-            return False
+            return None
         snapshot = adopt.Snapshot(changes, found, {} if target.is_again else refused, blob)
-        adopt.adopt(session, snapshot, Moment(known.commit, origin.commit, now))
+        adoptions = adopt.adopt(session, snapshot, Moment(known.commit, origin.commit, now))
         if target.settings_problems is not None:
             catalogs.set_problems(session, [SETTINGS_FILE], target.settings_problems)
         catalogs.set_origin(session, origin)
         _note_head(session, target.at_head)
-    return True
+    return adoptions
 
 
 def _without(changes: Changes, refused: Mapping[str, Problem]) -> Changes:

@@ -9,7 +9,7 @@ from runner.errors import GitError, UsageError
 from runner.model.commit import SHORT
 from runner.model.settings import Settings
 from runner.operations.current import bring_up_to_date
-from runner.operations.plan import Bring, Sides
+from runner.operations.plan import Bring, Brought, Sides
 from runner.operations.refresh import refresh, settings_of
 from runner.operations.site import Site
 from runner.operations.worktree import refresh_from_worktree
@@ -71,23 +71,23 @@ def _remarks(base: str, commit: str, fork: str | None) -> tuple[str, ...]:
 
 
 def _in_force(site: Site) -> Bring:
-    def bring(session: Deciding, now: datetime) -> Settings:
+    def bring(session: Deciding, now: datetime) -> Brought:
         bring_up_to_date(session, site, now)
-        return _settled(session, site.root)
+        return _settled(session, site.root), []
 
     return bring
 
 
 def _at(root: str, commit: str) -> Bring:
-    def bring(session: Deciding, now: datetime) -> Settings:
-        refresh(session, root, now, commit)
-        return _settled(session, root)
+    def bring(session: Deciding, now: datetime) -> Brought:
+        adoptions = refresh(session, root, now, commit)
+        return _settled(session, root), adoptions
 
     return bring
 
 
 def _work_tree(root: str) -> Bring:
-    def bring(session: Deciding, now: datetime) -> Settings:
+    def bring(session: Deciding, now: datetime) -> Brought:
         return refresh_from_worktree(session, root, now)
 
     return bring

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from runner.adoption import Moment
+from runner.adoption import Adoption, Moment
 from runner.errors import RunnerError
 from runner.model.problem import Problem
 from runner.model.settings import Settings
@@ -22,10 +22,10 @@ from runner.taskfile.text import LARGEST_FILE
 COMMIT = "worktree"
 
 
-def refresh_from_worktree(session: Deciding, root: str, now: datetime) -> Settings:
-    """Put the files of the work tree in force, until the next tick reads a commit again; return what is settled there.
+def refresh_from_worktree(session: Deciding, root: str, now: datetime) -> tuple[Settings, list[Adoption]]:
+    """Put the files of the work tree in force, until the next tick reads a commit again.
 
-    Raises RunnerError.
+    Return what is settled there, and what has become of each task. Raises RunnerError.
     """
     content = worktree.read_settings(root, LARGEST_FILE)
     settings, problems = compile_settings(content) if content is not None else (Settings(), ())
@@ -43,9 +43,10 @@ def refresh_from_worktree(session: Deciding, root: str, now: datetime) -> Settin
             settings_seen=settings_blob,
         ).settled_by(settings)
         changes = adopt.against(Changes(tuple(files)), catalogs.present_blobs(session))
-        adopt.adopt(session, adopt.Snapshot(changes, found, {}, settings_blob), Moment(known.commit, COMMIT, now))
+        snapshot = adopt.Snapshot(changes, found, {}, settings_blob)
+        adoptions = adopt.adopt(session, snapshot, Moment(known.commit, COMMIT, now))
         catalogs.set_origin(session, new)
-    return settings
+    return settings, adoptions
 
 
 def _compile(

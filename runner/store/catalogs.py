@@ -97,26 +97,6 @@ def set_origin(session: Deciding, new: Origin) -> None:
     session.change(f"UPDATE catalog SET {assignments}", values)  # noqa: S608
 
 
-@dataclass(frozen=True, slots=True)
-class Fingerprint:
-    """What of a task differs when anything does: its id, its file, the version in force, and since when the file is invalid."""
-
-    id: str
-    blob: str | None
-    version: int | None
-    invalid_commit: str | None
-
-    def is_broken(self) -> bool:
-        """Return whether the file is not valid as it is."""
-        return self.version is None or self.invalid_commit is not None
-
-
-def fingerprints(session: Reading) -> dict[int, Fingerprint]:
-    """Return what tells one state of the tasks from another, by the keys that stay with them."""
-    rows = session.ask("SELECT key, id, blob, version, invalid_commit FROM tasks")
-    return {row[0]: Fingerprint(*row[1:]) for row in rows}
-
-
 def others_due(session: Reading, key: int, since: datetime, until: datetime) -> int:
     """Return how many tasks but one have their next slot decided in [since, until)."""
     sql = "SELECT count(*) FROM tasks WHERE next_due >= ? AND next_due < ? AND key <> ?"

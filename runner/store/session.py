@@ -71,13 +71,3 @@ class Deciding(Reading):
             self._connection.execute("ROLLBACK")
             raise
         self._connection.execute("COMMIT")
-
-    @contextmanager
-    def undone(self) -> Iterator[None]:
-        """Take back all that is changed inside, at its end."""
-        self._connection.execute("SAVEPOINT undone")
-        try:
-            yield
-        finally:
-            self._connection.execute("ROLLBACK TO undone")
-            self._connection.execute("RELEASE undone")

@@ -10,7 +10,7 @@ import pytest
 from runner import planning
 from runner.adoption import Adoption, Moment, adopted, kept, removed
 from runner.model import event
-from runner.model.state import SKIP, START
+from runner.model.state import SKIP, START, TaskState
 from runner.model.stored import StoredTask, Version
 from runner.model.task import Policy, ScheduleSpec
 
@@ -25,7 +25,7 @@ def _version(number: int = 2, spec: ScheduleSpec = _SPEC, *, active: bool = True
     return Version(number, spec, Policy(), active)
 
 
-def _stored(*, active: bool = True, blob: str | None = "old", degraded: bool = False) -> StoredTask:
+def _stored(*, name: str = "it", active: bool = True, blob: str | None = "old", degraded: bool = False) -> StoredTask:
     """Return a task that was first seen at noon and whose slot of noon was started."""
     state = planning.first_seen(_SPEC, active=active, now=_NOON)
     verdict = planning.decide(_SPEC, Policy(), timedelta(0), state, (), _NOON) if active else None
@@ -33,7 +33,11 @@ def _stored(*, active: bool = True, blob: str | None = "old", degraded: bool = F
     if blob is None:
         state = replace(state, next_slot=None)
     valid, invalid = ("then", "since") if degraded else (None, None)
-    return StoredTask(7, "it", blob, 1, _SPEC, Policy(), active, state, state.next_slot, valid, invalid)
+    return StoredTask(7, name, blob, 1, _SPEC, Policy(), active, state, state.next_slot, valid, invalid)
+
+
+def _never_valid() -> StoredTask:
+    return replace(_stored(active=False), version=None, spec=None, state=TaskState(), next_due=None)
 
 
 def _moment(after: timedelta = 10 * _MINUTE) -> Moment:
@@ -50,6 +54,9 @@ def _adopted(stored: StoredTask | None, version: Version | None, after: timedelt
         (None, _version(), (event.ADDED,)),
         (None, _version(active=False), (event.ADDED, event.DEACTIVATED)),
         (None, None, (event.DEGRADED,)),
+        (_never_valid(), None, ()),
+        (_never_valid(), _version(1), (event.ADDED,)),
+        (replace(_never_valid(), blob=None), None, (event.DEGRADED,)),
         (_stored(), _version(1), ()),
         (_stored(), _version(2), (event.CHANGED,)),
         (_stored(), _version(2, _OTHER), (event.CHANGED,)),
@@ -61,6 +68,10 @@ def _adopted(stored: StoredTask | None, version: Version | None, after: timedelt
         (_stored(degraded=True), _version(2), (event.RECOVERED, event.CHANGED)),
         (_stored(blob=None), _version(1), (event.RETURNED,)),
         (_stored(blob=None), _version(2), (event.RETURNED, event.CHANGED)),
+        (_stored(name="old"), _version(1), (event.RENAMED,)),
+        (_stored(name="old"), _version(2, active=False), (event.RENAMED, event.DEACTIVATED, event.CHANGED)),
+        (_stored(name="old"), None, (event.RENAMED, event.DEGRADED)),
+        (_stored(name="old", degraded=True), _version(1), (event.RENAMED, event.RECOVERED)),
     ],
     ids=str,
 )
@@ -82,11 +93,11 @@ def test_a_task_whose_file_is_invalid_stays_where_it_is_and_keeps_the_first_comm
     assert (adoption.valid_commit, adoption.invalid_commit) == expected
 
 
-def test_a_task_whose_file_is_gone_owes_nothing_and_keeps_its_key_and_its_anchor() -> None:
+def test_a_task_whose_file_is_gone_owes_nothing_and_keeps_its_anchor() -> None:
     stored = _stored()
     adoption = removed(stored, (), _moment())
 
-    assert (adoption.kinds, adoption.key, adoption.blob) == ((event.REMOVED,), 7, None)
+    assert (adoption.kinds, adoption.before, adoption.blob) == ((event.REMOVED,), stored, None)
     assert (adoption.state.next_slot, adoption.state.anchor) == (None, stored.state.anchor)
 
 
@@ -123,6 +134,14 @@ def test_a_slot_whose_minute_has_come_is_started_by_its_jitter_unless_the_task_d
     assert [it.slot for it in adoption.skipped] == skipped
     if claimed:
         assert adoption.claimed[0].due_at == claimed[0] + stored.offset
+
+
+def test_the_pending_slot_of_a_renamed_task_starts_when_the_old_name_says() -> None:
+    stored = replace(_stored(name="old"), policy=Policy(jitter=30 * _MINUTE))
+    assert stored.offset not in {replace(stored, id="it").offset, timedelta(0)}
+    adoption = adopted("it", stored, "new", _version(2, _OTHER), (), _moment(_HOUR))
+
+    assert [it.due_at for it in adoption.claimed] == [_NOON + _HOUR + stored.offset]
 
 
 def test_a_task_that_comes_back_owes_nothing_of_the_time_between_and_counts_from_where_it_stood() -> None:
