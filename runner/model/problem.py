@@ -32,3 +32,15 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.message} [{self.code}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """How many task files were checked, and what is wrong with them, sorted."""
+
+    tasks: int
+    problems: tuple[Problem, ...]
+
+    def has_errors(self) -> bool:
+        """Return whether a file cannot be used as it is."""
+        return any(problem.is_error() for problem in self.problems)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from runner.errors import RunnerError, UsageError
 from runner.execution.secrets import SecretError, is_inside, read_file
-from runner.model.problem import ERROR, WARNING, Problem
+from runner.model.problem import ERROR, WARNING, Problem, Validation
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.model.task import FOLDER
@@ -18,18 +17,6 @@ from runner.taskfile.compiler import compile_settings, compile_task, place_of, s
 from runner.taskfile.findings import shown
 from runner.taskfile.names import check_case, is_task_file
 from runner.taskfile.text import LARGEST_FILE
-
-
-@dataclass(frozen=True, slots=True)
-class Validation:
-    """How many task files were checked, and what is wrong with them, sorted."""
-
-    tasks: int
-    problems: tuple[Problem, ...]
-
-    def has_errors(self) -> bool:
-        """Return whether a file cannot be used as it is."""
-        return any(problem.is_error() for problem in self.problems)
 
 
 def validate(root: str, paths: Sequence[str] = ()) -> Validation:

@@ -10,12 +10,11 @@ from typing import Any
 from runner.clock import iso
 from runner.model.commit import Commit
 from runner.model.ending import RunError
-from runner.model.problem import Problem
+from runner.model.problem import Problem, Validation
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.operations.overview import Entry, Fire, Following, Status
 from runner.operations.rehearse import Rehearsal
 from runner.operations.tick import TickReport
-from runner.operations.validate import Validation
 
 
 def dumps(value: Any) -> str:

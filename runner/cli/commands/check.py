@@ -9,8 +9,9 @@ import typer
 
 from runner.cli.context import State, show, show_lines
 from runner.errors import RunnerError
+from runner.model.problem import Validation
 from runner.operations.place import location, uncommitted
-from runner.operations.validate import Validation, validate
+from runner.operations.validate import validate
 from runner.report import as_json, tables
 from runner.report.annotations import code_quality, workflow_commands
 

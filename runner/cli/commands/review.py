@@ -1,8 +1,7 @@
-"""`plan`, `blame`, `why` and `replay`: what a change means, before it is merged and after."""
+"""`blame`, `why` and `replay`: what has become of a task, and why."""
 
 from __future__ import annotations
 
-import os
 import sys
 from enum import StrEnum
 from typing import Annotated
@@ -15,26 +14,11 @@ from runner.cli.context import LARGEST, State, remark, say_wait, show_lines, tex
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
-from runner.operations import plan as plans
 from runner.operations.blame import blame
-from runner.operations.place import location
 from runner.operations.replay import replay
 from runner.operations.run_now import Watcher
-from runner.operations.sides import sides
 from runner.operations.why import why
-from runner.report import answers, as_json, plan_json
-from runner.report.plan_markdown import plan_markdown
-from runner.report.plan_text import plan_lines
-
-_CHANGES = 2
-_PLAN_EPILOG = """\b
-Examples:
-  runner plan                                  what is in force, against the work tree
-  runner plan origin/main HEAD                 a branch, as a pull request has it
-  runner plan --format markdown > plan.md      as a comment on a pull request
-  runner plan --exit-code                      0 no change, 1 error, 2 changes
-"""
-
+from runner.report import answers, as_json
 
 _WHY_EPILOG = """\b
 Examples:
@@ -57,52 +41,11 @@ class Version(StrEnum):
     HEAD = "head"
 
 
-class Format(StrEnum):
-    """How a plan is printed."""
-
-    TEXT = "text"
-    MARKDOWN = "markdown"
-    JSON = "json"
-
-
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("plan", epilog=_PLAN_EPILOG)(_plan)
     app.command("blame")(_blame)
     app.command("why", epilog=_WHY_EPILOG)(_why)
     app.command("replay", epilog=_REPLAY_EPILOG)(_replay)
-
-
-def _plan(
-    context: typer.Context,
-    base: Annotated[
-        str | None,
-        typer.Argument(metavar="[BASE]", help="A commit. Default: what is in force; in CI the target branch."),
-    ] = None,
-    head: Annotated[
-        str | None, typer.Argument(metavar="[HEAD]", help="A commit. Default: the work tree; in CI HEAD.")
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
-    json: _Json = False,
-    count: Annotated[
-        int, typer.Option("-n", "--count", min=1, max=1000, help="How many starts to show.")
-    ] = plans.FIRES,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 2 where there are changes.")] = False,
-) -> int:
-    """Say what a change of the tasks means in time; writes nothing."""
-    state: State = context.obj
-    location(state.site)
-    compared = sides(state.site, os.environ, base, head)
-    value = plans.plan(state.site, compared, clock.now(), count)
-    if json or form is Format.JSON:
-        print(as_json.dumps(plan_json.plan(value)))
-    elif form is Format.MARKDOWN:
-        print(plan_markdown(value), end="")
-    else:
-        show_lines(plan_lines(value))
-    if value.has_errors():
-        return 1
-    return _CHANGES if exit_code and value.has_changes() else 0
 
 
 def _blame(context: typer.Context, task: _Task, json: _Json = False) -> int:

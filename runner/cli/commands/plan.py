@@ -1,0 +1,72 @@
+"""`plan`: what a change means, before it is merged."""
+
+from __future__ import annotations
+
+import os
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from runner import clock
+from runner.cli.context import State, show_lines
+from runner.operations import plan as plans
+from runner.operations.place import location
+from runner.operations.sides import sides
+from runner.report import as_json, plan_json
+from runner.report.plan_markdown import plan_markdown
+from runner.report.plan_text import plan_lines
+
+_CHANGES = 2
+_EPILOG = """\b
+Examples:
+  runner plan                                  what is in force, against the work tree
+  runner plan origin/main HEAD                 a branch, as a pull request has it
+  runner plan --format markdown > plan.md      as a comment on a pull request
+  runner plan --exit-code                      0 no change, 1 error, 2 changes
+"""
+
+
+class Format(StrEnum):
+    """How a plan is printed."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command of this module."""
+    app.command("plan", epilog=_EPILOG)(_plan)
+
+
+def _plan(
+    context: typer.Context,
+    base: Annotated[
+        str | None,
+        typer.Argument(metavar="[BASE]", help="A commit. Default: what is in force; in CI the target branch."),
+    ] = None,
+    head: Annotated[
+        str | None, typer.Argument(metavar="[HEAD]", help="A commit. Default: the work tree; in CI HEAD.")
+    ] = None,
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
+    count: Annotated[
+        int, typer.Option("-n", "--count", min=1, max=1000, help="How many starts to show.")
+    ] = plans.FIRES,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 2 where there are changes.")] = False,
+) -> int:
+    """Say what a change of the tasks means in time; writes nothing."""
+    state: State = context.obj
+    location(state.site)
+    compared = sides(state.site, os.environ, base, head)
+    value = plans.plan(state.site, compared, clock.now(), count)
+    if json or form is Format.JSON:
+        print(as_json.dumps(plan_json.plan(value)))
+    elif form is Format.MARKDOWN:
+        print(plan_markdown(value), end="")
+    else:
+        show_lines(plan_lines(value))
+    if value.has_errors():
+        return 1
+    return _CHANGES if exit_code and value.has_changes() else 0
