@@ -50,7 +50,7 @@ def migrate(connection: sqlite3.Connection, path: str) -> None:
             _apply(connection, number)
             connection.execute(f"PRAGMA user_version = {number}")
     except BaseException:
-        connection.execute("ROLLBACK")
+        connection.rollback()
         raise
     connection.execute("COMMIT")
 

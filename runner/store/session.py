@@ -68,6 +68,7 @@ class Deciding(Reading):
         try:
             yield
         except BaseException:
-            self._connection.execute("ROLLBACK")
+            # Does nothing where SQLite has rolled back already, as after some errors (https://sqlite.org/lang_transaction.html).
+            self._connection.rollback()
             raise
         self._connection.execute("COMMIT")

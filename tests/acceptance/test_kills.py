@@ -40,7 +40,7 @@ def test_an_interrupt_at_any_moment_of_loading_is_not_answered_with_a_traceback_
     project.commit()
     project.tick(NOON)
     begin = time.monotonic()
-    project.runner(*words, now=NOON)
+    project.installed(*words, now=NOON)
     whole = time.monotonic() - begin
     said = []
 
@@ -77,7 +77,7 @@ def test_sixty_ticks_killed_at_random_run_no_slot_twice_and_leave_none_without_a
     dice = random.Random(20261123)
     # Machines differ, and so does what else they do: the kills fall into the time that a whole tick takes here and now.
     begin = time.monotonic()
-    project.runner("tick", now=NOON + MINUTE)
+    project.installed("tick", now=NOON + MINUTE)
     whole = time.monotonic() - begin
 
     for number in range(2, _ROUNDS + 1):

@@ -88,7 +88,7 @@ with open(f"/proc/{os.getppid()}/status") as file:
     print(*(line.split()[1] for line in file if line.startswith("Threads:")))"""
     project.task("often", code)
     project.commit()
-    project.runner("tick", now=NOON)
+    project.installed("tick", now=NOON)
 
     modules, descriptors, threads = project.show(1).output.decode().splitlines()
     decides = {

@@ -139,6 +139,7 @@ def test_a_run_of_a_pid_namespace_that_is_gone_is_lost(project: Project, family:
         family.wait_for("began")
         container.kill()
         container.wait(100)
+    family.note("end")
 
     project.runner("tick", now=NOON)
 

@@ -1,0 +1,175 @@
+"""The installed command without the price of its start: a process that has loaded everything forks one for each call.
+
+The fork runs the `main` of the command, with its own words, folder, environment and streams. What hangs on the start of an
+interpreter (`PYTHON…`, the locale, closed streams, what is loaded when) is asked of the installed command itself, and so is
+what is killed.
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from functools import cache
+from pathlib import Path
+
+_BACKLOG = 64
+_LARGEST = 1 << 20
+#: An interpreter reads these when it starts, and runner the last one; never again.
+_OF_THE_START = ("PYTHON", "LC_", "LANG", "RUNNER_PORTABLE")
+
+
+def can_be_warm(environment: dict[str, str]) -> bool:
+    """Return whether nothing in an environment hangs on the start of an interpreter."""
+    ours = {name: value for name, value in os.environ.items() if name.startswith(_OF_THE_START)}
+    return {name: value for name, value in environment.items() if name.startswith(_OF_THE_START)} == ours
+
+
+def run_warm(words: list[str], folder: Path, environment: dict[str, str], timeout: float) -> tuple[int, str, str]:
+    """Run the command; return its exit code and what it printed to either stream. Raises subprocess.TimeoutExpired."""
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr, socket.socket(*_KIND) as call:
+        call.settimeout(timeout)
+        call.connect(_server())
+        order = json.dumps([words, str(folder), environment, _umask()]).encode()
+        descriptors = array.array("i", [stdout.fileno(), stderr.fileno()])
+        call.sendmsg([order], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
+        pid = int(call.recv(_LARGEST))
+        try:
+            code = int(call.recv(_LARGEST))
+        except TimeoutError:
+            os.kill(pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(words, timeout) from None
+        stdout.seek(0)
+        stderr.seek(0)
+        return code, stdout.read().decode(), stderr.read().decode()
+
+
+_KIND = (socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+def _umask() -> int:
+    """Return the umask of this process, which can only be read by being set."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@cache
+def _server() -> str:
+    """Start the process that forks, once for each process of the tests, and return its address. It ends with this process."""
+    folder = tempfile.mkdtemp(prefix="warm-")
+    address = f"{folder}/socket"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.support.warm", address],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+    )
+
+    def end() -> None:
+        process.kill()
+        process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(end)
+    while not os.path.exists(address):
+        if process.poll() is not None:
+            raise RuntimeError("the process that forks commands has ended")
+        time.sleep(0.01)
+    return address
+
+
+def _serve(address: str) -> None:
+    """Load what the command loads, and fork for each call, until the process that started this one is gone."""
+    import gc  # noqa: PLC0415 - only what runs in the process that forks
+    import select  # noqa: PLC0415
+
+    _load()
+    gc.freeze()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    with socket.socket(*_KIND) as server:
+        server.bind(f"{address}.new")
+        server.listen(_BACKLOG)
+        os.rename(f"{address}.new", address)
+        while True:
+            readable, _, _ = select.select([server, sys.stdin], [], [])
+            if sys.stdin in readable:
+                return
+            call, _ = server.accept()
+            if os.fork() == 0:
+                _keep(call)
+            call.close()
+
+
+def _load() -> None:
+    from importlib import import_module  # noqa: PLC0415
+    from pkgutil import walk_packages  # noqa: PLC0415
+
+    import typer  # noqa: PLC0415
+
+    from runner import cli, operations  # noqa: PLC0415
+
+    for package in (cli, operations):
+        for found in walk_packages(package.__path__, f"{package.__name__}."):
+            import_module(found.name)
+    app = typer.Typer()
+
+    @app.command()
+    def _command(number: int = 1, word: str = "") -> None:
+        """Do nothing: typer and pydantic load most of what they need when they meet the first option."""
+
+    typer.main.get_command(app).main(args=[], standalone_mode=False)
+
+
+def _keep(call: socket.socket) -> None:
+    """Fork the command of a call and say how it ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    order, descriptors, _, _ = socket.recv_fds(call, _LARGEST, 2)
+    pid = os.fork()
+    if pid == 0:
+        _become(json.loads(order), *descriptors)
+    try:
+        call.send(str(pid).encode())
+        call.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
+    finally:
+        os._exit(0)
+
+
+def _become(order: list[object], stdout: int, stderr: int) -> None:
+    """Be the installed command."""
+    words, folder, environment, umask = order
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    os.closerange(3, 64)
+    os.umask(int(str(umask)))
+    os.chdir(str(folder))
+    os.environ.clear()
+    os.environ.update(environment)  # type: ignore[call-overload]
+    time.tzset()
+    sys.argv = ["runner", *words]  # type: ignore[misc]
+    os._exit(_exit_code())
+
+
+def _exit_code() -> int:
+    from runner.cli.main import main  # noqa: PLC0415
+
+    code: object = 0
+    try:
+        main()
+    except SystemExit as ending:
+        code = ending.code
+    sys.stdout.flush()
+    return code if isinstance(code, int) else 0
+
+
+if __name__ == "__main__":
+    _serve(sys.argv[1])
