@@ -99,7 +99,7 @@ def _is_no_bug(done: subprocess.CompletedProcess[bytes]) -> bool:
 def test_no_command_fails_over_letters_that_standard_output_does_not_know(
     talking: Project, env: dict[str, str]
 ) -> None:
-    everything = (*_TEXT, *_JSON) if env == {"PYTHONIOENCODING": "ascii"} else (*_WAYS, *_JSON[-5:])
+    everything = (*_TEXT, *_JSON) if env == {"PYTHONIOENCODING": "ascii"} else (*_WAYS, *_JSON[-2:])
     done: dict[tuple[str, ...], subprocess.CompletedProcess[bytes]] = {
         words: redirected(talking, "", *words, env=env) for words in everything
     }
@@ -165,7 +165,7 @@ def test_a_terminal_that_is_gone_is_named_too(talking: Project) -> None:
 
 
 def test_a_reader_who_has_gone_is_no_error(talking: Project) -> None:
-    for words in (*_TEXT, *_JSON):
+    for words in (*_WAYS, *_JSON):
         with pipe_without_reader() as pipe:
             done = into(talking, pipe, *words)
         assert (done.returncode, b"error" in done.stderr) == (0, False), words
@@ -202,6 +202,9 @@ def test_the_exit_code_is_kept_where_nobody_hears_complaints(talking: Project, r
         ("bogus",): 2,
         ("--repo", "/nowhere", "tick"): 2,
     }
+
+    if redirections not in {"2>&-", ">/dev/full 2>/dev/full"}:
+        expected = {words: expected[words] for words in (("tick",), ("run", "wrong"), ("show", "999"))}
 
     assert {words: redirected(talking, redirections, *words).returncode for words in expected} == expected
 
