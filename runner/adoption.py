@@ -5,13 +5,13 @@ One place writes these values down (`operations/adopt.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from runner import planning
 from runner.model import event
 from runner.model.state import SKIP, START, Decision, TaskState
 from runner.model.stored import StoredTask, Version
+from runner.value import Value, replace
 
 _EDITED = "the task was edited before a tick came"
 _REMOVED = "the task's file was removed before a tick came"
@@ -20,8 +20,7 @@ _REMOVED = "the task's file was removed before a tick came"
 _NEVER = TaskState()
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Value):
     """When a change is taken over: the commits that were and will be in force, and the present instant."""
 
     before: str | None
@@ -29,8 +28,7 @@ class Moment:
     now: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Adoption:
+class Adoption(Value):
     """What becomes of one task. `kinds` are words of `model.event`; none where nothing has changed that people would notice.
 
     `before` is the task as it stood, with the id that it had then; None where it was never seen. `blob` is None once its file

@@ -5,7 +5,6 @@ Every function here returns a new value; what is recorded and what is run is up 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -15,6 +14,7 @@ from runner.model.words import ALL, CATCHUP, FORBID, LATEST, NONE, REPLACE, SCHE
 from runner.schedule import Schedule
 from runner.schedule.duration import format_duration
 from runner.schedule.localtime import wall_time
+from runner.value import Value, replace
 
 #: Older slots are counted up to here: a tick after a year without any stays quick. More read as this number.
 MOST_MISSED = 10_000
@@ -154,8 +154,7 @@ def pending(  # every argument is one of the facts that decide
     return _decide(spec, policy, offset, state, running, now, until=now) if offset else None
 
 
-@dataclass(frozen=True, slots=True)
-class _Owed:
+class _Owed(Value):
     """The due slots of a task: from the first to the latest, `missed` of them before that."""
 
     schedule: Schedule

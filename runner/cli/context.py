@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rich.cells import cell_len
@@ -16,6 +15,7 @@ from runner.errors import UsageError
 from runner.model.wait import Wait
 from runner.operations.site import Site
 from runner.report.wait_text import wait_line
+from runner.value import Value
 
 #: The largest number that a run can have (https://sqlite.org/autoinc.html).
 LARGEST = 2**63 - 1
@@ -23,8 +23,7 @@ LARGEST = 2**63 - 1
 _PIPED_WIDTH = 400
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Value):
     """Where the command works; `place` for those that need no state."""
 
     place: Site

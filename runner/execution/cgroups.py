@@ -57,6 +57,10 @@ class Group:
         """Return whether the kernel has refused a member another process."""
         return self._counts("pids.events", "max")
 
+    def is_frozen(self) -> bool:
+        """Return whether no member does anything until somebody lets them go on."""
+        return self._counts("cgroup.events", "frozen")
+
     def _counts(self, name: str, event: str) -> bool:
         return any(line.startswith(f"{event} ") and line != f"{event} 0" for line in self._read(name).splitlines())
 
@@ -97,19 +101,28 @@ class Group:
 
 def find() -> str | None:
     """Return the folder of this process's own group, where groups can be made in it; None where there is no such thing."""
+    for path in _folders("self"):
+        if os.access(path, os.W_OK) and os.access(f"{path}/cgroup.procs", os.W_OK):
+            return path
+    return None
+
+
+def is_frozen(pid: int) -> bool:
+    """Return whether a process is in a group that is frozen, itself or with one above it, as that of a paused container."""
+    return any(Group(path).is_frozen() for path in _folders(str(pid)))
+
+
+def _folders(process: str) -> list[str]:
+    """Return where the group of a process can be seen: one folder for each mount of the file system of groups."""
     try:
-        with open("/proc/self/cgroup", encoding="utf-8") as file:
+        with open(f"/proc/{process}/cgroup", encoding="utf-8") as file:
             own = next(line[3:].rstrip("\n") for line in file if line.startswith("0::"))
         with open("/proc/self/mountinfo", encoding="utf-8") as file:
             mounts = [line.split() for line in file if " - cgroup2 " in line]
     except (OSError, StopIteration):
-        return None
-    for fields in mounts:
-        root, folder = fields[3], fields[4]
-        path = folder + own.removeprefix(root.rstrip("/")).rstrip("/")
-        if os.access(path, os.W_OK) and os.access(f"{path}/cgroup.procs", os.W_OK):
-            return path
-    return None
+        return []
+    roots = [(fields[3].rstrip("/"), fields[4]) for fields in mounts]
+    return [folder + own.removeprefix(root).rstrip("/") for root, folder in roots]
 
 
 def make(base: str, mark: str, limits: Limits) -> Group | None:

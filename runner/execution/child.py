@@ -19,6 +19,7 @@ from runner.execution.report import LARGEST_CODE, LEAST_CODE, Report, kept_by_ke
 from runner.execution.workshop import make_folder
 from runner.model.ending import RunError
 from runner.model.job import Job
+from runner.value import replace
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -335,5 +336,5 @@ def _tell(place: Place, told: Report) -> None:
 def _masked(told: Report, masker: Masker) -> Report:
     if told.error is None:
         return told
-    error = told.error.but(type=masker.mask_text(told.error.type), message=masker.mask_text(told.error.message))
-    return told.but(error=error, traceback=masker.mask_text(told.traceback))
+    error = replace(told.error, type=masker.mask_text(told.error.type), message=masker.mask_text(told.error.message))
+    return replace(told, error=error, traceback=masker.mask_text(told.traceback))

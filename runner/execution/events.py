@@ -6,17 +6,14 @@ from datetime import datetime
 
 from runner.model.ending import Ending
 from runner.model.job import Job
-from runner.model.value import Value
+from runner.value import Value
 
 
 class Started(Value):
     """A child has been started."""
 
-    __slots__ = ("at", "job")
-
-    def __init__(self, job: Job, at: datetime) -> None:
-        self.job = job
-        self.at = at
+    job: Job
+    at: datetime
 
 
 class Ended(Value):
@@ -25,22 +22,16 @@ class Ended(Value):
     `live_file` has its output until the ending is on record, where it took so long.
     """
 
-    __slots__ = ("ending", "job", "live_file")
-
-    def __init__(self, job: Job, ending: Ending, live_file: str | None = None) -> None:
-        self.job = job
-        self.ending = ending
-        self.live_file = live_file
+    job: Job
+    ending: Ending
+    live_file: str | None = None
 
 
 class Refused(Value):
     """An attempt was not begun, because that could not be noted, for the reason given."""
 
-    __slots__ = ("job", "why")
-
-    def __init__(self, job: Job, why: str) -> None:
-        self.job = job
-        self.why = why
+    job: Job
+    why: str
 
 
 TYPE_CHECKING = False  # the name is enough for type checkers

@@ -45,9 +45,11 @@ class Usage:
 
 
 def is_stopped(pid: int) -> bool:
-    """Return whether a process is stopped, by a signal (T) or a debugger (t) (proc_pid_stat(5))."""
+    """Return whether a process is stopped, by a signal (T) or a debugger (t) (proc_pid_stat(5)), or frozen with its group."""
+    from runner.execution.cgroups import is_frozen  # noqa: PLC0415 - only where an owner does not answer
+
     fields = stat(pid)
-    return fields is not None and fields[_STATE] in {"T", "t"}
+    return fields is not None and (fields[_STATE] in {"T", "t"} or is_frozen(pid))
 
 
 def control_groups() -> str | None:

@@ -10,7 +10,7 @@ import sys
 from runner import clock
 from runner.execution.spawning import arrived, has_met_a_start, spec_of
 from runner.model.job import Job
-from runner.model.value import Value
+from runner.value import Value
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -22,14 +22,10 @@ else:
 class TaskInfo(Value):
     """`task` in a task's code."""
 
-    __slots__ = ("attempt", "id", "run_id", "scheduled_for")
-
-    def __init__(self, id: str, run_id: int, scheduled_for: datetime.datetime | None, attempt: int) -> None:  # noqa: A002
-        for name, value in zip(self.__slots__, (attempt, id, run_id, scheduled_for), strict=True):
-            object.__setattr__(self, name, value)
-
-    def __setattr__(self, name: str, value: object) -> None:
-        raise AttributeError(f"{name} of a task cannot be changed from within")
+    id: str
+    run_id: int
+    scheduled_for: datetime.datetime | None
+    attempt: int
 
 
 class WallClock:

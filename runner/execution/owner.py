@@ -11,7 +11,7 @@ import os
 
 from runner.execution import processes
 from runner.execution.ownership import become_owner, folder, is_gone, path_of
-from runner.model.value import Value
+from runner.value import Value
 
 
 class Owner:
@@ -63,14 +63,9 @@ class Owner:
 class Notes(Value):
     """What the file of an owner says: which process it is or was, with what `others`, and the attempts of runs that have begun."""
 
-    __slots__ = ("begun", "others", "process")
-
-    def __init__(
-        self, process: str = "", others: tuple[str, ...] = (), begun: frozenset[tuple[int, int]] = frozenset()
-    ) -> None:
-        self.process = process
-        self.others = others
-        self.begun = begun
+    process: str = ""
+    others: tuple[str, ...] = ()
+    begun: frozenset[tuple[int, int]] = frozenset()
 
     def may_have_begun(self, run_id: int, attempt: int) -> bool:
         """Return whether an attempt may have begun: always where the notes are gone, and nobody can tell."""

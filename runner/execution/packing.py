@@ -9,7 +9,7 @@ from runner.model.ending import Ending, RunError
 from runner.model.job import Job
 from runner.model.limits import Limits
 from runner.model.retry import Retry
-from runner.model.value import Value
+from runner.value import as_dict
 
 TYPE_CHECKING = (
     False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
@@ -24,9 +24,9 @@ _MICROSECOND = timedelta(microseconds=1)
 
 def pack_job(job: Job) -> Packed:
     """Return a job as values that marshal takes."""
-    values = _slots(job)
-    values["limits"] = _slots(job.limits) | {"cpu": None if job.limits.cpu is None else job.limits.cpu // _MICROSECOND}
-    values["retry"] = _slots(job.retry) | {
+    values = as_dict(job)
+    values["limits"] = as_dict(job.limits) | {"cpu": None if job.limits.cpu is None else job.limits.cpu // _MICROSECOND}
+    values["retry"] = as_dict(job.retry) | {
         "delay": job.retry.delay // _MICROSECOND,
         "max_delay": job.retry.max_delay // _MICROSECOND,
     }
@@ -56,8 +56,8 @@ def unpack_job(values: Packed) -> Job:
 
 def pack_ending(ending: Ending) -> Packed:
     """Return an ending as values that marshal takes."""
-    return _slots(ending) | {
-        "error": None if ending.error is None else _slots(ending.error),
+    return as_dict(ending) | {
+        "error": None if ending.error is None else as_dict(ending.error),
         "started_at": None if ending.started_at is None else to_micros(ending.started_at),
         "finished_at": to_micros(ending.finished_at),
     }
@@ -74,7 +74,3 @@ def unpack_ending(values: Packed) -> Ending:
             "finished_at": from_micros(values["finished_at"]),
         }
     )
-
-
-def _slots(value: Value) -> Packed:
-    return {name: getattr(value, name) for name in value.__slots__}

@@ -85,10 +85,6 @@ class Pool:
         self._common.close()
         self.signals.put_back()
 
-    def is_busy(self) -> bool:
-        """Return whether anything runs."""
-        return bool(self._attempts)
-
     def start(self, job: Job) -> None:
         """Start a child for a job; `wait` returns what has become of it."""
         self._events.append(self._start(job))

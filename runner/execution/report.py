@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.model.ending import RunError
 from runner.model.limits import Limits
-from runner.model.value import Value
+from runner.value import Value
 
 #: A pipe takes this much without anybody reading, everywhere (pipe(7)); so a child never waits for its tick.
 _LONGEST = 15_000
@@ -22,22 +22,11 @@ class Report(Value):
     Or the exit code, where the kernel does not keep all of it. `has_begun` says whether the child came as far as the task's code.
     """
 
-    __slots__ = ("error", "exit_code", "has_begun", "limit", "traceback")
-
-    def __init__(
-        self,
-        error: RunError | None = None,
-        traceback: str = "",
-        limit: str = "",
-        *,
-        has_begun: bool = True,
-        exit_code: int | None = None,
-    ) -> None:
-        self.error = error
-        self.traceback = traceback
-        self.limit = limit
-        self.has_begun = has_begun
-        self.exit_code = exit_code
+    error: RunError | None = None
+    traceback: str = ""
+    limit: str = ""
+    has_begun: bool = True
+    exit_code: int | None = None
 
     def encode(self) -> bytes:
         """Return the report as bytes that fit into a pipe."""
@@ -63,7 +52,7 @@ def decode(data: bytes) -> Report | None:
     kind, message, file, line, limit, begun, code, traceback = fields
     number = int(line) if line.isascii() and line.isdigit() and len(line) <= _MOST_DIGITS else None
     error = RunError(kind, message, file or None, number) if kind else None
-    limit = limit if limit in Limits.__slots__ else ""
+    limit = limit if limit in Limits.__fields__ else ""
     return Report(error, traceback, limit, has_begun=begun == _BEGUN, exit_code=_code(code))
 
 

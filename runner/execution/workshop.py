@@ -6,7 +6,7 @@ import os
 
 from runner.execution.removal import remove_folder
 from runner.model.job import Job
-from runner.model.value import Value
+from runner.value import Value
 
 __all__ = ["INHERITED", "Workshop", "make_folder", "remove_folder"]  # who makes such folders removes them, too
 
@@ -19,12 +19,9 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"  # where programs are if the caller names
 class Workshop(Value):
     """`root` holds tasks/, `state` the database; `store_id` tells this store's processes from another's."""
 
-    __slots__ = ("root", "state", "store_id")
-
-    def __init__(self, root: str, state: str, store_id: str) -> None:
-        self.root = root
-        self.state = state
-        self.store_id = store_id
+    root: str
+    state: str
+    store_id: str
 
     def environment(self, outside: dict[str, str]) -> dict[str, str]:
         """Return what the environments of all children begin with."""

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from runner.model.problem import Problem
+from runner.value import Value
 
 ADDED, REMOVED, RENAMED = "added", "removed", "renamed"
 CHANGED, ACTIVATED, DEACTIVATED = "changed", "activated", "deactivated"
 BROKEN, MENDED = "broken", "mended"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Value):
     """One field of a task, as a file would write it; an empty text where there is none."""
 
     name: str
@@ -21,8 +20,7 @@ class Difference:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class Capability:
+class Capability(Value):
     """What the code may touch: names that come and names that go; `kind` is secrets, env, imports or limits."""
 
     kind: str
@@ -30,8 +28,7 @@ class Capability:
     lost: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(Value):
     """When a task runs, as far as that can be told here.
 
     `fires` are the next starts, in the zone `timezone`; None where they hang on when the task was first seen or last ran, and that
@@ -44,16 +41,14 @@ class Outlook:
     a_day: float
 
 
-@dataclass(frozen=True, slots=True)
-class AtOnce:
+class AtOnce(Value):
     """Whether the first tick after the change starts the task; `answer` is None where that cannot be told."""
 
     answer: bool | None
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class TaskChange:
+class TaskChange(Value):
     """What becomes of one task. `old_id` is what it was called before; an outlook is None where there is no such task.
 
     `notes` say what a reader would not see: nights on which the clock moves, minutes in which many tasks start.
@@ -71,16 +66,14 @@ class TaskChange:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Side:
+class Side(Value):
     """One side of a plan: what it was called by, and the commit; None for the work tree."""
 
     name: str
     commit: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Value):
     """What a change means. `knows_state` says whether there was a store to ask about past runs.
 
     `settings` are the differences of `runner.yaml` that are no defaults of tasks; `problems` those that the change brings.

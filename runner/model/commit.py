@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from runner.value import Value
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+
+class Commit(Value):
     """Who changed what. `pull_request` is the number in the message, where there is one; `url` leads to a known forge."""
 
     id: str

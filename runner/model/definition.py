@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from datetime import timedelta
 
 from runner.model.task import Task
-from runner.model.value import Value
+from runner.value import Value, as_dict
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -20,12 +19,12 @@ _DURATION = "milliseconds"
 
 def definition_of(task: Task) -> dict[str, Any]:
     """Return what a task declares beside its id, its schedule and what is done about its slots."""
-    return {field.name: _plain(getattr(task, field.name)) for field in fields(Task) if field.name not in _APART}
+    return {name: _plain(value) for name, value in as_dict(task).items() if name not in _APART}
 
 
 def declared_by(definition: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of `Task` that `definition_of` has made plain."""
-    kinds = {field.name: type(field.default) for field in fields(Task)}
+    kinds = {name: type(Task.__defaults__.get(name)) for name in Task.__fields__}
     return {name: _value(data, kinds[name]) for name, data in definition.items() if name in kinds}
 
 
@@ -33,7 +32,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return {_DURATION: value // _MILLISECOND}
     if isinstance(value, Value):
-        return {name: _plain(getattr(value, name)) for name in value.__slots__}
+        return {name: _plain(item) for name, item in as_dict(value).items()}
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value

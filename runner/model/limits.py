@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from runner.model.value import Value
 from runner.schedule.duration import format_duration
+from runner.value import Value, as_dict
 
 _SIZES = ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
@@ -13,25 +13,15 @@ _SIZES = ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 class Limits(Value):
     """Each is None where there is none. `memory` and `file_size` are bytes, `cpu` is time on a processor."""
 
-    __slots__ = ("cpu", "file_size", "memory", "open_files", "processes")
-
-    def __init__(
-        self,
-        memory: int | None = None,
-        cpu: timedelta | None = None,
-        processes: int | None = None,
-        open_files: int | None = None,
-        file_size: int | None = None,
-    ) -> None:
-        self.memory = memory
-        self.cpu = cpu
-        self.processes = processes
-        self.open_files = open_files
-        self.file_size = file_size
+    memory: int | None = None
+    cpu: timedelta | None = None
+    processes: int | None = None
+    open_files: int | None = None
+    file_size: int | None = None
 
     def any(self) -> bool:
         """Return whether anything is limited."""
-        return any(getattr(self, name) is not None for name in self.__slots__)
+        return any(value is not None for value in as_dict(self).values())
 
     def in_words(self, name: str) -> str:
         """Return one limit as a task file writes it, `memory (512M)`."""

@@ -1,6 +1,8 @@
 """One thing to mend in a file."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
+from runner.value import Value
 
 ERROR = "error"
 WARNING = "warning"
@@ -10,8 +12,7 @@ REFUSED = "unsigned"
 UNREADABLE = "git"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Value):
     """What is wrong, where, and what to do. Lines and columns count from 1; problems sort by file, line, column, code."""
 
     file: str
@@ -34,8 +35,7 @@ class Problem:
         return f"{self.file}:{self.line}:{self.column}: {self.severity}: {self.message} [{self.code}]"
 
 
-@dataclass(frozen=True, slots=True)
-class Validation:
+class Validation(Value):
     """How many task files were checked, and what is wrong with them, sorted."""
 
     tasks: int

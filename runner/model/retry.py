@@ -4,25 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from runner.model.value import Value
+from runner.value import Value
 
 
 class Retry(Value):
     """How often a run is tried in all, the first attempt included, and how long it waits before each further one."""
 
-    __slots__ = ("attempts", "backoff", "delay", "max_delay")
-
-    def __init__(
-        self,
-        attempts: int = 1,
-        delay: timedelta = timedelta(seconds=30),
-        backoff: float = 2.0,
-        max_delay: timedelta = timedelta(hours=1),
-    ) -> None:
-        self.attempts = attempts
-        self.delay = delay
-        self.backoff = backoff
-        self.max_delay = max_delay
+    attempts: int = 1
+    delay: timedelta = timedelta(seconds=30)
+    backoff: float = 2.0
+    max_delay: timedelta = timedelta(hours=1)
 
     def wait_after(self, attempt: int) -> timedelta:
         """Return how long to wait after an attempt has failed: `delay`, and `backoff` times as long each further time."""

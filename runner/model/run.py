@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from runner.model.ending import RunError
 from runner.model.words import RUNNING
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Value):
     """A run. `attempts` counts child processes; `scheduled_for` is None for runs by hand.
 
     `due_at` is when its next attempt may start, while it waits for somebody to make it.
@@ -51,8 +50,7 @@ class Run:
         return "retrying" if self.status == RUNNING and self.due_at is not None else self.status
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(Value):
     """One attempt of a run. `finished_at` is None while it is under way."""
 
     number: int
@@ -68,8 +66,7 @@ class AttemptRecord:
     output_dropped_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class RunDetails:
+class RunDetails(Value):
     """What `show` adds to a run: each of its attempts, the first one first."""
 
     run: Run

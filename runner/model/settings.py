@@ -1,17 +1,18 @@
 """What `runner.yaml` settles for a repository."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
 from datetime import timedelta
 
 from runner.model.limits import UNLIMITED, Limits
 from runner.model.retry import ONCE, Retry
+from runner.value import Value
 
 #: The file below the root of the tasks' repository.
 FILE = "runner.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Value):
     """The settings in force; the values here are those of a repository without a `runner.yaml`."""
 
     timezone: str = "UTC"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from runner.value import Value
 
 START = "start"
 SKIP = "skip"
 
 
-@dataclass(frozen=True, slots=True)
-class TaskState:
+class TaskState(Value):
     """Where a task stands in time.
 
     `anchor` is the minute in which it was first seen active (or the slot at which a changed interval was anchored again): a fact,
@@ -28,8 +28,7 @@ class TaskState:
     next_slot: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Value):
     """What is to be done about a slot, and why.
 
     `missed` counts older slots that this one stands for, `blocked_by` is the run in its way. A slot that is started may be
@@ -46,8 +45,7 @@ class Decision:
     replaces: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Value):
     """What is decided about a task's due slots, the oldest first, and where it stands then."""
 
     decisions: tuple[Decision, ...]

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runner.model.state import TaskState
 from runner.model.task import Policy, ScheduleSpec
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Value):
     """What putting a compiled task in force takes; `id` is its number in the store."""
 
     id: int
@@ -19,8 +18,7 @@ class Version:
     active: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoredTask:
+class StoredTask(Value):
     """A task as the store keeps it. `version` is None while its file was never valid, `blob` once the file is gone.
 
     `next_due` is when its next slot is decided: later than the slot where jitter says so.

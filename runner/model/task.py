@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from zlib import crc32
 
@@ -13,6 +12,7 @@ from runner.schedule import Schedule, parse_schedule
 from runner.schedule.earlier import earlier_anchor, earlier_start
 from runner.schedule.localtime import load_zone
 from runner.schedule.wildcard import is_wildcard
+from runner.value import Value, replace
 
 #: Where task files stand below the root of the tasks' repository, and how they end.
 FOLDER = "tasks"
@@ -21,8 +21,7 @@ SUFFIX = ".yaml"
 _MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleSpec:
+class ScheduleSpec(Value):
     """The schedule as the file writes it: equal specs mean the same schedule. One of frequency, cron, rrule is set."""
 
     timezone: str
@@ -79,8 +78,7 @@ class ScheduleSpec:
         return f"cron {self.cron}" if self.cron is not None else f"rrule {self.rrule}"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Value):
     """What is done about slots that come late, or while another run of the task is under way."""
 
     concurrency_policy: str = FORBID
@@ -94,8 +92,7 @@ class Policy:
         return timedelta(seconds=crc32(task_id.encode()) % seconds) if seconds else timedelta(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Value):
     """A valid task. `code_line` is the line of the file on which the first line of `code` stands."""
 
     id: str

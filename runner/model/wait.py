@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runner.model.run import Run
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Value):
     """A run waits for others: for those that it replaces, or, where there is a limit, until fewer than that are under way."""
 
     runs: tuple[Run, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 
 from runner.adoption import Adoption, Moment, adopted, kept, removed
 from runner.model import event
@@ -17,12 +16,12 @@ from runner.store.session import Deciding, Reading
 from runner.taskfile.compiler import symlink_problem
 from runner.taskfile.findings import shown
 from runner.taskfile.names import check_case, check_name, is_task_file
+from runner.value import Value, replace
 
 Problems = Mapping[str, tuple[Problem, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Value):
     """The files of a commit that are to be taken over. `found` are the problems of contents, by blob.
 
     `refused` are those of who changed a file, by its path: such a file, or its removal, is not taken over.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runner.model.commit import Commit
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import path_of
@@ -13,10 +11,10 @@ from runner.repo import log
 from runner.store import history
 from runner.store.database import reading
 from runner.store.history import Streak
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Blame:
+class Blame(Value):
     """`commits` touched the task or `runner.yaml` after the last success, the newest first; None where git cannot say.
 
     Where the task has never succeeded, they are the commits that its file has had until it first failed.

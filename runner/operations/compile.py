@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from runner.model.catalog import CompiledFile
 from runner.model.problem import Problem
@@ -16,6 +15,7 @@ from runner.store.session import Deciding
 from runner.taskfile.compiler import compile_task
 from runner.taskfile.names import check_name, is_task_file
 from runner.taskfile.text import LARGEST_FILE
+from runner.value import Value
 
 #: So many files are compiled by one process and written in one transaction: the write lock is held for moments only.
 _BATCH = 250
@@ -23,8 +23,7 @@ _BATCH = 250
 Found = dict[str, tuple[Problem, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
+class _Work(Value):
     """What every process of a compilation knows."""
 
     root: str

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import datetime
 
 from runner.errors import GitError, RepositoryError
@@ -15,6 +14,7 @@ from runner.store import catalogs, remote
 from runner.store.catalogs import Origin
 from runner.store.database import dry_run, reading
 from runner.store.session import Deciding, Reading
+from runner.value import replace
 
 _OURS = ("tasks", "runner.yaml")
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
 from runner import clock
@@ -28,10 +27,10 @@ from runner.store.database import deciding
 from runner.store.endings import AttemptEnd, end_attempt
 from runner.store.queue import OwnedRun
 from runner.store.session import Deciding, Reading
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Remains:
+class Remains(Value):
     """A run that nobody answers for. `has_begun` says whether its child may have run any of its code."""
 
     run: OwnedRun

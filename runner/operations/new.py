@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from runner.errors import RunnerError, UsageError
 from runner.model.settings import Settings
@@ -14,12 +13,12 @@ from runner.repo.forge import request_command
 from runner.taskfile.compiler import compile_task
 from runner.taskfile.compose import task_text
 from runner.taskfile.names import check_name
+from runner.value import Value
 
 _SCHEMA = "schema/task.schema.json"
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(Value):
     """A new file, and how to ask for it to be merged where it is committed on a branch."""
 
     path: str

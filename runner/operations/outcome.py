@@ -6,18 +6,15 @@ from datetime import datetime
 
 from runner.model.ending import Ending
 from runner.model.job import Job
-from runner.model.value import Value
 from runner.model.words import CANCELLED, FAILED, LOST, SUCCEEDED, TIMED_OUT
+from runner.value import Value
 
 
 class Outcome(Value):
     """`said` is the reason that the run has from now on, None where it keeps its own; `retry_at` is None where it is over."""
 
-    __slots__ = ("retry_at", "said")
-
-    def __init__(self, said: str | None, retry_at: datetime | None) -> None:
-        self.said = said
-        self.retry_at = retry_at
+    said: str | None
+    retry_at: datetime | None
 
 
 def outcome(job: Job, ending: Ending, *, asked: bool) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
@@ -13,6 +12,7 @@ from runner.model.state import START, Decision
 from runner.model.stored import StoredTask
 from runner.model.task import ScheduleSpec
 from runner.schedule.localtime import load_zone, next_change, offset_at, wall_time
+from runner.value import replace
 
 #: How far ahead nights are looked for on which the clock moves.
 NIGHTS_AHEAD = timedelta(days=60)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from heapq import merge
 from itertools import islice
@@ -29,12 +28,12 @@ from runner.store.remote import Remote
 from runner.store.session import Reading
 from runner.taskfile.findings import shown
 from runner.taskfile.names import why_not_read
+from runner.value import Value
 
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value):
     """One task in the list. `task` is None while its file was never valid; `state` is active, inactive, degraded or invalid."""
 
     id: str
@@ -44,8 +43,7 @@ class Entry:
     last_run: Run | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fire:
+class Fire(Value):
     """One future slot."""
 
     task: str
@@ -58,8 +56,7 @@ class Fire:
         return self.at.astimezone(self.zone)
 
 
-@dataclass(frozen=True, slots=True)
-class Degraded:
+class Degraded(Value):
     """A task whose file is invalid since a commit, and which goes on with the version of an older one."""
 
     task: str
@@ -67,16 +64,14 @@ class Degraded:
     invalid_commit: str
 
 
-@dataclass(frozen=True, slots=True)
-class Following:
+class Following(Value):
     """How it stands with a remote that is fetched. `behind`: commits that are there and not in force, None where nobody knows."""
 
     remote: Remote
     behind: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
+class Status(Value):
     """How everything is. `unread`: the files below `tasks/` that are not meant as tasks, each with the reason.
 
     `unanswered`: runs whose owner does not do its work, each with what is known of it; `clock`: what was wrong with it lately.

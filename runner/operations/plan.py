@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runner import planning
@@ -33,6 +32,7 @@ from runner.operations.worktree import COMMIT as WORKTREE
 from runner.store import catalogs, claims
 from runner.store.database import dry_run
 from runner.store.session import Deciding, Reading
+from runner.value import Value
 
 #: How many starts are shown on either side.
 FIRES = 5
@@ -56,8 +56,7 @@ Brought = tuple[Settings, list[Adoption]]
 Bring = Callable[[Deciding, datetime], Brought]
 
 
-@dataclass(frozen=True, slots=True)
-class Sides:
+class Sides(Value):
     """What is compared: names for people, and what brings a store to either side and returns what `runner.yaml` settles there.
 
     The name of the base is empty where it is what is in force.
@@ -70,16 +69,14 @@ class Sides:
     remarks: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(Value):
     """A task on one side: where it stands, and its definition; None where no valid file of it was ever seen."""
 
     stored: StoredTask | None
     task: Task | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Value):
     """What becomes of a task, with what the store knows of it on either side, and what a reader is to be told."""
 
     adoption: Adoption

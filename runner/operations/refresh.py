@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 
 from runner.adoption import Adoption, Moment
@@ -23,10 +22,10 @@ from runner.store.catalogs import Origin
 from runner.store.session import Deciding
 from runner.taskfile.compiler import compile_settings
 from runner.taskfile.text import LARGEST_FILE
+from runner.value import Value, replace
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
+class _Target(Value):
     """What is to be in force. `settings_problems` are those of the commit's runner.yaml, None where it is not a new one.
 
     `seen` is what was looked at for signatures before; `is_again` says that this commit was. `refused` are the paths of settings

@@ -5,7 +5,6 @@ Decided by the tick's own code; nothing is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from runner import planning
@@ -23,10 +22,10 @@ from runner.store import catalogs, claims
 from runner.store.database import dry_run
 from runner.store.rows import local_text
 from runner.store.session import Reading
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Value):
     """What a tick would do about one task. `slot` is the slot that would be decided, None where none has come."""
 
     task: str
@@ -37,8 +36,7 @@ class Verdict:
     missed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
+class Rehearsal(Value):
     """The verdicts, by task, and the problems of the files."""
 
     commit: str | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from difflib import unified_diff
 
@@ -19,10 +18,10 @@ from runner.store import catalogs, history
 from runner.store.claims import Wanted
 from runner.store.database import deciding
 from runner.store.session import Reading
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Replay:
+class Replay(Value):
     """A run and what became of it when it was made again; `difference` is that of the outputs, as lines of a unified diff."""
 
     original: RunDetails

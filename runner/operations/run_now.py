@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -30,10 +29,10 @@ from runner.store.claims import Wanted
 from runner.store.database import deciding, reading
 from runner.store.endings import AttemptEnd, end_attempt
 from runner.store.session import Deciding
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Watcher:
+class Watcher(Value):
     """Who looks on: `show` is given what the task prints, None where nobody looks; `waits` what the run has to wait for.
 
     `say` is given what is done about owners that do not answer.
@@ -44,8 +43,7 @@ class Watcher:
     waits: Callable[[Wait], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(Value):
     """A run that is ours. `in_the_way` are the runs that end before it, each with its owner."""
 
     job: Job

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from runner import clock, planning
@@ -21,6 +20,7 @@ from runner.store import catalogs, claims, queue
 from runner.store.database import deciding, held_open, reading
 from runner.store.queue import Terms
 from runner.store.session import Deciding, Reading
+from runner.value import Value
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -31,16 +31,14 @@ if TYPE_CHECKING:
 _MINUTE = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value):
     """What a tick is asked for: only some tasks, or the files of the work tree."""
 
     only: frozenset[str] | None = None
     worktree: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Crew:
+class Crew(Value):
     """Who runs what a tick has decided: the name of the owner, and what makes an executor for the terms of the repository.
 
     `check` raises RunnerError once there is nobody any more to run anything: then nothing is to be decided either. `meanwhile` is
@@ -53,18 +51,18 @@ class Crew:
     meanwhile: Callable[[], None]
 
 
-@dataclass(slots=True)
 class _Decided:
     """The runs that a tick has decided about: to be run, not to be run, and lost by their owners. `clock` says what was wrong."""
 
-    claimed: list[int] = field(default_factory=list)
-    skipped: list[int] = field(default_factory=list)
-    lost: list[int] = field(default_factory=list)
-    clock: str | None = None
+    def __init__(self) -> None:
+        """Begin without any."""
+        self.claimed: list[int] = []
+        self.skipped: list[int] = []
+        self.lost: list[int] = []
+        self.clock: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TickReport:
+class TickReport(Value):
     """What a tick did. `next_slot` is (task, slot, slot on the task's wall clock) where one is planned.
 
     `clock` says what was wrong with the clock, and what was done, where anything was.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from runner import planning
@@ -24,6 +23,7 @@ from runner.store.database import reading
 from runner.store.events import Event
 from runner.store.rows import local_text
 from runner.store.session import Reading
+from runner.value import Value
 
 #: A tick that is later than this has not come.
 _LATE = timedelta(minutes=2)
@@ -35,8 +35,7 @@ UNSEEN, GONE, INVALID, INACTIVE = "not_yet_seen", "gone", "invalid", "inactive"
 RAN, SKIPPED_SLOT, MISSED, OVERDUE, NOT_DUE, NO_SLOT = "ran", "skipped", "missed", "no_tick", "not_due", "no_slot_left"
 
 
-@dataclass(frozen=True, slots=True)
-class Why:
+class Why(Value):
     """The answer for one instant: a cause that a program can tell apart, and the sentences that a person reads.
 
     `run` is the run that it is about, where there is one; the slots are those around the instant, None where there are none.
@@ -52,8 +51,7 @@ class Why:
     next_slot: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
+class _Case(Value):
     """What an answer is found from. `is_past` says that somebody asks about a time that is over."""
 
     past: Reading

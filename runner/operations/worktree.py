@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from runner.adoption import Adoption, Moment
@@ -17,6 +16,7 @@ from runner.store.session import Deciding
 from runner.taskfile.compiler import compile_settings, compile_task
 from runner.taskfile.names import is_task_file
 from runner.taskfile.text import LARGEST_FILE
+from runner.value import replace
 
 #: Stands where a commit id would: these tasks are from no commit.
 COMMIT = "worktree"

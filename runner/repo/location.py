@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 
 from runner.errors import GitError
 from runner.repo.process import git
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(Value):
     """`root` holds tasks/; `prefix` is its path below the top of the repository, empty or ending in a slash."""
 
     root: str

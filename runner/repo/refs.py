@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 
 from runner.errors import GitError
 from runner.repo.head import is_id, split
 from runner.repo.process import explain, git, run
+from runner.value import Value
 
 _SHORT_ID = re.compile(r"[0-9a-f]{4,63}")
 #: What is no name of a ref with steps back, but another way to name a commit (gitrevisions(7)).
@@ -19,8 +19,7 @@ _NO_FILES = "refs/heads/.invalid"
 _MEND = "mend `git.ref` in runner.yaml, or fetch it"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Value):
     """A full name (`refs/heads/main`, `refs/heads/main~1`, `HEAD`, an id), and the commit that it is at."""
 
     path: str

@@ -6,13 +6,13 @@ Paths are below the root, wherever in its repository that lies: git reads and wr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from runner.errors import GitError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
 from runner.repo.batch import Batch
 from runner.repo.process import git
+from runner.value import Value
 
 _SYMLINK = "120000"
 _OURS = (FOLDER, SETTINGS_FILE)
@@ -21,8 +21,7 @@ _FILES = {"100644", "100755", _SYMLINK}
 _BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(Value):
     """A file of a snapshot. `path` is below the root (`tasks/a.yaml`), `blob` the id of its content.
 
     `unreadable` says why a file or folder of a work tree cannot be read.
@@ -34,8 +33,7 @@ class File:
     unreadable: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Value):
     """From one commit to another: files that are new or changed, paths that are gone, and (old, new) of those renamed.
 
     `settings` is the blob of `runner.yaml`: empty where there is none, None where it has not changed.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from runner.errors import GitError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
 from runner.repo.head import is_id
 from runner.repo.process import git
+from runner.value import Value
 
 _OURS = (FOLDER, SETTINGS_FILE)
 #: What git says of a signature by one letter (git-log(1), %G?); G alone is one that counts.
@@ -34,8 +35,7 @@ _LINK = "120000"
 _Content = tuple[bool, str] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(Value):
     """What was looked at before. An approval counts once: what is signed among these commits, or below them, is an old one.
 
     `commits` are those that were in force or at HEAD, the last one first. `since` are the commits that were known before
@@ -43,7 +43,7 @@ class Seen:
     """
 
     commits: tuple[str, ...] = ()
-    since: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    since: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def before(self, path: str) -> tuple[str, ...]:
         """Return the commits that were known when a path was last accepted; none where nothing ever was."""
@@ -61,7 +61,7 @@ class Seen:
 
     def encode(self) -> str:
         """Return a text that `decode` reads."""
-        return json.dumps({"commits": self.commits, "since": self.since}, sort_keys=True)
+        return json.dumps({"commits": self.commits, "since": dict(self.since)}, sort_keys=True)
 
     @classmethod
     def decode(cls, text: str) -> Seen:
@@ -70,8 +70,7 @@ class Seen:
         return cls(tuple(value["commits"]), {path: tuple(before) for path, before in value["since"].items()})
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Value):
     """The commits that may have made a path what it is, the last one first; `otherwise` is said where there is none."""
 
     commits: tuple[str, ...]
@@ -111,8 +110,7 @@ def _changes(
     return {path: _change(root, history, path, wanted[path], before, gone, there) for path in open_paths}
 
 
-@dataclass(frozen=True, slots=True)
-class _History:
+class _History(Value):
     """The commits that are new: their parents, and what they have made of each path that they touch, children before parents.
 
     A merge touches what it has from none of its parents. `cut` are the commits below which a shallow clone has nothing.

@@ -12,7 +12,8 @@ minute means on a night when the clock moves is decided here, after cron(8) of D
 The manual says "less than three hours" for both; the daemon's own comparison takes in three hours backwards (Casey, 2010).
 """
 
-from dataclasses import dataclass
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from cronsim import CronSim, CronSimError
@@ -20,6 +21,7 @@ from cronsim import CronSim, CronSimError
 from runner.errors import ScheduleError
 from runner.schedule.localtime import next_change, offset_at
 from runner.schedule.wildcard import is_wildcard
+from runner.value import Value
 
 _MINUTE = timedelta(minutes=1)
 _SECOND = timedelta(seconds=1)
@@ -41,8 +43,7 @@ _WEEKDAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-@dataclass(frozen=True, slots=True)
-class CronRule:
+class CronRule(Value):
     """Five fields that `parse_cron` has accepted, in a zone."""
 
     expression: str

@@ -1,9 +1,11 @@
 """`frequency` + `unit`: a grid of slots, always computed from its anchor, so that nothing ever drifts."""
 
-from dataclasses import dataclass
+from __future__ import annotations
+
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from runner.schedule.localtime import resolve, wall_time
+from runner.value import Value
 
 _DAYS = {"days": 1, "weeks": 7}
 _FEBRUARY = 2
@@ -11,8 +13,7 @@ _LAST_YEAR = 9999  # of datetime
 _SHORT_MONTHS = {4, 6, 9, 11}
 
 
-@dataclass(frozen=True, slots=True)
-class ElapsedInterval:
+class ElapsedInterval(Value):
     """Minutes and hours: elapsed time, whatever the wall clock does in between."""
 
     anchor: datetime
@@ -25,8 +26,7 @@ class ElapsedInterval:
         return self.anchor + ((instant - self.anchor) // self.step + 1) * self.step
 
 
-@dataclass(frozen=True, slots=True)
-class CalendarInterval:
+class CalendarInterval(Value):
     """Days, weeks and months: the wall time of the anchor, so many days or months on.
 
     `first` is the instant of the anchor itself: the second half past two of an autumn night is a first slot too.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
 from runner.errors import ScheduleError
 from runner.schedule.interval import parse_interval
 from runner.schedule.localtime import load_zone, resolve, resolve_last
 from runner.schedule.schedule import Schedule
+from runner.value import Value
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -23,8 +23,7 @@ _FIRST_YEAR = 1900
 _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True, slots=True)
-class _Keys:
+class _Keys(Value):
     """The keys that a rule may be built from, read and checked."""
 
     fields: Mapping[str, object]

@@ -13,7 +13,6 @@ HOURLY and MINUTELY rules are days by dateutil with a grid of minutes within eac
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from itertools import islice
 from math import gcd
@@ -24,6 +23,7 @@ from dateutil import rrule
 from runner.errors import ScheduleError
 from runner.schedule.localtime import LARGEST_CHANGE, earliest_wall, resolve, wall_time
 from runner.schedule.rrule_text import Parts, parse_parts
+from runner.value import Value, replace
 
 _DAY = timedelta(days=1)
 _MINUTE = timedelta(minutes=1)
@@ -41,8 +41,7 @@ _FREQUENCIES: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class RecurrenceRule:
+class RecurrenceRule(Value):
     """An RFC 5545 rule whose implied parts are made explicit.
 
     `last` is its last wall time where it ends by itself, `until` its last instant where UNTIL is given in UTC.

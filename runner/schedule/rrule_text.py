@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
 from runner.errors import ScheduleError
+from runner.value import Value
 
 _WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 _FREQUENCIES = ("MINUTELY", "HOURLY", "DAILY", "WEEKLY", "MONTHLY", "YEARLY")
@@ -33,8 +33,7 @@ _FORBIDDEN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Value):
     """The parts of a rule. `byday` holds (weekday, n) with Monday 0 and n 0 for every one; empty means not given."""
 
     freq: str
@@ -105,7 +104,7 @@ def _value(name: str, raw: str) -> Any:  # one line a part, in the order of the 
     if name in _RANGES:
         low, high, negative = _RANGES[name]
         return tuple(sorted({_integer(name, item.strip(), low, high, negative) for item in raw.split(",")}))
-    known = ["FREQ", *(field.name.upper() for field in fields(Parts) if field.name != "freq")]
+    known = ["FREQ", *(field.upper() for field in Parts.__fields__ if field != "freq")]
     hint = "set `start` and `timezone` beside it" if name in {"DTSTART", "TZID"} else f"known are {', '.join(known)}"
     raise _error(f"unknown part {name}", hint)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+
+from runner.value import Value
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _FIRST_STEP = timedelta(minutes=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Value):
     """When a task is due. `start` and `end` are instants, both inclusive; `zone` is where its wall clock hangs."""
 
     rule: Rule

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 
 from runner.clock import from_millis, to_millis
@@ -24,6 +23,7 @@ from runner.store.rows import (
     version_row,
 )
 from runner.store.session import Deciding, Reading
+from runner.value import Value, as_dict, replace
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Value):
     """From where the tasks in force were read, and what is settled there; the columns of `catalog`.
 
     `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is what was
@@ -93,7 +92,7 @@ def origin(session: Reading) -> Origin:
 def set_origin(session: Deciding, new: Origin) -> None:
     """Record from where the tasks in force were read."""
     assignments = ", ".join(f"{name.strip()} = ?" for name in _ORIGIN.split(","))
-    values = tuple(getattr(new, field.name) for field in fields(Origin))
+    values = tuple(as_dict(new).values())
     session.change(f"UPDATE catalog SET {assignments}", values)  # noqa: S608
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
 from runner.clock import to_millis
@@ -24,10 +23,10 @@ from runner.store.rows import (
     state_of,
 )
 from runner.store.session import Deciding, Reading
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Due:
+class Due(Value):
     """A task with a slot that has come. `running` are its runs that have not ended; `commit` the one its version is from."""
 
     key: int
@@ -70,8 +69,7 @@ def _due(session: Reading, sql: str, *values: int) -> Iterator[Due]:
         yield Due(key, version, commit, task, spec_of(columns), policy_of(columns), state_of(row[4:]), running)
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Value):
     """What ticks knew of time: when one last decided something, and from when the clock was set back, where it is behind."""
 
     decided_at: datetime | None
@@ -210,8 +208,7 @@ def _record_skip(
     return run_id
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Value):
     """A run that a person asks for: a version of a task, and the run that is made again where it is a replay."""
 
     key: int

@@ -16,8 +16,6 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: The database's file in the state folder.
-FILE = "runner.db"
 #: What deciding reads, in an order in which each table finds what it refers to; of runs, only those under way.
 _COPIED = {
     "catalog": "",

@@ -6,7 +6,6 @@ attempt is under way, nothing is changed: a supervisor that was stopped, and giv
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runner.clock import monotonic_millis, to_millis
@@ -14,14 +13,14 @@ from runner.model import event
 from runner.model.ending import Ending
 from runner.store.events import note
 from runner.store.session import Deciding
+from runner.value import Value
 
 #: How much later than its time limit and its grace an attempt is overdue: its owner does not do its work then.
 MARGIN = timedelta(seconds=60)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnd:
+class AttemptEnd(Value):
     """How an attempt of a run ended. `reason` is that of the run from now on, None where it keeps its own.
 
     `owner` is None for a run that waits for one; `retry_at` is when the next attempt may start, None where the run is over.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _MEANINGS = {
     "SQLITE_BUSY": (
         "is locked by another process for more than 10 s",
-        "look for a stuck runner, or an open sqlite3 shell",
+        "`runner status` names a runner that is stopped; or look for an open sqlite3 shell",
     ),
     "SQLITE_READONLY": ("cannot be written", "check the permissions of the file and its folder"),
     "SQLITE_CANTOPEN": ("cannot be opened", "check that its folder exists and may be written"),

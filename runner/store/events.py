@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from runner.clock import from_millis, to_millis
 from runner.store.session import Deciding, Reading
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Value):
     """One event; `kind` is a word of `model.event`, `detail` more about it for people."""
 
     at: datetime

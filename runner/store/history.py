@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runner.clock import from_millis, to_millis
 from runner.model.ending import RunError
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.store.rows import instant
 from runner.store.session import Reading
+from runner.value import Value
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ _RUN = """
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Value):
     """How many runs are waiting or running now, and how many ended each way since an instant."""
 
     running: int
@@ -79,8 +77,7 @@ def last_run(session: Reading, task_id: str) -> Run | None:
     return _one(session, f"{of_task} ORDER BY r.id DESC", task_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Value):
     """How far a run has come: its status, and number and status of each attempt."""
 
     status: str | None
@@ -162,8 +159,7 @@ def version_of(session: Reading, run_id: int) -> int:
     return int(session.value("SELECT version FROM runs WHERE id = ?", (run_id,)))
 
 
-@dataclass(frozen=True, slots=True)
-class Streak:
+class Streak(Value):
     """The ended runs of a task that tell since when it fails; replays aside. None where there is no such run."""
 
     last: Run | None

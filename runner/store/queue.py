@@ -7,7 +7,6 @@ has a free slot takes the run that has waited longest.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runner import planning
@@ -22,12 +21,12 @@ from runner.store.endings import MARGIN, NOT_STARTED, OVERDUE, AttemptEnd, end_a
 from runner.store.events import note
 from runner.store.rows import TASK_COLUMNS, instant, policy_of, task_of
 from runner.store.session import Deciding, Reading
+from runner.value import Value
 
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(Value):
     """What the repository settles for all runs. `secrets_file` is None where there is none."""
 
     store_id: str
@@ -58,8 +57,7 @@ _JOB = f"""
 _TASK = 5  # where TASK_COLUMNS begin in it
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Value):
     """What was taken from the queue: jobs to be started now, and the runs that were too late for their slots by then."""
 
     jobs: list[Job]
@@ -216,8 +214,7 @@ def asked_to_end(session: Reading, owner: str) -> list[tuple[int, str]]:
     return [(run_id, reason) for run_id, reason in session.ask(sql, (owner,))]
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedRun:
+class OwnedRun(Value):
     """A run that has an owner. `attempt` is under way where `started_at` says since when, else it may be about to be.
 
     `overdue_at` is when an owner that is stopped should have ended it, `overdue_monotonic` when any owner should have, in

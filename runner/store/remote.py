@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from runner.clock import to_millis
 from runner.store.rows import instant
 from runner.store.session import Deciding, Reading
+from runner.value import Value
 
 _MINUTE = 60_000
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Value):
     """When a fetch last succeeded; since when fetches fail, and why; since when what came cannot be put in force, and why."""
 
     fetched_at: datetime | None

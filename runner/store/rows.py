@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import lru_cache
 
@@ -13,6 +12,7 @@ from runner.model.state import TaskState
 from runner.model.task import Policy, ScheduleSpec, Task
 from runner.planning import due_at
 from runner.schedule.localtime import load_zone
+from runner.value import as_dict
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def version_row(task: Task) -> dict[str, object]:
     """Return the columns of `versions` that make a task."""
     spec, policy = task.schedule, task.policy
     return {
-        **{field.name: getattr(spec, field.name) for field in fields(spec)},
+        **as_dict(spec),
         "active": int(task.active),
         "concurrency_policy": policy.concurrency_policy,
         "catchup": policy.catchup,

@@ -15,6 +15,7 @@ from yaml import events
 from yaml.cyaml import CParser  # type: ignore[attr-defined] # the stubs know the loaders only
 
 from runner.taskfile.findings import Finding
+from runner.value import Value
 
 #: A task file nests two or three levels deep; more is a mistake or an attack.
 DEEPEST = 20
@@ -40,8 +41,7 @@ _HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Value):
     """Where a value stands: its key (or itself, where it has none), its value, and in which style it is written."""
 
     key_line: int
@@ -55,8 +55,7 @@ class Place:
 _Spot = tuple[int, int, int, int, str | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Value):
     """The value of a file, as plain data, and the place of everything in it. `text` is what was read."""
 
     text: str

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from runner.errors import ScheduleError
 from runner.model.settings import Settings
 from runner.taskfile.document import Document
 from runner.taskfile.findings import Finding
+from runner.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Value):
     """What rules look at. `bad_keys` are top-level keys that the schema has complained about."""
 
     path: str

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from runner.model.problem import ERROR, Problem
+from runner.value import Value
 
 _LONGEST = 400
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Value):
     """What is wrong, where in the text, and what to do. Lines and columns count from 1."""
 
     code: str

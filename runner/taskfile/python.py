@@ -7,7 +7,8 @@ import resource
 import subprocess
 import sys
 import warnings
-from dataclasses import dataclass
+
+from runner.value import Value
 
 #: Longer texts are compiled in a process of their own: some overflow the compiler's C stack, and some keep
 #: it busy for minutes, because it compares each constant with each.
@@ -16,13 +17,12 @@ _SECONDS = 10
 #: The compiler opens the file of this name for the text of a line in error; this one cannot be opened.
 _NOWHERE = "/dev/null/code"
 _PROGRAM = (
-    "import json, sys; from dataclasses import asdict; from runner.taskfile.python import fault_here; "
-    "fault = fault_here(sys.stdin.buffer.read().decode()); print(json.dumps(fault and asdict(fault)))"
+    "import json, sys; from runner.taskfile.python import fault_here; from runner.value import as_dict; "
+    "fault = fault_here(sys.stdin.buffer.read().decode()); print(json.dumps(fault and as_dict(fault)))"
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Value):
     """What keeps a text from being Python. Line and column count from 1 and are those of the text; 0 where there are none."""
 
     message: str

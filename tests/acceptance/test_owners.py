@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from runner.execution.cgroups import find
 from tests.support.namespace import needs_namespace
 from tests.support.processes import (
     Family,
@@ -352,6 +353,47 @@ def test_other_ticks_end_what_a_stopped_tick_should_have_ended_and_its_slot_come
         _send(pids, signal.SIGCONT)
         tick.wait(100)
         wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of both processes")
+    assert _record(project) == before
+
+
+@contextmanager
+def _frozen(pids: list[int]) -> Iterator[None]:
+    """Freeze processes by a control group of their own, as a container is paused; let them go on at the end."""
+    base = find()
+    if base is None and not os.environ.get("CI"):
+        pytest.skip("needs a control group in which groups can be made")
+    group = Path(str(base)) / f"frozen-{pids[0]}"
+    group.mkdir()
+    try:
+        for pid in pids:
+            (group / "cgroup.procs").write_text(str(pid))
+        (group / "cgroup.freeze").write_text("1")
+        wait_until(lambda: "frozen 1" in (group / "cgroup.events").read_text(), "all of them to be frozen")
+        yield
+    finally:
+        (group / "cgroup.freeze").write_text("0")
+        wait_until(lambda: not (group / "cgroup.procs").read_text(), "the end of all of them")
+        group.rmdir()
+
+
+@pytest.mark.parametrize("with_the_task", [False, True])
+def test_a_frozen_tick_is_shown_and_others_end_its_run_within_seconds_or_after_its_time(
+    project: Project, family: Family, *, with_the_task: bool
+) -> None:
+    with _ticking(project, family) as tick:
+        pids = [*processes_of(tick), *([family.pid("attempt-1")] if with_the_task else [])]
+        with _frozen(pids):
+            [told] = project.json("status", now=NOON)["unanswered"]
+            assert "is stopped" in told["reason"]
+
+            if with_the_task:
+                assert project.runner("cancel", "1", timeout=60).returncode == 0
+            else:
+                project.runner("tick", now=NOON + 2 * _HOUR)
+
+            assert _attempts(project) == ["cancelled" if with_the_task else "timed_out"]
+            assert "attempt-1" not in family.survivors()
+            before = _record(project)
     assert _record(project) == before
 
 

@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from runner.operations import past
 from runner.operations.site import Site
 from runner.store import catalogs
 from runner.store.database import reading
+from runner.value import replace
 from tests.support.warm import can_be_warm, run_warm
 
 #: The installed command, beside the interpreter that runs the tests.

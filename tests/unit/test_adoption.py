@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from runner.model import event
 from runner.model.state import SKIP, START, TaskState
 from runner.model.stored import StoredTask, Version
 from runner.model.task import Policy, ScheduleSpec
+from runner.value import replace
 
 _NOON = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
 _MINUTE = timedelta(minutes=1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,6 +14,7 @@ from runner import planning
 from runner.model.state import SKIP, START, TaskState, Verdict
 from runner.model.task import Policy, ScheduleSpec
 from runner.model.words import CATCHUP, SCHEDULE
+from runner.value import replace
 from tests.support import debian_cron
 from tests.support.nights import DAY, HOUR, MICROSECOND, MINUTE, NIGHTS, Night, at, calls_of, slots
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -17,6 +16,7 @@ from runner.model.retry import ONCE, Retry
 from runner.model.state import SKIP, START, Decision, TaskState, Verdict
 from runner.model.task import Policy, ScheduleSpec
 from runner.operations.outcome import outcome
+from runner.value import replace
 from tests.support.nights import DAY, HOUR, MICROSECOND, MINUTE, NIGHTS, Night, at, slots
 
 SECOND = timedelta(seconds=1)
