@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 
 from runner.model.problem import Problem
@@ -10,10 +11,6 @@ from runner.operations.idle import rough
 from runner.operations.tick import TickReport
 from runner.report.columns import columns, plain
 from runner.schedule.localtime import load_zone
-
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
 
 _HEADER = ("RUN", "TASK", "STATUS", "SLOT", "TOOK", "REASON")
 

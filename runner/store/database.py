@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 from runner.errors import StoreGoneError
@@ -11,10 +12,6 @@ from runner.store.errors import explained
 from runner.store.idle import as_uri
 from runner.store.migrate import PATIENCE, VERSION, migrate, version_of
 from runner.store.session import Deciding, Reading
-
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: What deciding reads, in an order in which each table finds what it refers to; of runs, only those under way.
 _COPIED = {

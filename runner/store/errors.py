@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 from runner.errors import StoreError
-
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: SQLite's result code (https://sqlite.org/rescode.html) → what happened, what to do
 _MEANINGS = {

@@ -11,12 +11,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
+from collections.abc import Iterator
 
 from runner.errors import StoreError
-
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 #: The version that this code reads and writes: the number of the last migration.
 VERSION = 2
