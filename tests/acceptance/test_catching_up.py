@@ -13,7 +13,7 @@ import pytest
 
 from runner.model.run import Run
 from runner.model.task import Policy
-from tests.support.processes import Family, background, family_of, signal_tick
+from tests.support.processes import Family, background, family_of, kill_tick, signal_tick
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
@@ -76,8 +76,7 @@ def test_catchup_all_goes_on_where_a_killed_tick_left_off(project: Project, fami
     _tick(project, 0)
     with background(project, "tick", now=NOON + 6 * MINUTE) as tick:
         family.wait_for("12:03")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     _tick(project, 7)
 
     assert family.names() == [f"12:0{minute}" for minute in range(7)]
@@ -113,8 +112,7 @@ def test_catchup_all_runs_the_slots_missed_after_a_crash_though_the_lost_run_is_
     _commit(project, code, catchup="all", retry={"attempts": 2, "delay": "0s"})
     with background(project, "tick", now=NOON) as tick:
         family.wait_for("12:00")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     # Nothing runs for five minutes: the machine is off.
     _tick(project, 5)
 
@@ -253,8 +251,7 @@ def test_what_a_killed_tick_had_taken_but_not_begun_is_run_once_and_what_it_had_
     with background(project, "tick", now=NOON) as tick:
         family.wait_for("b-slow")
         wait_until(lambda: project.runs("b-slow")[0].started_at, "the record of the start")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     _tick(project, 1)
 
     assert family.names() == [*(f"a-quick-{n}" for n in range(4)), "b-slow", *(f"c-{n}" for n in range(6))]
@@ -331,8 +328,7 @@ def test_a_slot_that_waits_for_its_jitter_when_its_tick_is_killed_is_run_by_the_
     with background(project, "tick", now=_SHARP) as tick:
         wait_until(lambda: (project.state / "runner.db").exists() and project.runs(), "the decision")
         assert project.runs()[0].state_in_words() == "waiting"
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     _tick(project, 1)
 
     assert family.names() == ["run"]

@@ -17,7 +17,7 @@ from runner.model.run import Run
 from runner.store import queue
 from runner.store.database import deciding
 from tests.support import waiting
-from tests.support.processes import Family, background, family_of, is_alive, state_of
+from tests.support.processes import Family, background, family_of, is_alive, kill_tick, state_of
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
@@ -206,8 +206,7 @@ def test_an_old_run_whose_tick_was_killed_is_ended_by_the_tick_that_replaces_it(
 ) -> None:
     keys = {**_REPLACE, "retry": retry}
     with _ticking(project, family, _IGNORE_TERM + _TREE, **keys) as old:
-        old.kill()
-        old.wait()
+        kill_tick(old)
     _put_new(project, family, **keys)
     project.runner("tick", now=NOON + MINUTE)
 
@@ -338,8 +337,7 @@ def test_a_run_that_begins_while_another_tick_settles_older_losses_is_lost_and_n
         with background(project, "tick", "--task", "b", now=NOON) as two:
             family.wait_for("b")
             wait_until(lambda: all(run.started_at for run in project.runs()), "the record of the starts")
-            one.kill()
-            one.wait()
+            kill_tick(one)
             live = project.state / "live" / f"{project.runs('a')[0].run_id}-1"
             live.parent.mkdir(exist_ok=True)
             live.unlink(missing_ok=True)
@@ -347,8 +345,7 @@ def test_a_run_that_begins_while_another_tick_settles_older_losses_is_lost_and_n
             # The third one finds the loss of a, and is held up where it reads what a has printed.
             with background(project, "tick", "--task", "a", now=NOON + MINUTE) as three:
                 writer = _open_when_read(live)
-                two.kill()
-                two.wait()
+                kill_tick(two)
                 _forget_start(project, "b")
                 os.close(writer)
                 assert three.wait() == 0
@@ -391,8 +388,7 @@ def test_a_run_by_hand_that_is_given_up_while_it_waits_for_the_old_one_is_not_ru
             wait_until(lambda: _is_asked(project), "the request")
             by_hand.send_signal(number)
             by_hand.wait()
-        old.kill()
-        old.wait()
+        kill_tick(old)
     with background(project, "tick", now=NOON + 2 * MINUTE):
         wait_until(lambda: "run-2" in family.names() or not _is_under_way(project), "what becomes of both")
 
@@ -475,8 +471,7 @@ def test_cancel_of_a_run_that_waits_for_its_retry_ends_it(project: Project) -> N
 
 def test_cancel_of_a_run_whose_tick_is_gone_ends_what_is_left_of_it(project: Project, family: Family) -> None:
     with _ticking(project, family, _IGNORE_TERM + _TREE, retry=_LATER) as tick:
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     done = project.runner("cancel", "1", now=NOON)
 
     assert (done.returncode, done.stdout) == (0, "run 1 cancelled\n")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.processes import Family, background, family_of
+from tests.support.processes import Family, background, family_of, kill_tick
 from tests.support.project import MINUTE, NOON, Project
 
 _DAILY: dict[str, Any] = {"cron": "0 12 * * *"}
@@ -31,8 +31,7 @@ def _leave_waiting(project: Project, family: Family, **keys: object) -> None:
     project.commit()
     with background(project, "tick", now=NOON) as tick:
         family.wait_for("begun")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
 
 
 @pytest.mark.parametrize(

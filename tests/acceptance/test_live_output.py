@@ -17,7 +17,7 @@ import pytest
 
 from runner.execution.output import CAP
 from runner.operations import follow
-from tests.support.processes import Family, background, family_of
+from tests.support.processes import Family, background, family_of, kill_tick
 from tests.support.project import MINUTE, NOON, RUNNER, Project
 from tests.support.waiting import wait_until
 
@@ -355,8 +355,7 @@ def test_what_a_killed_tick_had_seen_is_on_record_with_the_lost_attempt(project:
     with background(project, "tick", now=NOON) as tick:
         family.wait_for("ready")
         wait_until((project.state / "live" / "1-1").exists, "the live file")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     project.task("once")
     project.commit()
     with _reading(project, "logs", "-f", "1") as reader:

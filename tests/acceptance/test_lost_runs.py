@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.operations.lost import end_lost
-from tests.support.processes import Family, background, family_of, is_alive, processes_of
+from tests.support.processes import Family, background, family_of, is_alive, kill_tick, processes_of
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
@@ -62,8 +62,7 @@ def _ticking(project: Project, family: Family, code: str) -> Iterator[subprocess
 def _kill_and_tick(project: Project, family: Family, code: str) -> subprocess.CompletedProcess[str]:
     """Kill a tick while a task runs; return what the next minute's tick says, which finds a harmless version."""
     with _ticking(project, family, code) as tick:
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     project.task("once", "print('again')")
     project.commit()
     return project.runner("tick", now=NOON + MINUTE)
@@ -92,15 +91,13 @@ def test_nothing_of_a_lost_run_is_left(project: Project, family: Family) -> None
 
 def test_the_task_itself_dies_with_its_tick(project: Project, family: Family) -> None:
     with _ticking(project, family, _STUBBORN) as tick:
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
         wait_until(lambda: "ready" not in family.survivors(), "the death of the task")
 
 
 def test_a_run_by_hand_cleans_up_after_a_killed_tick_too(project: Project, family: Family) -> None:
     with _ticking(project, family, _STUBBORN) as tick:
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     project.task("once", "print('again')")
     project.commit()
     done = project.runner("run", "once", now=NOON)
@@ -115,8 +112,7 @@ def test_a_killed_run_by_hand_is_lost_too(project: Project, family: Family) -> N
     project.commit()
     with background(project, "run", "once", now=NOON) as command:
         family.wait_for("ready")
-        command.kill()
-        command.wait()
+        kill_tick(command)
     project.runner("tick", now=NOON + MINUTE)
 
     assert [run.status for run in project.runs()] == ["lost"]
@@ -129,8 +125,7 @@ def test_a_killed_tick_with_several_runs_loses_each_of_them_once(project: Projec
     project.commit()
     with background(project, "tick", now=NOON) as tick:
         family.wait_for("a", "b", "c")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     for name in ("a", "b", "c"):
         project.task(name)
     project.commit()
@@ -261,8 +256,7 @@ def test_folders_that_a_killed_tick_had_to_spare_are_removed_too(project: Projec
     with background(project, "tick") as tick:
         wait_until(lambda: work.exists() and any(work.glob("spare-*")), "a folder to spare")
         wait_until(lambda: project.runs("b-slow")[0].started_at, "the start of the other task")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
 
     project.task("b-slow")
     project.commit()

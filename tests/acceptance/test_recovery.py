@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.namespace import needs_namespace, with_mounts
-from tests.support.processes import Family, background, family_of
+from tests.support.processes import Family, background, family_of, kill_tick
 from tests.support.project import MINUTE, NOON, RUNNER, Project
 from tests.support.waiting import wait_until
 
@@ -104,8 +104,7 @@ def test_after_the_grace_trees_are_ended_recorded_and_tried_again(project: Proje
 
     with background(project, "tick", now=NOON + 3 * MINUTE) as second:
         family.wait_for("ready")
-        second.kill()
-        second.wait()
+        kill_tick(second)
     _calm(project)
     project.runner("tick", now=NOON + 4 * MINUTE)
     assert (project.runs()[0].status, project.runs()[0].attempts) == ("lost", 2)
@@ -218,8 +217,7 @@ def test_a_killed_tick_and_child_are_one_lost_attempt_which_is_tried_again(proje
     code = "if task.attempt < 2:\n    note('task')\n    daemon('daemon')\n    note('ready')\n    forever()"
     with _ticking(project, family, code, retry=_RETRY) as tick:
         os.kill(family.pid("task"), signal.SIGKILL)
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     project.runner("tick", now=NOON + MINUTE)
     first = project.show(1)
     assert (first.run.status, [attempt.status for attempt in first.attempts]) in [
@@ -377,8 +375,7 @@ def test_a_reboot_loses_what_ran_and_its_retry_policy_applies(
     project: Project, family: Family, retry: dict[str, object], status: str
 ) -> None:
     with _ticking(project, family, "note('ready')\nforever()", retry=retry) as tick:
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     _boot_anew(project)
     _calm(project)
     project.runner("tick", now=NOON + MINUTE)
@@ -397,8 +394,7 @@ def test_what_merely_waited_runs_after_a_reboot(project: Project, family: Family
     with background(project, "tick", now=NOON) as tick:
         family.wait_for("ready")
         wait_until(lambda: [run.started_at for run in project.runs("a")] != [None], "the record of the start")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     _boot_anew(project)
     project.runner("tick", now=NOON + MINUTE)
 
@@ -408,8 +404,7 @@ def test_what_merely_waited_runs_after_a_reboot(project: Project, family: Family
 
 def test_after_a_reboot_a_process_with_the_old_pid_is_left_alone(project: Project, family: Family) -> None:
     with _ticking(project, family, "note('ready')\nforever()") as tick:
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     with subprocess.Popen(["sleep", "60"]) as stranger:
         with project.database() as database, database:
             supervisor = f"00000000-0000-0000-0000-000000000000:{stranger.pid}:1"

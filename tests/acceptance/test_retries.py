@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.model.run import RunDetails
-from tests.support.processes import Family, background, family_of
+from tests.support.processes import Family, background, family_of, kill_tick
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
@@ -68,8 +68,7 @@ def _kill(project: Project, family: Family, name: str, now: datetime = NOON) -> 
     with background(project, "tick", now=now) as tick:
         family.wait_for(name)
         wait_until(lambda: _is_recorded(project), "the record of the start")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
 
 
 def _is_recorded(project: Project) -> bool:
@@ -244,8 +243,7 @@ def test_a_retry_that_a_killed_tick_was_waiting_for_is_done_by_the_tick_that_com
     with background(project, "tick", now=NOON) as tick:
         wait_until((project.state / "runner.db").exists, "the store")
         wait_until(lambda: [run.due_at is not None and run.attempts for run in project.runs()] == [1], "the failure")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
 
     _tick(project, _due(project))
 
@@ -327,8 +325,7 @@ def test_a_run_by_hand_that_is_lost_is_not_tried_again(project: Project, family:
     _commit(project, family.code("note('began')\nforever()"), retry=_AT_ONCE)
     with background(project, "run", "once", now=NOON + MINUTE) as command:
         family.wait_for("began")
-        command.kill()
-        command.wait()
+        kill_tick(command)
     _tick(project, NOON + 2 * MINUTE)
 
     assert (_only(project).run.status, family.names()) == ("lost", ["began"])

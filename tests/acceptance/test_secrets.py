@@ -14,7 +14,7 @@ import pytest
 
 from runner.model.run import RunDetails
 from tests.support.many import run_many
-from tests.support.processes import background, family_of
+from tests.support.processes import background, family_of, kill_tick
 from tests.support.project import NOON, RUNNER, Project
 from tests.support.waiting import wait_until
 
@@ -386,8 +386,7 @@ def test_what_a_killed_tick_leaves_on_record_has_no_secret(project: Project, tmp
             family.wait_for("task")
             live = project.state / "live" / "1-1"
             wait_until(lambda: live.exists() and b"***" in live.read_bytes(), "the live file")
-            tick.kill()
-            tick.wait()
+            kill_tick(tick)
         project.task("once")
         project.commit()
         project.runner("tick", now=NOON)

@@ -144,6 +144,17 @@ def processes_of(tick: subprocess.Popen[str]) -> list[int]:
     return found
 
 
+def kill_tick(tick: subprocess.Popen[str]) -> None:
+    """Kill the process that cron starts, and return once the one that decides and records has ended, too.
+
+    Until then that one holds the lock of the owner; the next tick of cron comes a minute later.
+    """
+    pids = processes_of(tick)
+    tick.kill()
+    tick.wait()
+    wait_until(lambda: not any(is_alive(pid) for pid in pids), "the end of both processes of a tick")
+
+
 def signal_tick(tick: subprocess.Popen[str], number: int) -> None:
     """Send a signal to the processes of a tick itself, as the kernel does to a container that is frozen."""
     for pid in processes_of(tick):

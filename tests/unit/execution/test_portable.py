@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.processes import Family, background, family_of, is_alive
+from tests.support.processes import Family, background, family_of, is_alive, kill_tick
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
@@ -130,8 +130,7 @@ def _kill_the_tick(project: Project, family: Family, code: str) -> None:
     project.commit()
     with background(project, "tick", now=NOON, env=_PORTABLE) as tick:
         family.wait_for("ready")
-        tick.kill()
-        tick.wait()
+        kill_tick(tick)
     project.task("once", "print('again')")
     project.commit()
     done = project.runner("tick", now=NOON + MINUTE, env=_PORTABLE)
