@@ -7,6 +7,7 @@ import os
 import sys
 
 _INTERRUPTED = 130
+_NO_MEMORY = b"error: there is not enough memory\nhint: free some memory, or raise the limit: `ulimit -v`\n"
 
 
 def main() -> None:
@@ -15,6 +16,11 @@ def main() -> None:
         _main(sys.argv[1:])
     except KeyboardInterrupt:  # before the command has begun, or after its end
         _leave(_INTERRUPTED)
+    except (MemoryError, ImportError, SystemError):  # not even what explains errors could be loaded
+        try:
+            os.write(2, _NO_MEMORY)
+        finally:
+            _leave(1)
 
 
 def _main(words: list[str]) -> None:

@@ -33,7 +33,7 @@ _HINTS = {
 
 def refused(error: BaseException) -> RunnerError | None:
     """Return what the operating system has refused, in words; None for everything else."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return RunnerError("there is not enough memory", _HINTS[errno.ENOMEM])
     if isinstance(error, OSError) and error.errno not in _BUGS:
         path = "" if error.filename is None else f" ({_named(error.filename)})"

@@ -174,6 +174,14 @@ def test_what_runs_out_is_named(committed: Project, kind: str, words: tuple[str,
     assert any(_is_told(done, reason) for reason in reasons), done
 
 
+@pytest.mark.parametrize("kilobytes", range(22_000, 82_000, 6_000))
+def test_wherever_memory_runs_out_that_is_what_is_told(committed: Project, kilobytes: int) -> None:
+    done = _run(committed, ("run", "hello"), committed.state, f"ulimit -v {kilobytes}")
+
+    reasons = (*_NO_MEMORY, "Cannot allocate memory")
+    assert done.returncode == 0 or any(_is_told(done, reason) for reason in reasons), done
+
+
 @pytest.mark.parametrize(
     "words", [("tick",), ("list",), ("validate",), ("--repo", ".", "list"), ("--state", "x", "list")]
 )
