@@ -92,8 +92,8 @@ def origin(session: Reading) -> Origin:
 def set_origin(session: Deciding, new: Origin) -> None:
     """Record from where the tasks in force were read."""
     assignments = ", ".join(f"{name.strip()} = ?" for name in _ORIGIN.split(","))
-    values = tuple(as_dict(new).values())
-    session.change(f"UPDATE catalog SET {assignments}", values)  # noqa: S608
+    values = as_dict(new) | {"require_signed": int(new.require_signed)}
+    session.change(f"UPDATE catalog SET {assignments}", tuple(values.values()))  # noqa: S608
 
 
 def others_due(session: Reading, key: int, since: datetime, until: datetime) -> int:
@@ -262,5 +262,6 @@ def problems(session: Reading) -> tuple[Problem, ...]:
 
 def next_slot(session: Reading) -> tuple[str, datetime, str] | None:
     """Return the first slot planned: its task, its instant, and that on the task's wall clock."""
-    row = session.one("SELECT id, next_due, next_local FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due LIMIT 1")
+    sql = "SELECT id, next_due, next_local FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due, key LIMIT 1"
+    row = session.one(sql)
     return None if row is None else (row[0], from_millis(row[1]), row[2])
