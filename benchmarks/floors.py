@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from shutil import which
 
 from benchmarks.bench import MANY, Bench
+from benchmarks.company import Company
 from benchmarks.measure import Command, instructions, run, side_by_side
-from benchmarks.repositories import Repository, due_tick, fill_history, first_tick, ticked
+from benchmarks.repositories import Minutes, Repository, due_tick, fill_history, first_tick, ticked
 from benchmarks.rows import Row, in_mebibytes
 
 
@@ -106,6 +107,25 @@ def plan(bench: Bench) -> Iterator[Row]:
     floor = taken["diff"].seconds + taken["start"].seconds
     what, against = f"plan of one changed task of {MANY:,}, time", "git diff and runner --version, one after the other"
     yield Row(what, against, taken["plan"].seconds / floor, 3.0)
+
+
+def beside(bench: Bench) -> Iterator[Row]:
+    """Measure a tick with one due task while a plan compiles every file, and while others use as much of the machine."""
+    repository = ticked(bench.folder / "beside", MANY, due=1)
+    repository.git("switch", "--quiet", "--create", "other")
+    (repository.root / "runner.yaml").write_text("defaults: {timeout: 5m}\n")  # with which every file is another task
+    repository.commit()
+    repository.git("switch", "--quiet", "main")
+    minutes = Minutes(repository)
+    busy, plan = bench.bare("import os\nos.fork()\nwhile True: pass"), repository.command("plan", "main", "other")
+    with Company() as company:
+        commands = {
+            "busy": minutes.tick(lambda: company.change(busy)),
+            "plan": minutes.tick(lambda: company.change(plan)),
+        }
+        taken = side_by_side(commands, bench.rounds)
+    what, against = f"tick with 1 due task, beside a plan of {MANY:,} changed files, time", "the same, beside two loops"
+    yield Row(what, against, taken["plan"].seconds / taken["busy"].seconds, 1.25)
 
 
 class _Edits:

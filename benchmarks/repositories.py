@@ -7,8 +7,10 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks.measure import Command, run
@@ -63,6 +65,26 @@ class Repository:
     def command(self, *words: str, **environment: str) -> Command:
         """Return a command of ours on this repository."""
         return Command([RUNNER, *words], self.root, {"RUNNER_STATE": str(self.state), **environment})
+
+
+class Minutes:
+    """Ticks on a repository with due tasks, each of them a minute later than the one before."""
+
+    def __init__(self, repository: Repository) -> None:
+        """Begin in the minute in which `ticked` leaves the repository."""
+        self._repository = repository
+        self._now = datetime.fromisoformat(_THE_MINUTE_BEFORE)
+        self._environment = {"RUNNER_STATE": str(repository.state)}
+
+    def tick(self, before: Callable[[], None]) -> Command:
+        """Return the bare tick, with this done before each time."""
+
+        def prepare() -> None:
+            before()
+            self._now += timedelta(minutes=1)
+            self._environment["RUNNER_NOW"] = self._now.isoformat()
+
+        return Command([RUNNER, "tick"], self._repository.root, self._environment, prepare)
 
 
 def ticked(root: Path, tasks: int, *, due: int = 0) -> Repository:
