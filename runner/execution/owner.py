@@ -126,13 +126,17 @@ def read(state: str, owner: str) -> Notes:
     return Notes(process, others, frozenset(begun))
 
 
-def gone(state: str) -> list[str]:
-    """Return the owners that have left their files behind and are gone."""
+def known(state: str) -> list[str]:
+    """Return the owners that have files."""
     try:
-        names = os.listdir(folder(state))
+        return [name.replace("+", ":") for name in os.listdir(folder(state))]
     except OSError:
         return []
-    return [name.replace("+", ":") for name in names if is_gone(state, name)]
+
+
+def gone(state: str) -> list[str]:
+    """Return the owners that have left their files behind and are gone."""
+    return [name for name in known(state) if is_gone(state, name)]
 
 
 def remove(path: str) -> None:

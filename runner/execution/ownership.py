@@ -28,6 +28,11 @@ def path_of(state: str, owner: str) -> str:
     return f"{folder(state)}/{owner.replace('/', '_').replace(':', '+')}"
 
 
+def short(owner: str) -> str:
+    """Return what tells an owner from all others, and can stand in the name of a folder."""
+    return owner.rpartition(":")[2]
+
+
 def become_owner(state: str) -> tuple[str, int]:
     """Make a file for this process, lock it, and say in it who this is; return its name and its descriptor. Raises OSError.
 

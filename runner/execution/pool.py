@@ -252,7 +252,7 @@ class Pool:
     def _put_away(self, attempt: Attempt) -> None:
         """Keep the private folder of a child for another one if nothing is in it; making folders costs more than running."""
         folder = self._workshop.folder(attempt.job.run_id, attempt.job.attempt, attempt.pid)
-        spare = self._workshop.spare_folder(attempt.pid)
+        spare = self._workshop.spare_folder(self._owner.name, attempt.pid)
         try:
             os.rename(folder, spare)
             # A link, or a folder that is closed by now, is nothing for another child.

@@ -83,11 +83,6 @@ def _is_alive(process: str) -> bool:
     return system.identity(int(pid_of(process))) == process.partition(" ")[0]
 
 
-def has_ended(pid: int) -> bool:
-    """Return whether no process of that pid lives; one that nobody has waited for yet has ended, too."""
-    return system.identity(pid) is None
-
-
 def was_rebooted(owner: str) -> bool:
     """Return whether the machine has been started again since an owner took its name; also true on another machine."""
     then, now = owner.split(":", 1)[0], system.boot_id()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from runner.execution.ownership import short
 from runner.execution.removal import remove_folder
 from runner.model.job import Job
 from runner.value import Value
@@ -62,13 +63,13 @@ class Workshop(Value):
         pairs = (name.partition(".")[0].partition("-") for name in names)
         return {(int(run_id), int(number)) for run_id, _, number in pairs if run_id.isdigit() and number.isdigit()}
 
-    def spare_folder(self, pid: int) -> str:
-        """Return the name under which the folder of a child that has ended waits for another one."""
-        return f"{self.state}/work/spare-{os.getpid()}-{pid}"
+    def spare_folder(self, owner: str, pid: int) -> str:
+        """Return the name under which the folder of a child that has ended waits for another one of the same owner."""
+        return f"{self.state}/work/spare-{short(owner)}-{pid}"
 
-    def spares(self) -> list[tuple[str, int]]:
-        """Return the folders that wait for a child, with the pid of the tick that keeps each."""
-        return [(path, int(parts[1])) for path, parts in self._folders() if parts[0] == "spare" and parts[1].isdigit()]
+    def spares(self) -> list[tuple[str, str]]:
+        """Return the folders that wait for a child, with the short name of the owner that keeps each."""
+        return [(path, parts[1]) for path, parts in self._folders() if parts[0] == "spare"]
 
     def leftovers(self, run_id: int) -> list[tuple[str, int]]:
         """Return the private folders that a run has left behind, with the pid of the child that made each."""

@@ -16,7 +16,7 @@ from runner.execution import live, owner, processes
 from runner.execution.locked import locked
 from runner.execution.output import Capture
 from runner.execution.owner import Notes
-from runner.execution.ownership import is_gone, path_of
+from runner.execution.ownership import is_gone, path_of, short
 from runner.execution.workshop import Workshop, remove_folder
 from runner.model.ending import Ending
 from runner.model.words import CANCELLED, LOST, TIMED_OUT
@@ -208,8 +208,11 @@ def _forget(session: Reading, workshop: Workshop) -> None:
     for name in owner.gone(workshop.state):
         if name not in answering:
             owner.remove(path_of(workshop.state, name))
-    for folder, keeper in workshop.spares():
-        if processes.has_ended(keeper):
+    # Asked in this order: who keeps a folder has its file already.
+    spares = workshop.spares()
+    owners = {short(name) for name in owner.known(workshop.state)}
+    for folder, keeper in spares:
+        if keeper not in owners:
             remove_folder(folder)
     for run_id, attempt in workshop.live_attempts():
         if not queue.is_under_way(session, run_id, attempt):

@@ -273,6 +273,27 @@ def test_a_request_to_end_reaches_a_run_of_another_pid_namespace(project: Projec
 
 
 @needs_namespace
+def test_folders_that_a_killed_tick_of_another_pid_namespace_had_to_spare_are_removed(
+    project: Project, family: Family
+) -> None:
+    project.task("b-quick", family.code("wait_for('attempt-1')"))
+    project.task("a-slow", family.code("note('attempt-1')\nforever()"))
+    project.commit()
+    work = project.state / "work"
+    with second_pid_namespace(project).background("tick") as tick:
+        family.wait_for("attempt-1")
+        wait_until(lambda: any(work.glob("spare-*")), "a folder to spare")
+        tick.kill()
+        tick.wait(100)
+    project.task("a-slow")
+    project.commit()
+
+    project.runner("tick", now=NOON)
+
+    wait_until(lambda: not any(work.glob("spare-*")), "the removal of the folders", patience=1)
+
+
+@needs_namespace
 def test_a_stopped_owner_of_another_pid_namespace_is_left_alone_and_that_is_said(
     project: Project, family: Family
 ) -> None:

@@ -49,6 +49,15 @@ def test_nothing_of_the_history_is_lost(upgraded: Project) -> None:
     )
 
 
+def test_a_run_that_was_under_way_is_lost_with_its_one_attempt(upgraded: Project) -> None:
+    upgraded.tick(AFTERWARDS)
+
+    [lost] = [run for run in upgraded.runs() if run.status == "lost"]
+    assert lost.attempts == 1
+    assert [(it.number, it.status) for it in upgraded.show(lost.run_id).attempts] == [(1, "lost")]
+    assert str(lost.reason).startswith("the runner that supervised it (pid ")
+
+
 def test_what_was_compiled_by_another_version_can_be_run_again(upgraded: Project) -> None:
     done = upgraded.runner("replay", "1", now=AFTERWARDS)
 

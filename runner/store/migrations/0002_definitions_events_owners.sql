@@ -213,6 +213,11 @@ INSERT INTO attempts
 SELECT run, number, status, reason, started_at, finished_at, exit_code, signal, error_type, error_message, error_file, error_line,
        output_dropped_bytes, traceback
 FROM old_attempts;
+-- 0.1.0 wrote down no attempt before its end: one that is under way stood in its run only.
+INSERT INTO attempts (run, number, status, started_at)
+SELECT id, attempts, 'running', started_at FROM old_runs r
+WHERE status = 'running' AND attempts > 0 AND started_at IS NOT NULL
+      AND NOT EXISTS (SELECT 1 FROM old_attempts a WHERE a.run = r.id AND a.number = r.attempts);
 
 -- What each attempt printed: apart, so that lists never read it and it can be removed before its run is.
 CREATE TABLE outputs (
