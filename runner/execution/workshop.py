@@ -79,6 +79,14 @@ class Workshop(Value):
             if all(part.isascii() and part.isdigit() for part in parts) and int(parts[0]) == run_id
         ]
 
+    def attempt_folders(self) -> list[tuple[str, int, int]]:
+        """Return the private folders that there are, with the run and the number of the attempt that made each."""
+        return [
+            (path, int(parts[0]), int(parts[1]))
+            for path, parts in self._folders()
+            if all(part.isascii() and part.isdigit() for part in parts)
+        ]
+
     def _folders(self) -> list[tuple[str, list[str]]]:
         """Return what lies among the private folders and has a name in three parts, with these."""
         try:

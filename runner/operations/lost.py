@@ -214,6 +214,10 @@ def _forget(session: Reading, workshop: Workshop) -> None:
     for folder, keeper in spares:
         if keeper not in owners:
             remove_folder(folder)
+    # Of an attempt that was ended in the place of its owner: that may have been killed before it could put its folder away.
+    for folder, run_id, attempt in workshop.attempt_folders():
+        if not queue.is_under_way(session, run_id, attempt):
+            remove_folder(folder)
     for run_id, attempt in workshop.live_attempts():
         if not queue.is_under_way(session, run_id, attempt):
             live.remove(workshop.live_file(run_id, attempt))

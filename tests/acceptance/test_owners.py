@@ -346,6 +346,7 @@ def test_cancel_ends_the_run_of_a_stopped_tick_itself_and_its_slot_comes_back(
         assert "attempt-1" not in family.survivors()
         assert _attempts(project) == ["cancelled"]
         _expect_a_free_slot(project)
+        assert list((project.state / "work").glob("1-*")) == []
         before = _record(project)
         _send(pids, signal.SIGCONT)
         assert tick.wait(100) in {0, 1, -signal.SIGKILL}
@@ -370,6 +371,7 @@ def test_other_ticks_end_what_a_stopped_tick_should_have_ended_and_its_slot_come
         assert "does not answer" in str(project.runs()[0].reason)
         assert "attempt-1" not in family.survivors()
         _expect_a_free_slot(project)
+        assert list((project.state / "work").glob("1-*")) == []
         before = _record(project)
         _send(pids, signal.SIGCONT)
         tick.wait(100)
