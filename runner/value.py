@@ -8,7 +8,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from dataclasses import replace as replace  # noqa: PLC0414 - type checkers know what it does, and check its names
     from typing import Any, NoReturn, dataclass_transform
 else:
@@ -27,13 +27,28 @@ class _Declared(type):
 
     __fields__: tuple[str, ...]
     __defaults__: Mapping[str, Any]
+    #: What sets each of the names, in the same order: past `__setattr__`, and without looking for the name.
+    __setters__: tuple[Callable[[object, Any], None], ...]
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _Declared:
         names = tuple(namespace.get("__annotations__", ()))
         defaults = {field: namespace.pop(field) for field in names if field in namespace}
         made = super().__new__(cls, name, bases, namespace | {"__slots__": names})
         made.__fields__, made.__defaults__ = names, defaults
+        made.__setters__ = tuple(made.__dict__[field].__set__ for field in names)
         return made
+
+    def arranged(cls, given: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        """Return what every name is set to, by place, by name or by default; TypeError where that is not plain."""
+        rest = cls.__fields__[len(given) :]
+        known = {**cls.__defaults__, **named}
+        try:
+            values = [*given, *[known[name] for name in rest]]
+        except KeyError:
+            values = []
+        if len(values) != len(cls.__fields__) or not named.keys() <= {*rest}:
+            raise TypeError(f"{cls.__name__} takes {', '.join(cls.__fields__)}, and got {len(given)} and {[*named]}")
+        return values
 
 
 @dataclass_transform(frozen_default=True)
@@ -43,12 +58,9 @@ class Value(metaclass=_Declared):
     def __init__(self, *given: Any, **named: Any) -> None:
         """Set every name to what is given, or to its default. Raises TypeError for one that is missing, unknown or given twice."""
         kind = type(self)
-        placed = dict(zip(kind.__fields__, given, strict=False))
-        values = {**kind.__defaults__, **placed, **named}
-        if len(given) > len(kind.__fields__) or placed.keys() & named.keys() or values.keys() != {*kind.__fields__}:
-            raise TypeError(f"{kind.__name__} takes {', '.join(kind.__fields__)}, and got {len(given)} and {[*named]}")
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        values = kind.arranged(given, named) if named or len(given) != len(kind.__fields__) else given
+        for put, value in zip(kind.__setters__, values, strict=True):
+            put(self, value)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -67,7 +79,8 @@ class Value(metaclass=_Declared):
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"{name} of a {type(self).__name__} does not change")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"{name} of a {type(self).__name__} does not change")
 
 
 def as_dict(value: Value) -> dict[str, Any]:
