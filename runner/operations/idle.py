@@ -5,7 +5,6 @@ the figures, and a test names what may not be loaded here.
 """
 
 from runner import clock
-from runner.execution.ownership import is_gone
 from runner.repo.head import is_at
 from runner.store.idle import Outlook, look
 from runner.zone_files import are_unchanged
@@ -22,7 +21,7 @@ def idle_line(root: str, state: str) -> str | None:
     if outlook is None or outlook.version != _VERSION:
         return None
     now = clock.to_millis(clock.now())
-    if _is_due(outlook, now) or any(is_gone(state, owner) for owner in outlook.owners):
+    if _is_due(outlook, now) or (outlook.owners and _is_any_gone(state, outlook.owners)):
         return None
     if not is_at(root, outlook.head, outlook.ref_path, outlook.commit) or not are_unchanged(outlook.zones):
         return None
@@ -44,6 +43,12 @@ def _is_due(outlook: Outlook, now: int) -> bool:
         or (outlook.waiting is not None and outlook.waiting < minute_ends)
         or (outlook.decided is not None and outlook.decided >= minute_ends - _MINUTE + _CLOCK_MAY_BE_AHEAD)
     )
+
+
+def _is_any_gone(state: str, owners: list[str]) -> bool:
+    from runner.execution.ownership import is_gone  # noqa: PLC0415 - in most minutes nothing is under way
+
+    return any(is_gone(state, owner) for owner in owners)
 
 
 def _line(outlook: Outlook, now: int) -> str:
