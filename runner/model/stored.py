@@ -37,6 +37,11 @@ class StoredTask(Value):
     invalid_commit: str | None
 
     @property
+    def is_only_tried(self) -> bool:
+        """Whether no commit has had a valid file of it: all that is on record may be what people have tried in the work tree."""
+        return self.blob is None and self.version is None
+
+    @property
     def offset(self) -> timedelta:
         """How much later than its slots the task starts."""
         return self.policy.offset(self.id)

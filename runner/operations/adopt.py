@@ -102,9 +102,11 @@ def _is_gone(session: Reading, file: File) -> bool:
 
 
 def _stored(session: Reading, file: File, renamed: Mapping[str, str]) -> StoredTask | None:
-    """Return the task of a file as it stood, with the id that it had."""
+    """Return the task of a file as it stood, with the id that it had; None where no commit has had it."""
     stored = catalogs.find_task(session, id_of(file.path))
-    return stored if stored is None else replace(stored, id=id_of(renamed.get(file.path, file.path)))
+    if stored is None or stored.is_only_tried:
+        return None
+    return replace(stored, id=id_of(renamed.get(file.path, file.path)))
 
 
 def _adopt(

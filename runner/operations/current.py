@@ -44,13 +44,8 @@ def _is_settled(session: Reading, site: Site, origin: Origin) -> bool:
     return is_current(site, origin) and not catalogs.has_refused(session)
 
 
-def bring_up_to_date(session: Deciding, site: Site, now: datetime, *, worktree: bool = False) -> None:
-    """Bring a store to the commit in force, or with `worktree` to the files of the work tree. Raises RunnerError."""
-    if worktree:
-        from runner.operations.worktree import refresh_from_worktree  # noqa: PLC0415 - YAML takes longer than a tick
-
-        refresh_from_worktree(session, site.root, now)
-        return
+def bring_up_to_date(session: Deciding, site: Site, now: datetime) -> None:
+    """Bring a store to the commit in force. Raises RunnerError."""
     origin = catalogs.origin(session)
     stuck = None
     if not _is_settled(session, site, origin) and not _follow(session, site, origin):

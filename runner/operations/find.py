@@ -8,10 +8,13 @@ from runner.store import catalogs
 from runner.store.session import Reading
 
 
-def known_task(session: Reading, task_id: str) -> StoredTask:
-    """Return a task by its id. Raises UsageError, with the nearest id as a hint."""
+def known_task(session: Reading, task_id: str, *, or_tried: bool = False) -> StoredTask:
+    """Return a task by its id; with `or_tried` also one that only runs of the work tree are on record of.
+
+    Raises UsageError, with the nearest id as a hint.
+    """
     stored = catalogs.find_task(session, task_id)
-    if stored is None:
+    if stored is None or (stored.is_only_tried and not or_tried):
         raise UsageError(f"there is no task {task_id}", _nearest(session, task_id))
     return stored
 

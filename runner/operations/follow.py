@@ -26,7 +26,7 @@ def run_named(site: Site, name: str) -> int:
     if name.isascii() and name.isdigit() and len(name) < _DIGITS:
         return int(name)
     with reading(site.database) as session:
-        known_task(session, name)
+        known_task(session, name, or_tried=True)
         run = history.last_run(session, name)
     if run is None:
         raise UsageError(f"the task {name} has not run yet", f"`runner next {name}` says when it will")

@@ -7,8 +7,10 @@ import os
 from runner.errors import RunnerError, UsageError
 from runner.model.settings import Settings
 from runner.model.task import path_of
+from runner.operations.refresh import settings_of
 from runner.operations.site import Site
-from runner.repo.branch import commit_on_branch, remote_url
+from runner.repo import refs, tree
+from runner.repo.branch import NewFile, commit_on_branch, is_in, remote_url
 from runner.repo.forge import request_command
 from runner.taskfile.compiler import compile_task
 from runner.taskfile.compose import task_text
@@ -27,18 +29,31 @@ class Written(Value):
 
 
 def write_task(site: Site, task_id: str, keys: dict[str, object], branch: str | None) -> Written:
-    """Write a task with those keys and code to begin with. Nothing is written where it would not be valid. Raises RunnerError."""
+    """Write a task with those keys and code to begin with; on a branch it is only committed, and the work tree stays as it is.
+
+    Nothing is written where it would not be valid. Raises RunnerError.
+    """
     path = path_of(task_id)
     text = task_text(keys, _schema_from(site.root, path))
     _check(path, text)
-    _create(os.path.join(site.root, path), path, text)
     if branch is None:
+        _create(os.path.join(site.root, path), path, text)
         return Written(path, None, None)
-    try:
-        commit_on_branch(site.root, branch, path, f"Add the task {task_id}")
-    except RunnerError as error:
-        raise RunnerError(f"{path} is written, and not committed: {error.message}", error.hint) from error
-    return Written(path, branch, request_command(remote_url(site.root)))
+    base = _in_force(site.root)
+    if os.path.lexists(os.path.join(site.root, path)) or is_in(site.root, base, path):
+        raise _is_there(path)
+    commit_on_branch(site.root, branch, base, NewFile(path, text), f"Add the task {task_id}")
+    return Written(path, branch, request_command(remote_url(site.root), branch))
+
+
+def _in_force(root: str) -> str:
+    """Return the commit that the ref in force is at: what a change is to be merged into. Raises RunnerError."""
+    head = refs.find(root, "HEAD").commit
+    return refs.find(root, settings_of(root, tree.everything(root, head).settings or "").ref).commit
+
+
+def _is_there(path: str) -> UsageError:
+    return UsageError(f"{path} is there already", "choose another id, or edit that file")
 
 
 def _schema_from(root: str, path: str) -> str | None:
@@ -61,7 +76,7 @@ def _create(target: str, path: str, text: str) -> None:
         with open(target, "x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
-        raise UsageError(f"{path} is there already", "choose another id, or edit that file") from None
+        raise _is_there(path) from None
     except OSError as error:
         raise RunnerError(
             f"{path} cannot be written: {error.strerror}", "check the permissions of the folder"

@@ -21,7 +21,7 @@ def history(site: Site, task_id: str | None, status: str | None, limit: int) -> 
         raise UsageError(f"there is no status {status}", f"use one of {', '.join(STATUSES)}")
     with reading(site.database) as session:
         if task_id is not None:
-            known_task(session, task_id)
+            known_task(session, task_id, or_tried=True)
         return tuple(runs.find_runs(session, task_id, status, limit))
 
 

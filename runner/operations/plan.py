@@ -26,9 +26,9 @@ from runner.model.problem import REFUSED, Problem
 from runner.model.settings import Settings
 from runner.model.stored import StoredTask
 from runner.model.task import Task, path_of
+from runner.model.words import WORKTREE
 from runner.operations import differences, outlook
 from runner.operations.site import Site
-from runner.operations.worktree import COMMIT as WORKTREE
 from runner.store import catalogs, claims
 from runner.store.database import dry_run
 from runner.store.session import Deciding, Reading

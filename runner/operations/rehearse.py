@@ -18,6 +18,7 @@ from runner.operations.current import bring_up_to_date
 from runner.operations.find import check_known
 from runner.operations.lost import Remains, find_lost, settle
 from runner.operations.site import Site
+from runner.operations.worktree import refresh_from_worktree
 from runner.store import catalogs, claims
 from runner.store.database import dry_run
 from runner.store.rows import local_text
@@ -51,20 +52,27 @@ class Rehearsal(Value):
 def rehearse(site: Site, now: datetime, only: frozenset[str] | None = None, *, worktree: bool = False) -> Rehearsal:
     """Return what a tick at `now` would do. Works without any state, as if no task had ever been seen. Raises RunnerError."""
     with dry_run(site.database) as session:
-        bring_up_to_date(session, site, now, worktree=worktree)
+        if worktree:
+            refresh_from_worktree(session, site.root, now)
+        else:
+            bring_up_to_date(session, site, now)
         check_known(session, only)
         timekeeping.follow(session, now, has_new_tasks=True)
         lost = [Remains(run, Notes(), has_begun=True, output=Capture()) for run in find_lost(session, site.state)]
         settle(session, lost, now)
         verdicts = [
-            _verdict(session, task, now) for task in catalogs.stored_tasks(session) if only is None or task.id in only
+            _verdict(session, task, now, worktree=worktree)
+            for task in catalogs.stored_tasks(session)
+            if only is None or task.id in only
         ]
         return Rehearsal(catalogs.origin(session).commit, tuple(verdicts), catalogs.problems(session))
 
 
-def _verdict(session: Reading, task: StoredTask, now: datetime) -> Verdict:
+def _verdict(session: Reading, task: StoredTask, now: datetime, *, worktree: bool) -> Verdict:
     if task.spec is None:
         return Verdict(task.id, "UTC", would_run=False, reason="its file was never valid")
+    if worktree and task.invalid_commit is not None:
+        return Verdict(task.id, task.spec.timezone, would_run=False, reason="its file in the work tree is not valid")
     running = claims.runs_under_way(session, task.key)
     decided = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
     if decided is None or not decided.decisions:

@@ -37,7 +37,7 @@ def replay(site: Site, run_id: int, now: datetime, watcher: Watcher, *, at_head:
             end_lost(site, now)
             with session.transaction():
                 original = _original(session, run_id)
-                stored = known_task(session, original.run.task)
+                stored = known_task(session, original.run.task, or_tried=True)
                 wanted = _wanted(session, original, stored, at_head=at_head)
                 claimed = claim(session, stored, wanted, owner.name, now)
         again = run_claimed(site, owner, claimed, now, watcher)

@@ -28,6 +28,7 @@ from runner.store import catalogs, claims, history, queue
 from runner.store.claims import Wanted
 from runner.store.database import deciding, reading
 from runner.store.endings import AttemptEnd, end_attempt
+from runner.store.queue import Terms
 from runner.store.session import Deciding
 from runner.value import Value
 
@@ -44,21 +45,35 @@ class Watcher(Value):
 
 
 class Claimed(Value):
-    """A run that is ours. `in_the_way` are the runs that end before it, each with its owner."""
+    """A run that is ours, and what is settled for it. `in_the_way` are the runs that end before it, each with its owner."""
 
     job: Job
+    terms: Terms
     in_the_way: dict[int, str]
 
 
 def run_now(site: Site, task_id: str, now: datetime, watcher: Watcher, *, worktree: bool = False) -> RunDetails:
-    """Run a task and return what became of it. Raises RunnerError, UsageError."""
+    """Run a task, with `worktree` as the work tree has it, and return what became of it. Raises RunnerError, UsageError."""
     with owned(site) as owner:
-        with deciding(site.database) as session:
-            bring_up_to_date(session, site, now, worktree=worktree)
-            end_lost(site, now)
-            with session.transaction():
-                claimed = _claim(session, task_id, owner.name, now)
+        claim_it = _claim_trial if worktree else _claim_committed
+        claimed = claim_it(site, task_id, owner.name, now)
         return run_claimed(site, owner, claimed, now, watcher)
+
+
+def _claim_trial(site: Site, task_id: str, owner: str, now: datetime) -> Claimed:
+    from runner.operations.trial import claim_trial, terms_of_trial, trial_of  # noqa: PLC0415 - YAML is slow to load
+
+    trial, settings = trial_of(site, task_id, now)
+    with deciding(site.database) as session, session.transaction():
+        return Claimed(claim_trial(session, trial, owner, now), terms_of_trial(session, settings), {})
+
+
+def _claim_committed(site: Site, task_id: str, owner: str, now: datetime) -> Claimed:
+    with deciding(site.database) as session:
+        bring_up_to_date(session, site, now)
+        end_lost(site, now)
+        with session.transaction():
+            return _claim(session, task_id, owner, now)
 
 
 @contextmanager
@@ -87,8 +102,7 @@ def run_claimed(site: Site, owner: Owner, claimed: Claimed, now: datetime, watch
     except KeyboardInterrupt:
         _never_start(site, owner, claimed.job)
         raise
-    with reading(site.database) as session:
-        terms = queue.terms(session)
+    terms = claimed.terms
     pool = Pool(Workshop(site.root, site.state, terms.store_id), owner, terms.secrets_file, watcher.show)
     waits = partial(_wait_for_slot, site, claimed.job, watcher)
     Supervisor(site, terms, owner.name, pool, now, waits).run(claimed.job)
@@ -130,7 +144,7 @@ def _claim(session: Deciding, task_id: str, owner: str, now: datetime) -> Claime
 
 def claim(session: Deciding, stored: StoredTask, wanted: Wanted, owner: str, now: datetime) -> Claimed:
     """Make a run that a person asks for ours; call it inside of a transaction. Raises RunnerError."""
-    under_way = claims.runs_under_way(session, stored.key)
+    under_way = claims.runs_under_way(session, stored.key, or_tried=True)
     if under_way and stored.policy.concurrency_policy == FORBID:
         raise RunnerError(
             f"the task {stored.id} is running already (run {under_way[-1]})",
@@ -138,7 +152,7 @@ def claim(session: Deciding, stored: StoredTask, wanted: Wanted, owner: str, now
         )
     run_id = claims.claim_by_hand(session, wanted, owner, now)
     in_the_way = _replace(session, stored, under_way, run_id, now)
-    return Claimed(queue.job(session, run_id), in_the_way)
+    return Claimed(queue.job(session, run_id), queue.terms(session), in_the_way)
 
 
 def _replace(

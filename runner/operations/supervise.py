@@ -82,9 +82,9 @@ class Supervisor:
         self._trouble: StoreError | None = None
         self._not_taken: StoreError | None = None
 
-    def run(self, job: Job) -> None:
-        """Run a job that is owned already, and nothing else. Raises as `run_waiting`."""
-        self._hand.append(job)
+    def run(self, *jobs: Job) -> None:
+        """Run jobs that are owned already, and nothing else. Raises as `run_waiting`."""
+        self._hand.extend(jobs)
         self._work()
 
     def run_waiting(self, only: frozenset[str] | None = None) -> tuple[list[int], list[int]]:

@@ -32,7 +32,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Request(Value):
-    """What a tick is asked for: only some tasks, or the files of the work tree."""
+    """What a tick is asked for: only some tasks, or to try the files of the work tree."""
 
     only: frozenset[str] | None = None
     worktree: bool = False
@@ -83,6 +83,10 @@ def tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
     A task that fails does not fail the tick. Raises RunnerError where the tick itself could not do its work; what was claimed by
     then is on record, and whatever was not is due at the next tick.
     """
+    if request.worktree:
+        from runner.operations.trial import try_what_is_due  # noqa: PLC0415 - YAML takes longer than a tick
+
+        return try_what_is_due(site, now, crew, request.only)
     if is_fetch_due(site, now):
         return _tick(site, now, crew, request)
     with held_open(site.database):
@@ -105,7 +109,7 @@ def decide(site: Site, now: datetime, request: Request, check: Callable[[], None
     decided = _Decided()
     with deciding(site.database) as session:
         before = catalogs.origin(session)
-        bring_up_to_date(session, site, now, worktree=request.worktree)
+        bring_up_to_date(session, site, now)
         check_known(session, request.only)
         decided.lost += end_lost(site, now)
         with session.transaction():

@@ -76,7 +76,9 @@ def why(site: Site, task_id: str, at: datetime | None, now: datetime) -> Why:
     Raises UsageError, RunnerError.
     """
     with in_force(site, now) as tasks, reading(site.database) as past:
-        if catalogs.find_task(tasks, task_id) is None and os.path.isfile(f"{site.root}/{path_of(task_id)}"):
+        found = catalogs.find_task(tasks, task_id)
+        is_new = found is None or found.is_only_tried
+        if is_new and os.path.isfile(f"{site.root}/{path_of(task_id)}"):
             told = f"{path_of(task_id)} is in the work tree and in no commit that a tick reads: commit it."
             return Why(task_id, now, "UTC", UNSEEN, (told,))
         task = known_task(tasks, task_id)

@@ -1,17 +1,45 @@
-"""A change on a branch of its own, ready to be reviewed."""
+"""A change on a branch of its own, ready to be reviewed. Nothing of the checkout moves: no file, no index, no HEAD."""
 
 from __future__ import annotations
 
-from runner.errors import GitError
-from runner.repo.process import git
+import os
+import tempfile
+
+from runner.errors import GitError, RunnerError
+from runner.repo.process import git, run
+from runner.value import Value
+
+_FILE = "100644"
 
 
-def commit_on_branch(root: str, branch: str, path: str, subject: str) -> None:
-    """Make a branch here, and commit one file on it; whatever else is edited or staged stays as it is. Raises GitError."""
-    git(root, "check-ref-format", "--branch", branch)
-    git(root, "switch", "--quiet", "--create", branch)
-    git(root, "add", "--", path)
-    git(root, "commit", "--quiet", "--message", subject, "--", path, is_at_terminal=True)
+class NewFile(Value):
+    """A file that a commit adds: its path below the root, and its text."""
+
+    path: str
+    text: str
+
+
+def commit_on_branch(root: str, branch: str, base: str, file: NewFile, subject: str) -> None:
+    """Make a branch that has one commit more than the commit `base`: it adds one file. Raises RunnerError, GitError.
+
+    It is made by the user that git knows, and signed where `commit.gpgSign` says so. No hook of a commit is run.
+    """
+    name = git(root, "check-ref-format", "--branch", branch).decode().strip()
+    if run(root, "show-ref", "--verify", "--quiet", f"refs/heads/{name}")[0] == 0:
+        raise GitError(f"there is a branch {name} already", "choose another name")
+    _check_identity(root)
+    blob = git(root, "hash-object", "-w", "--stdin", "--path", file.path, given=file.text.encode()).decode().strip()
+    tree = _tree_with(root, base, file.path, blob)
+    signed = ["--gpg-sign"] if _is_signed(root) else []
+    words = ("commit-tree", *signed, "-p", base, "-m", subject, tree)
+    commit = git(root, *words, is_at_terminal=True).decode().strip()
+    # An empty old value: the branch must not be there yet.
+    git(root, "update-ref", "-m", f"branch: {subject}", f"refs/heads/{name}", commit, "")
+
+
+def is_in(root: str, commit: str, path: str) -> bool:
+    """Return whether a commit has a file of that path below the root. Raises GitError."""
+    return bool(git(root, "ls-tree", "--name-only", "-z", commit, "--", path))
 
 
 def remote_url(root: str) -> str:
@@ -20,3 +48,27 @@ def remote_url(root: str) -> str:
         return git(root, "remote", "get-url", "origin").decode().strip()
     except GitError:
         return ""
+
+
+def _check_identity(root: str) -> None:
+    for who in ("GIT_AUTHOR_IDENT", "GIT_COMMITTER_IDENT"):
+        if run(root, "var", who)[0]:
+            raise RunnerError(
+                "git does not know who makes the commit",
+                'type `git config user.name "Your Name"` and `git config user.email you@example.org`',
+            )
+
+
+def _is_signed(root: str) -> bool:
+    code, printed, _ = run(root, "config", "--type=bool", "--get", "commit.gpgSign")
+    return code == 0 and printed.strip() == b"true"
+
+
+def _tree_with(root: str, base: str, path: str, blob: str) -> str:
+    """Return the tree of a commit with one file more, made in an index of its own."""
+    prefix = os.fsdecode(git(root, "rev-parse", "--show-prefix")).removesuffix("\n")
+    with tempfile.TemporaryDirectory(prefix="runner-index-") as folder:
+        index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
+        git(root, "read-tree", base, env=index)
+        git(root, "update-index", "--add", "--cacheinfo", f"{_FILE},{blob},{prefix}{path}", env=index)
+        return git(root, "write-tree", env=index).decode().strip()

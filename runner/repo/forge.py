@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 
 # scheme://[user[:password]@]host[:port]/path or user@host:path, as git-clone(1) has them.
 _URL = re.compile(r"(?:https?|ssh|git)://(?:[^@/]*@)?(?P<host>[^/:@]+)(?::\d+)?/(?P<path>[^?#]+)")
@@ -16,17 +17,18 @@ _COMMIT = {
 }
 
 
-#: What opens a request to merge the branch that is checked out, by the name of the host; elsewhere a push prints where to go.
+#: What opens a request to merge a branch, by the name of the host; elsewhere a push prints where to go.
 _REQUEST = {
-    "github": "git push -u origin HEAD && gh pr create --fill",
-    "gitlab": "git push -u origin HEAD -o merge_request.create",
+    "github": "git push -u origin {branch} && gh pr create --fill --head {branch}",
+    "gitlab": "git push -u origin {branch} -o merge_request.create",
 }
 
 
-def request_command(remote: str) -> str:
-    """Return the command that pushes the branch that is checked out and asks for it to be merged, from the URL of a remote."""
+def request_command(remote: str, branch: str) -> str:
+    """Return the command that pushes a branch and asks for it to be merged, from the URL of a remote."""
     match = _URL.fullmatch(remote) or _SCP.fullmatch(remote)
-    return _REQUEST.get("" if match is None else match["host"].lower().split(".")[0], "git push -u origin HEAD")
+    host = "" if match is None else match["host"].lower().split(".")[0]
+    return _REQUEST.get(host, "git push -u origin {branch}").format(branch=shlex.quote(branch))
 
 
 def commit_page(remote: str) -> str | None:

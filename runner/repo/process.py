@@ -62,9 +62,16 @@ def _is_kept(name: str) -> bool:
     return any(name.startswith(kept) if kept.endswith("_") else name == kept for kept in _KEPT)
 
 
-def git(root: str, *words: str, given: bytes = b"", patience: float = PATIENCE, is_at_terminal: bool = False) -> bytes:
+def git(
+    root: str,
+    *words: str,
+    given: bytes = b"",
+    patience: float = PATIENCE,
+    env: "Mapping[str, str] | None" = None,
+    is_at_terminal: bool = False,
+) -> bytes:
     """Return what `git -C root …` prints, given something to read. Raises GitError, in words that say what to do."""
-    code, printed, said = run(root, *words, given=given, patience=patience, is_at_terminal=is_at_terminal)
+    code, printed, said = run(root, *words, given=given, patience=patience, env=env, is_at_terminal=is_at_terminal)
     if code:
         raise explain(root, said)
     return printed

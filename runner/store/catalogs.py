@@ -182,11 +182,19 @@ def _stored(row: tuple[Any, ...]) -> StoredTask:
 
 
 def add_task(session: Deciding, task_id: str, blob: str, version: Version | None, state: TaskState) -> int:
-    """Add a task that was never seen before; return its key."""
+    """Add a task that no commit has had before; return its key. One that was tried already keeps the record of that."""
     times = {} if version is None else state_row(state, version.spec, version.policy.offset(task_id))
-    return session.add(
-        "tasks", {"id": task_id, "blob": blob, "version": None if version is None else version.id, **times}
-    )
+    row = {"blob": blob, "version": None if version is None else version.id, **times}
+    tried = session.value("SELECT key FROM tasks WHERE id = ?", (task_id,))
+    if tried is None:
+        return session.add("tasks", {"id": task_id, **row})
+    _update(session, tried, row)
+    return int(tried)
+
+
+def add_tried(session: Deciding, task_id: str) -> int:
+    """Add a task that is only in the work tree, so that its runs are on record; return its key. Nothing is decided about it."""
+    return session.add("tasks", {"id": task_id})
 
 
 def put_in_force(session: Deciding, key: int, task_id: str, blob: str, version: Version, state: TaskState) -> None:
@@ -233,9 +241,17 @@ def retire(session: Deciding, key: int) -> None:
 
 
 def rename_task(session: Deciding, old: str, new: str) -> bool:
-    """Give a task another id, with all its state and history; False where the new id already has a history of its own."""
-    if find_task(session, old) is None or find_task(session, new) is not None:
+    """Give a task another id, with all its state and history; False where the new id already has a history of its own.
+
+    What was only tried under the new id joins that history.
+    """
+    renamed, tried = find_task(session, old), find_task(session, new)
+    if renamed is None or (tried is not None and not tried.is_only_tried):
         return False
+    if tried is not None:
+        session.change("UPDATE runs SET task = ? WHERE task = ?", (renamed.key, tried.key))
+        session.change("DELETE FROM events WHERE task = ?", (tried.key,))
+        session.change("DELETE FROM tasks WHERE key = ?", (tried.key,))
     session.change("UPDATE tasks SET id = ? WHERE id = ?", (new, old))
     return True
 
@@ -262,6 +278,6 @@ def problems(session: Reading) -> tuple[Problem, ...]:
 
 def next_slot(session: Reading) -> tuple[str, datetime, str] | None:
     """Return the first slot planned: its task, its instant, and that on the task's wall clock."""
-    sql = "SELECT id, next_due, next_local FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due, key LIMIT 1"
+    sql = "SELECT id, next_due, next_local FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due, id LIMIT 1"
     row = session.one(sql)
     return None if row is None else (row[0], from_millis(row[1]), row[2])

@@ -9,7 +9,7 @@ from runner.clock import to_millis
 from runner.model import event
 from runner.model.state import START, Decision, TaskState, Verdict
 from runner.model.task import Policy, ScheduleSpec
-from runner.model.words import MANUAL, REPLAY, RUNNING, SKIPPED
+from runner.model.words import MANUAL, REPLAY, RUNNING, SKIPPED, WORKTREE
 from runner.store.catalogs import set_state
 from runner.store.events import note
 from runner.store.rows import (
@@ -239,7 +239,7 @@ def claim_by_hand(session: Deciding, wanted: Wanted, owner: str, now: datetime) 
     return run_id
 
 
-def runs_under_way(session: Reading, key: int) -> tuple[int, ...]:
-    """Return the runs of a task that have not ended, the oldest first."""
-    rows = session.ask("SELECT id FROM runs WHERE task = ? AND status = 'running' ORDER BY id", (key,))
-    return tuple(run_id for (run_id,) in rows)
+def runs_under_way(session: Reading, key: int, *, or_tried: bool = False) -> tuple[int, ...]:
+    """Return the runs of a task that have not ended, the oldest first; with `or_tried` also those that try the work tree."""
+    sql = "SELECT id, coalesce(commit_id, '') FROM runs WHERE task = ? AND status = 'running' ORDER BY id"
+    return tuple(run_id for run_id, commit in session.ask(sql, (key,)) if or_tried or commit != WORKTREE)

@@ -60,11 +60,12 @@ def runs_by_id(session: Reading, run_ids: Iterable[int]) -> list[Run]:
 
 
 def last_runs(session: Reading) -> dict[str, Run]:
-    """Return the newest run of every task that is neither a skipped slot nor a replay, by the task's id."""
+    """Return the newest run of every task that is no skipped slot, no replay and no trial of the work tree, by the task's id."""
     sql = f"""
         {_RUN} WHERE r.id IN (
             SELECT (
                 SELECT max(l.id) FROM runs l WHERE l.task = k.key AND l.status <> 'skipped' AND l."trigger" <> 'replay'
+                AND coalesce(l.commit_id, '') <> 'worktree'
             ) FROM tasks k
         )
     """  # noqa: S608 - a constant of ours
@@ -150,7 +151,8 @@ def stretch(session: Reading, run_id: int) -> tuple[datetime | None, int | None,
 
 def decided_before(session: Reading, moment: datetime) -> datetime | None:
     """Return when a slot was decided last, of any task, before an instant."""
-    sql = "SELECT decided_at FROM runs WHERE decided_at < ? ORDER BY id DESC LIMIT 1"
+    by_tick = """"trigger" NOT IN ('manual', 'replay')"""
+    sql = f"SELECT decided_at FROM runs WHERE decided_at < ? AND {by_tick} ORDER BY id DESC LIMIT 1"  # noqa: S608
     return instant(session.value(sql, (to_millis(moment),)))
 
 
@@ -160,7 +162,7 @@ def version_of(session: Reading, run_id: int) -> int:
 
 
 class Streak(Value):
-    """The ended runs of a task that tell since when it fails; replays aside. None where there is no such run."""
+    """The ended runs of a task that tell since when it fails, without replays and trials. None where there is no such run."""
 
     last: Run | None
     last_success: Run | None
@@ -170,7 +172,8 @@ class Streak(Value):
 
 def streak(session: Reading, task_id: str) -> Streak:
     """Return since when a task fails: its last success, and what has failed after that."""
-    of_task = """r.task = (SELECT key FROM tasks WHERE id = ?) AND r."trigger" <> 'replay'"""
+    of_task = """r.task = (SELECT key FROM tasks WHERE id = ?) AND r."trigger" <> 'replay'
+        AND coalesce(r.commit_id, '') <> 'worktree'"""
     failed = f"{of_task} AND r.status IN ('failed', 'timed_out', 'lost') AND r.id > ?"
     last = _one(session, f"{of_task} AND r.status NOT IN ('running', 'skipped') ORDER BY r.id DESC", task_id)
     success = _one(session, f"{of_task} AND r.status = 'succeeded' ORDER BY r.id DESC", task_id)
@@ -186,10 +189,11 @@ def _one(session: Reading, condition: str, *values: object) -> Run | None:
 
 
 def counts_since(session: Reading, since: datetime) -> Counts:
-    """Return how many runs are under way, and how many ended each way since an instant."""
+    """Return how many runs are under way, and how many ended each way since an instant, without trials of the work tree."""
     running = int(session.value("SELECT count(*) FROM runs WHERE status = 'running'"))
     at = to_millis(since)
-    sql = "SELECT status, count(*) FROM runs WHERE finished_at >= ? GROUP BY status"
+    is_tried = "coalesce(commit_id, '') = 'worktree'"
+    sql = f"SELECT status, count(*) FROM runs WHERE finished_at >= ? AND NOT {is_tried} GROUP BY status"  # noqa: S608
     ended = {status: int(count) for status, count in session.ask(sql, (at,))}
     # A skipped slot has no end. Ids grow with time: the scan ends at the first older row instead of reading all of history.
     skipped = 0

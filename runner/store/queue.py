@@ -41,13 +41,15 @@ def terms(session: Reading) -> Terms:
     return Terms(row[0], row[1], row[2] * _MILLISECOND, row[3] or None)
 
 
-# Under `forbid` and `replace` the runs of a task come one after another, the oldest first.
+# Under `forbid` and `replace` the runs of a task come one after another, the oldest first. A run that tries the work tree is
+# in nobody's way.
 _WAITING = """
     FROM runs r JOIN versions v ON v.id = r.version JOIN tasks t ON t.key = r.task
     WHERE r.status = 'running' AND r.supervisor IS NULL
       AND (v.concurrency_policy = 'allow' OR NOT EXISTS (
           SELECT 1 FROM runs o
-          WHERE o.task = r.task AND o.status = 'running' AND o.id <> r.id AND (o.supervisor IS NOT NULL OR o.id < r.id)
+          WHERE o.task = r.task AND o.status = 'running' AND o.id <> r.id AND coalesce(o.commit_id, '') <> 'worktree'
+            AND (o.supervisor IS NOT NULL OR o.id < r.id)
       ))
 """
 _JOB = f"""

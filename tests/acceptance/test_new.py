@@ -104,9 +104,12 @@ def test_a_file_that_is_there_stays_as_it_is(project: Project) -> None:
 @pytest.mark.parametrize(
     ("url", "command"),
     [
-        (None, "git push -u origin HEAD"),
-        ("https://github.com/example/tasks.git", "git push -u origin HEAD && gh pr create --fill"),
-        ("git@gitlab.example.org:team/tasks.git", "git push -u origin HEAD -o merge_request.create"),
+        (None, "git push -u origin add-hello"),
+        (
+            "https://github.com/example/tasks.git",
+            "git push -u origin add-hello && gh pr create --fill --head add-hello",
+        ),
+        ("git@gitlab.example.org:team/tasks.git", "git push -u origin add-hello -o merge_request.create"),
     ],
 )
 def test_on_a_branch_it_is_committed_alone_and_the_next_step_is_named(
@@ -116,34 +119,125 @@ def test_on_a_branch_it_is_committed_alone_and_the_next_step_is_named(
     project.commit()
     if url is not None:
         project.git("remote", "add", "origin", url)
-    project.git("config", "user.name", "Ada")
-    project.git("config", "user.email", "ada@example.org")
+    project.give_identity()
     project.task("other", "print('edited')")
     project.task("staged")
     project.git("add", "tasks/staged.yaml")
+    before = _checkout(project)
 
     done = project.runner("new", "hello", "--every", "day", "--branch", "add-hello")
 
-    assert done.stdout.splitlines()[1] == f"committed on the branch add-hello; to have it reviewed: {command}"
-    assert project.git("branch", "--show-current") == "add-hello"
-    assert project.git("show", "--format=%s", "--name-only").split("\n") == [
-        "Add the task hello",
-        "",
-        "tasks/hello.yaml",
+    assert done.stdout.splitlines() == [
+        "committed tasks/hello.yaml on the new branch add-hello; this checkout is as it was",
+        "to put your code into it: git worktree add ../add-hello add-hello",
+        f"to have it reviewed: {command}",
     ]
-    assert project.git("status", "--porcelain").splitlines() == ["M tasks/other.yaml", "A  tasks/staged.yaml"]
+    assert _checkout(project) == before
+    assert _added_by(project, "add-hello") == ["Add the task hello", "", "tasks/hello.yaml"]
+    assert project.git("show", "-s", "--format=%an %ae %cn", "add-hello") == "Ada ada@example.org Ada"
 
 
-def test_a_branch_that_is_there_is_an_error_that_says_what_was_done(project: Project) -> None:
+def _checkout(project: Project) -> dict[str, bytes]:
+    """Return every file of the checkout, with HEAD and the index."""
+    files = [path for path in project.root.rglob("*") if path.is_file() and ".git" not in path.parts]
+    return {str(path): path.read_bytes() for path in (*files, project.root / ".git/HEAD", project.root / ".git/index")}
+
+
+def _added_by(project: Project, branch: str) -> list[str]:
+    return project.git("show", "--format=%s", "--name-only", branch).split("\n")
+
+
+def test_a_second_branch_starts_where_the_branch_in_force_is(project: Project) -> None:
+    project.task("other")
+    start = project.commit()
+    project.give_identity()
+
+    for name in ("one", "two"):
+        assert project.runner("new", name, "--every", "day", "--branch", name).returncode == 0
+
+    assert [project.git("rev-parse", f"{name}~1") for name in ("one", "two")] == [start, start]
+
+
+def test_a_branch_starts_at_the_ref_that_ticks_follow(project: Project) -> None:
+    project.write("runner.yaml", "git: {ref: release}\n")
+    project.task("other")
+    released = project.commit()
+    project.git("branch", "release")
+    project.task("unreleased")
+    project.commit()
+    project.give_identity()
+
+    assert project.runner("new", "hello", "--every", "day", "--branch", "add-hello").returncode == 0
+
+    assert project.git("rev-parse", "add-hello~1") == released
+
+
+def test_a_repository_below_which_the_tasks_lie_gets_them_there(project: Project) -> None:
     project.task("other")
     project.commit()
+    (project.root / "sub").mkdir()
+    project.git("mv", "tasks", "sub/tasks")
+    project.commit()
+    project.give_identity()
 
-    done = project.runner("new", "hello", "--every", "day", "--branch", "main")
+    done = project.runner("--repo", "sub", "new", "a/hello", "--every", "day", "--branch", "add/hello")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert _added_by(project, "add/hello")[2:] == ["sub/tasks/a/hello.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("branch", "said"),
+    [
+        ("main", "there is a branch main already"),
+        ("main/below", "git: update_ref failed for ref 'refs/heads/main/below'"),
+        ("-x", "git: '-x' is not a valid branch name"),
+        ("a..b", "git: 'a..b' is not a valid branch name"),
+    ],
+)
+def test_a_branch_that_cannot_be_made_leaves_everything_as_it_is(project: Project, branch: str, said: str) -> None:
+    project.task("other")
+    project.commit()
+    project.give_identity()
+    before = (_checkout(project), project.git("for-each-ref"))
+
+    done = project.runner("new", "hello", "--every", "day", f"--branch={branch}")
 
     assert done.returncode == 1
-    assert done.stderr.startswith(
-        "error: tasks/hello.yaml is written, and not committed: git: a branch named 'main' already"
+    assert done.stderr.startswith(f"error: {said}")
+    assert (_checkout(project), project.git("for-each-ref")) == before
+
+
+def test_a_commit_that_nobody_is_known_to_make_is_not_made_and_the_two_commands_are_named(project: Project) -> None:
+    project.task("other")
+    project.commit()
+    project.git("config", "user.useConfigOnly", "true")
+
+    done = project.runner("new", "hello", "--every", "day", "--branch", "add-hello")
+
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        [
+            "error: git does not know who makes the commit",
+            'hint: type `git config user.name "Your Name"` and `git config user.email you@example.org`',
+        ],
     )
+    assert project.git("branch", "--list", "add-hello") == ""
+
+
+def test_a_commit_is_signed_where_git_says_that_commits_are(project: Project) -> None:
+    project.task("other")
+    project.commit()
+    project.give_identity()
+    program = project.root.parent / "sign"
+    program.write_text("#!/bin/sh\ncat > /dev/null\nprintf '\\n[GNUPG:] SIG_CREATED \\n' >&2\necho a-signature\n")
+    program.chmod(0o755)
+    project.git("config", "gpg.program", str(program))
+    project.git("config", "commit.gpgSign", "true")
+
+    assert project.runner("new", "hello", "--every", "day", "--branch", "add-hello").returncode == 0
+
+    assert "gpgsig a-signature" in project.git("cat-file", "commit", "add-hello")
 
 
 def _answered(project: Project, env: dict[str, str], *exchanges: tuple[bytes, bytes]) -> tuple[int, bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import Annotated
 
@@ -58,11 +59,14 @@ def _new(
     keys = {**about, **schedule, "timezone": timezone}
     given = {name: value for name, value in keys.items() if value is not None}
     written = write_task(state.place, task, given, branch)
-    print(f"wrote {written.path}: put your code into it")
     if written.branch is None:
+        print(f"wrote {written.path}: put your code into it")
         print(f"then: runner run {task} --worktree, and commit it")
     else:
-        print(f"committed on the branch {written.branch}; to have it reviewed: {written.request}")
+        folder, branch = shlex.quote(f"../{written.branch.replace('/', '-')}"), shlex.quote(written.branch)
+        print(f"committed {written.path} on the new branch {written.branch}; this checkout is as it was")
+        print(f"to put your code into it: git worktree add {folder} {branch}")
+        print(f"to have it reviewed: {written.request}")
     return 0
 
 

@@ -119,7 +119,7 @@ SELECT key, id, blob, version, valid_commit, invalid_commit, anchor, coalesce(wa
 FROM old_tasks;
 
 -- An idle tick reads one row of this, however many tasks there are.
-CREATE INDEX tasks_due ON tasks (next_due) WHERE next_due IS NOT NULL;
+CREATE INDEX tasks_due ON tasks (next_due, id) WHERE next_due IS NOT NULL;
 
 -- The problems of the commit's files.
 CREATE TABLE problems (

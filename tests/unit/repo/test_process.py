@@ -11,7 +11,7 @@ import pytest
 from runner.errors import GitError
 from runner.repo import checkout, head, log, process, refs, tree, trust
 from runner.repo.batch import Batch
-from runner.repo.branch import commit_on_branch
+from runner.repo.branch import NewFile, commit_on_branch
 from runner.repo.location import locate
 from tests.support.hostile import HOSTILE, config
 from tests.support.project import Project
@@ -240,16 +240,19 @@ def _runs(pid: int) -> bool:
 def test_only_a_commit_that_a_person_waits_for_may_ask_at_the_terminal(
     project: Project, *, is_at_terminal: bool
 ) -> None:
-    noted = project.root / "session"
-    hook = project.write(".git/hooks/pre-commit", f"#!/bin/sh\ncut -d' ' -f6 /proc/$$/stat > {noted}\n")
-    hook.chmod(0o755)
-    project.task("hello")
-    project.git("config", "user.name", "Ada")
-    project.git("config", "user.email", "ada@example.org")
+    noted = project.root.parent / "session"
+    program = project.root.parent / "sign"
+    signs = "cat > /dev/null\nprintf '\\n[GNUPG:] SIG_CREATED \\n' >&2\necho signature\n"
+    program.write_text(f"#!/bin/sh\ncut -d' ' -f6 /proc/$$/stat > {noted}\n{signs}")
+    program.chmod(0o755)
+    base = project.commit()
+    project.give_identity()
+    project.git("config", "gpg.program", str(program))
+    project.git("config", "commit.gpgSign", "true")
     root = str(project.root)
 
     if is_at_terminal:
-        commit_on_branch(root, "new", "tasks/hello.yaml", "Add it")
+        commit_on_branch(root, "new", base, NewFile("tasks/new.yaml", "x"), "Add it")
     else:
         process.git(root, "commit", "--quiet", "--allow-empty", "--message", "Add it")
 
