@@ -12,7 +12,7 @@ export PIP_CONSTRAINT := constraints.txt
 .PHONY: help setup remake tick dry-run validate test check format bench chaos cron-show cron-install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A virtual environment works only in the folder where it was made, and only as long as its Python is installed. The
 # first stamp holds that folder. Where the folder is another one, or the Python is gone, the environment is made again.
