@@ -1,29 +1,45 @@
 # The door. `make` alone says what there is.
 SHELL := /bin/sh
-PYTHON ?= python3
+# The newest supported Python that is installed and can make a virtual environment (Debian: python3-venv).
+PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; \
+	done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: help setup tick dry-run validate test check format bench chaos cron-show clean
+.PHONY: help setup remake tick dry-run validate test check format bench chaos cron-show cron-install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A virtual environment works only in the folder where it was made, and only as long as its Python is installed. The
+# first stamp holds that folder. Where the folder is another one, or the Python is gone, the environment is made again.
+REMAKE := $(shell test "$$(cat $(VENV)/.runtime 2>/dev/null)" = "$$(pwd -P)" && $(BIN)/python -ISc '' 2>/dev/null || echo remake)
+
+remake:
+	@rm -rf $(VENV)
+
+# Python 3.11 reads a .pth file as ASCII under LC_ALL=C: a relative path works wherever the checkout lies.
+EDITABLE := install --no-build-isolation --editable
+RELATIVE := for file in $(VENV)/lib/python*/site-packages/_runner.pth; do echo ../../../.. > "$$file"; done
 
 # Two stamps: what running needs, and what working on runner itself needs on top.
-$(VENV)/.runtime: pyproject.toml constraints.txt
+$(VENV)/.runtime: pyproject.toml constraints.txt $(REMAKE)
 	@echo "setting up $(VENV) …"
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: runner needs Python 3.11 or later; say make PYTHON=python3.12" >&2; exit 1; }
+	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "error: runner needs Python 3.11 or later, with its module venv" >&2; \
+		echo "hint: install one (on Debian also python3-venv), or name one: make PYTHON=/path/to/python3" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) install --upgrade pip hatchling
-	@$(PIP) install --no-build-isolation --editable .
+	@$(PIP) $(EDITABLE) . && $(RELATIVE)
 	@$(BIN)/python -m compileall -q runner
-	@touch $@
+	@pwd -P > $@
 
 $(VENV)/.dev: $(VENV)/.runtime
 	@echo "setting up the tools for tests and checks …"
-	@$(PIP) install --no-build-isolation --editable '.[dev]'
+	@$(PIP) $(EDITABLE) '.[dev]' && $(RELATIVE)
 	@touch $@
 
 setup: $(VENV)/.dev ## install everything into .venv (the other targets do it by themselves)
@@ -66,18 +82,58 @@ bench: $(VENV)/.dev ## the figures of DESIGN §10, as ratios beside their floors
 chaos: $(VENV)/.dev ## a thousand rounds of kills, wrong clocks, full disks and commits; CHAOS_SEED repeats one
 	@$(BIN)/python -m tests.chaos
 
-cron-show: ## the line for cron, with this checkout's path in place
-	@$(PYTHON) -c "$$CRON_LINE"
+cron-show: ## the line for cron, with this folder's path in place
+	@python3 -c "$$CRON"
+
+cron-install: ## put that line into your crontab, once; all other lines stay
+	@$(BIN)/runner --version >/dev/null 2>&1 || { \
+		echo "error: $(BIN)/runner cannot be run: cron would only fail" >&2; echo "hint: make setup" >&2; exit 1; }
+	@$(BIN)/python -c "$$CRON" install
 
 # To the shell a path is quoted; to cron, which reads % as the end of a line (crontab(5)), each one is escaped.
-define CRON_LINE
-import os, pathlib
-path = "'" + os.getcwd().replace("'", "'\\''") + "'"
-for line in pathlib.Path("crontab.txt").read_text().splitlines():
-    if not line.startswith("#"):
-        print(line.replace("'/path/to/repository'", path.replace("%", "\\%")))
+define CRON
+import os, subprocess, sys
+
+def fail(what, hint):
+    sys.exit("error: " + what + chr(10) + "hint: " + hint)
+
+def wanted():
+    """Return the line for this folder, by the crontab.txt in it, or else by the one beside the Makefile."""
+    beside = os.path.join(os.path.dirname(os.environ["CRON_MAKEFILE"].strip()), "crontab.txt")
+    path = b"'" + os.getcwdb().replace(b"'", b"'\\''").replace(b"%", b"\\%") + b"'"
+    with open("crontab.txt" if os.path.exists("crontab.txt") else beside, "rb") as file:
+        [line] = [line for line in file.read().splitlines() if not line.startswith(b"#")]
+    return line.replace(b"'/path/to/repository'", path) + b"\n"
+
+def present():
+    """Return the crontab of this user. Whatever keeps it from being read ends the program: nothing may be lost."""
+    try:
+        done = subprocess.run(["crontab", "-l"], env={**os.environ, "LC_ALL": "C"}, capture_output=True)
+    except FileNotFoundError:
+        fail("there is no crontab command here", "install cron, or have a timer do this every minute: make cron-show")
+    said = os.fsdecode(done.stderr).strip()
+    if done.returncode and not ("no crontab for" in said or said.endswith("No such file or directory")):
+        fail("crontab -l: " + said, "nothing was changed")
+    return b"" if done.returncode else done.stdout
+
+def install(line):
+    """Add the line, unless the crontab runs this very command already, at whatever times."""
+    table, command = present(), line[line.index(b"cd "):line.index(b" >")]
+    if any(command in old for old in table.splitlines() if not old.lstrip().startswith(b"#")):
+        print("your crontab has this line already")
+        return
+    before = table if table.endswith(b"\n") or not table else table + b"\n"
+    if subprocess.run(["crontab", "-"], input=before + line).returncode:
+        fail("crontab refuses the line", "nothing was changed")
+    print("your crontab has this line now: " + os.fsdecode(line), end="")
+
+if sys.argv[1:] == ["install"]:
+    install(wanted())
+else:
+    sys.stdout.buffer.write(wanted())
 endef
-export CRON_LINE
+export CRON
+export CRON_MAKEFILE := $(MAKEFILE_LIST)
 
 clean: ## remove what set-up made
 	@rm -rf $(VENV)

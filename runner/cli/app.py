@@ -8,9 +8,14 @@ import typer
 from typer.exceptions import Abort, TyperException
 
 from runner.cli.context import State
-from runner.cli.failure import complain
+from runner.cli.failure import complain, explain
+from runner.cli.help import GroupedCommands
 from runner.cli.place import find_root, state_of
 from runner.operations.site import Site
+
+TYPE_CHECKING = False  # the name is enough for type checkers
+if TYPE_CHECKING:
+    from typer._click import Context
 
 _INTERRUPTED = 130
 _USAGE = 2
@@ -25,10 +30,21 @@ _COMMANDS = {
     "write": ("new",),
 }
 
+
+class _Commands(GroupedCommands):
+    def invoke(self, ctx: Context) -> object:
+        """Run the command that is called; return its exit code. Typer would drop what Ctrl-C says it has ended."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as interrupt:
+            return explain(interrupt)
+
+
 app = typer.Typer(
     name="runner",
     help="Scheduled Python tasks, reviewed like code.",
     epilog="Tasks are YAML files below tasks/, read from the committed tree. Cron runs `runner tick` every minute.",
+    cls=_Commands,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

@@ -29,6 +29,8 @@ def explain(error: BaseException) -> int:
         complain(str(error), "write it as 2026-03-29T00:59:59Z, or unset it")
         return _USAGE
     if isinstance(error, KeyboardInterrupt):
+        if error.args:  # what it has ended
+            print(error, file=sys.stderr)
         return _INTERRUPTED
     if os.environ.get(_DEBUG):
         traceback.print_exception(error)

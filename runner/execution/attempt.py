@@ -10,7 +10,7 @@ from runner.execution import processes
 from runner.execution.live import LiveFile
 from runner.execution.output import Capture
 from runner.execution.report import Report, decode, kept_by_kernel
-from runner.model.ending import Ending, RunError
+from runner.model.ending import EXIT, Ending, RunError
 from runner.model.job import Job
 from runner.model.words import FAILED, SUCCEEDED, TIMED_OUT
 from runner.schedule.duration import format_duration
@@ -197,7 +197,7 @@ class Attempt:
             exit_code=code,
             signal=number,
             error=told.error if told is not None else None,
-            traceback=told.traceback if told is not None and told.error is not None else None,
+            traceback=(told.traceback or None) if told is not None and told.error is not None else None,
             output=self.capture.kept(),
             output_dropped_bytes=self.capture.dropped,
         )
@@ -240,6 +240,8 @@ def _reason(code: int | None, number: int | None, told: Report | None) -> str | 
 
 
 def _said(error: RunError) -> str:
+    if error.type == EXIT:
+        return error.message.strip().partition("\n")[0][:_LONGEST_REASON]
     first_line = error.message.partition("\n")[0][:_LONGEST_REASON]
     return f"{error.type}: {first_line}" if first_line else error.type
 

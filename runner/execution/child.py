@@ -17,7 +17,7 @@ from runner.execution.common import Common
 from runner.execution.namespace import make_main, numbered_source
 from runner.execution.report import LARGEST_CODE, LEAST_CODE, Report, kept_by_kernel
 from runner.execution.workshop import make_folder
-from runner.model.ending import RunError
+from runner.model.ending import EXIT, RunError
 from runner.model.job import Job
 from runner.value import replace
 
@@ -163,7 +163,7 @@ def _run(job: Job, place: Place, namespace: dict[str, object]) -> int:
         try:
             step(job, namespace)
         except SystemExit as ending:
-            code = code or _exit_code(ending, place)
+            code = code or _exit_code(ending, job, place)
             place.is_told = place.is_told or code != 0
         except BaseException as error:  # noqa: BLE001 - whatever ends the code is the run's ending
             # The first frames are the one above and that of the step.
@@ -226,10 +226,11 @@ def _end_by(error: BaseException, trace: TracebackType | None, job: Job, place: 
     _tell(place, told)
 
 
-def _exit_code(ending: SystemExit, place: Place) -> int:
+def _exit_code(ending: SystemExit, job: Job, place: Place) -> int:
     """Return the exit code of sys.exit(…), which prints what is not a number (sys.exit in the library reference).
 
-    The kernel keeps eight bits of it (_exit(2)): the rest is told, and what would look like success is 1.
+    What is printed is told as the reason. The kernel keeps eight bits of a number (_exit(2)): the rest is told, and what
+    would look like success is 1.
     """
     try:
         code = ending.code
@@ -238,7 +239,10 @@ def _exit_code(ending: SystemExit, place: Place) -> int:
     if code is None:
         return 0
     if not isinstance(code, int):
-        _complain(f"{_text_of(code)}\n")
+        words = _text_of(code)
+        _complain(f"{words}\n")
+        if words.strip():
+            _tell(place, Report(_error(EXIT, words, ending, ending.__traceback__, job)))
         return 1
     number = int.__add__(code, 0)  # without what a subclass makes of it
     kept = kept_by_kernel(number)
@@ -272,6 +276,16 @@ def _complain(text: str) -> None:
 
 
 def _report(error: BaseException, trace: TracebackType | None, job: Job, *, has_begun: bool) -> Report:
+    return Report(
+        _error(_name(type(error)), _text_of(error), error, trace, job),
+        _traceback_text(error, trace),
+        _limit_of(error, job),
+        has_begun=has_begun,
+    )
+
+
+def _error(kind: str, message: str, error: BaseException, trace: TracebackType | None, job: Job) -> RunError:
+    """Return what is told of an exception, with the last line of the task's file that it has passed."""
     line = None
     frame = trace
     while frame is not None:
@@ -281,12 +295,7 @@ def _report(error: BaseException, trace: TracebackType | None, job: Job, *, has_
     if isinstance(error, SyntaxError) and error.filename == job.path:
         line = error.lineno
     is_line = isinstance(line, int) and 0 < line < _LONGEST_LINE
-    return Report(
-        RunError(_name(type(error)), _text_of(error), job.path if is_line else None, line if is_line else None),
-        _traceback_text(error, trace),
-        _limit_of(error, job),
-        has_begun=has_begun,
-    )
+    return RunError(kind, message, job.path if is_line else None, line if is_line else None)
 
 
 def _limit_of(error: BaseException, job: Job) -> str:

@@ -6,9 +6,15 @@ from datetime import datetime
 
 from runner.value import Value
 
+#: The type of error on record where the code ended itself with words, as in `sys.exit("no rows")`.
+EXIT = "SystemExit"
+
 
 class RunError(Value):
-    """The exception that ended the code; `file` and `line` are those of the innermost frame in the task's file, if any."""
+    """The exception that ended the code, or EXIT with the words with which it ended itself.
+
+    `file` and `line` are those of the innermost frame in the task's file, if any.
+    """
 
     type: str
     message: str

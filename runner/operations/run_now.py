@@ -23,7 +23,7 @@ from runner.operations.current import bring_up_to_date
 from runner.operations.find import known_task
 from runner.operations.lost import end_lost
 from runner.operations.site import Site
-from runner.operations.supervise import Supervisor
+from runner.operations.supervise import Supervisor, interrupted
 from runner.store import catalogs, claims, history, queue
 from runner.store.claims import Wanted
 from runner.store.database import deciding, reading
@@ -101,7 +101,7 @@ def run_claimed(site: Site, owner: Owner, claimed: Claimed, now: datetime, watch
         wait_for_end(site, claimed.in_the_way, now, watcher.say)
     except KeyboardInterrupt:
         _never_start(site, owner, claimed.job)
-        raise
+        raise KeyboardInterrupt(interrupted([claimed.job])) from None
     terms = claimed.terms
     pool = Pool(Workshop(site.root, site.state, terms.store_id), owner, terms.secrets_file, watcher.show)
     waits = partial(_wait_for_slot, site, claimed.job, watcher)

@@ -38,6 +38,8 @@ _SHARE_AFTER = 0.3
 _LISTEN = 2.0
 #: How long a tick waits for a slot that others have: then there is another tick that does.
 _WAIT_FOR_SLOT = 60.0
+#: How many runs the sentence about Ctrl-C names.
+_MOST_NAMED = 5
 
 
 class Supervisor:
@@ -73,6 +75,7 @@ class Supervisor:
         self._taken: list[int] = []
         self._missed: list[int] = []
         self._asked: set[int] = set()
+        self._interrupted: list[Job] = []
         self._listen_at = self._began + _LISTEN
         self._no_slot_since: float | None = None
         self._waits = waits
@@ -113,7 +116,7 @@ class Supervisor:
         """Raise what has ended the work before its time, if anything has."""
         stopped_by = self._executor.signals.stopped_by
         if stopped_by == signal.SIGINT:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(interrupted(self._interrupted))
         if stopped_by is not None:
             raise RunnerError(
                 REASONS[stopped_by], "what had not ended is cancelled, or tried again: see `runner history`"
@@ -327,6 +330,7 @@ class Supervisor:
 
     def _cannot_start(self, job: Job) -> None:
         if self._trouble is None:
+            self._interrupted.append(job)
             self._never_start(job, f"{self._reason()} before it was started")
             return
         reason = f"could not be started: {self._trouble.message}"
@@ -341,7 +345,9 @@ class Supervisor:
         self._executor.end_all(self._reason())
         while self._under_way and not self._executor.is_lost:
             asked = self._executor.signals.stopped_by == signal.SIGINT
-            self._note(self._executor.wait(_PAUSE), asked=asked)
+            events = self._executor.wait(_PAUSE)
+            self._interrupted += [e.job for e in events if isinstance(e, Ended) and e.ending.status == CANCELLED]
+            self._note(events, asked=asked)
 
     def _record_the_rest(self) -> None:
         give_up = clock.monotonic() + _PATIENCE
@@ -356,3 +362,12 @@ class Supervisor:
                 if clock.monotonic() > give_up:
                     raise
                 clock.pause(_PAUSE)
+
+
+def interrupted(jobs: list[Job]) -> str:
+    """Return the sentence that says which runs Ctrl-C has ended."""
+    shown = [f"run {job.run_id} of {job.task}" for job in jobs[:_MOST_NAMED]]
+    more = len(jobs) - len(shown)
+    if not shown:
+        return "Ctrl-C: no run was under way"
+    return f"Ctrl-C ended {', '.join(shown)}{f' and {more} more' if more else ''}"

@@ -15,6 +15,7 @@ from yaml import events
 from yaml.cyaml import CParser  # type: ignore[attr-defined] # the stubs know the loaders only
 
 from runner.taskfile.findings import Finding
+from runner.taskfile.layout import layout_hint
 from runner.value import Value
 
 #: A task file nests two or three levels deep; more is a mistake or an attack.
@@ -30,15 +31,7 @@ _YAML_1_1_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 _LONGEST_NUMBER = 40
-_BLANK = "a blank line at the beginning of a block has no more spaces than its text"
-_HINTS = {
-    "alphabetic or numeric character": "quote text that begins with * or &",
-    "tab character": "indent with spaces, not tabs",
-    "cannot start any token": "indent with spaces, not tabs; quote text that begins with a sign such as @ or `",
-    "mapping values are not allowed": "quote the text, or mind the space after a colon",
-    "could not find expected ':'": f"a colon is missing, or the line is not indented as part of the value above; {_BLANK}",
-    "did not find expected key": f"mind the indentation: keys of one mapping stand in one column; {_BLANK}",
-}
+_WORD = re.compile(r"[^\s,\]}#]*")
 
 
 class Place(Value):
@@ -69,6 +62,12 @@ class Document(Value):
             path = path[:-1]
         return Place(*self.spots.get(path, (1, 1, 1, 1, None)))
 
+    def word(self, path: Path) -> str:
+        """Return how a plain value on one line is written: `1.10`, where it is read as 1.1."""
+        place = self.place(path)
+        match = _WORD.match(self.text.split("\n")[place.line - 1], place.column - 1)
+        return "" if match is None else match[0]
+
     def finding(self, path: Path, code: str, message: str, hint: str = "", *, at_key: bool = False) -> Finding:
         """Return a finding about the value at a path, or about its key."""
         place = self.place(path)
@@ -89,7 +88,7 @@ def read_document(text: str) -> Document:
         builder.findings.append(stop.finding)
         builder.root = None
     except yaml.MarkedYAMLError as error:
-        builder.findings.append(_syntax(error))
+        builder.findings.append(_syntax(error, text))
         builder.root = None
     except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError) as error:
         # PyYAML is known to raise all of these on malformed input; none of them knows a place.
@@ -268,14 +267,13 @@ def _at(event: Any, code: str, message: str, hint: str = "") -> Finding:
     return Finding(code, message, hint, mark.line + 1, mark.column + 1)
 
 
-def _syntax(error: yaml.MarkedYAMLError) -> Finding:
+def _syntax(error: yaml.MarkedYAMLError, text: str) -> Finding:
     message = str(error.problem or error.context or "not YAML")
-    hint = next((hint for part, hint in _HINTS.items() if part in message), "")
     mark = error.problem_mark or error.context_mark
     if "could not find expected ':'" in message or "unexpected end of stream" in message:
         mark = error.context_mark or mark  # where the key or quote begins, not where the parser gave up looking
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-    return Finding("yaml", message, hint, line, column)
+    return Finding("yaml", message, layout_hint(message, text, line, column), line, column)
 
 
 _HANDLERS = {

@@ -12,8 +12,11 @@ from typing import Any, cast
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from runner.errors import ScheduleError
+from runner.schedule import parse_schedule
 from runner.taskfile.document import Document, Place, is_old_boolean, plain_value
 from runner.taskfile.findings import Finding, nearest
+from runner.taskfile.layout import odd_space_hint
 
 #: In a checkout the schemas stand at its top, in an installed package inside it.
 _PACKAGE = FilePath(__file__).resolve().parents[1]
@@ -105,7 +108,7 @@ def _finding(document: Document, error: ValidationError) -> Iterator[Finding]:
         known: dict[str, Any] = error.schema["properties"] if isinstance(error.schema, dict) else {}
         for key in instance:
             if key not in known:
-                hint = nearest(key, list(known))
+                hint = odd_space_hint(key) or nearest(key, list(known))
                 yield document.finding((*path, key), "unknown-key", f"unknown key `{key}`", hint, at_key=True)
     elif error.validator == "required":
         for key in cast("list[str]", error.validator_value):
@@ -116,7 +119,7 @@ def _finding(document: Document, error: ValidationError) -> Iterator[Finding]:
         yield document.finding((*path, instance), "value", message, _description(error), at_key=True)
     else:
         name = ".".join(str(step) for step in path)
-        message, hint = _said(error)
+        message, hint = _said(error, document.word(path))
         yield document.finding(path, _CODES.get(str(error.validator), "value"), f"`{name}` {message}", hint)
 
 
@@ -124,12 +127,13 @@ _CODES = {"type": "type"}
 _MISSING = {"code": "add `code: |` and the Python below it, indented", "active": "add `active: true`"}
 
 
-def _said(error: ValidationError) -> tuple[str, str]:
+def _said(error: ValidationError, word: str) -> tuple[str, str]:
+    """Return what is wrong with a value, and what to do; `word` is how it is written."""
     value: Any = error.instance
     rule: Any = error.validator_value
     match error.validator:
         case "type":
-            return _wrong_type(value, str(rule), error)
+            return _wrong_type(value, str(rule), error, word)
         case "enum":
             known = [str(item) for item in rule]
             said = nearest(value, known) if isinstance(value, str) else f"known are {', '.join(known)}"
@@ -147,18 +151,49 @@ def _said(error: ValidationError) -> tuple[str, str]:
     return f"is {_shown(value)}, which does not fit", said
 
 
-def _wrong_type(value: Any, wanted: str, error: ValidationError) -> tuple[str, str]:
-    message = f"must be {_TYPES.get(wanted, wanted)}, not {_shown(value)}"
+def _wrong_type(value: Any, wanted: str, error: ValidationError, word: str) -> tuple[str, str]:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    message = f"must be {_TYPES.get(wanted, wanted)}, not {word if is_number else _shown(value)}"
     if wanted == "boolean" and is_old_boolean(value):
         meant = "true" if str(value).lower() in {"yes", "on", "y"} else "false"
         return message, f"write `{meant}`: YAML 1.2 reads {value} as text"
-    if isinstance(value, str) and _TYPES_OF.get(type(plain_value(value))) == wanted:
+    if (
+        isinstance(value, str)
+        and _TYPES_OF.get(type(plain_value(value))) == wanted
+        and _fits(plain_value(value), error)
+    ):
         return message, f"take the quotes away: {value}"
-    if wanted == "string" and isinstance(value, int | float) and not isinstance(value, bool):
-        if "90s" in (error.schema.get("examples", []) if isinstance(error.schema, dict) else []):
-            return message, f"say the unit, such as {value}s or {value}m"
-        return message, f'quote it: "{value}"'
+    if wanted == "string" and is_number:
+        if "90s" in _schema(error).get("examples", []):
+            return message, f"say the unit, such as {word}s or {word}m" if _is_count(word) else _examples(error)
+        if _fits(word, error):
+            return message, f'quote it: "{word}"'
     return message, _examples(error)
+
+
+def _fits(value: Any, error: ValidationError) -> bool:
+    """Return whether the rule that a value has failed would accept another one, as far as a schema can say it."""
+    path = tuple(error.absolute_path)
+    if path[:1] in _DATES:
+        return _is_date(value)
+    rule = {key: item for key, item in _schema(error).items() if not key.startswith("$")}
+    return path[:1] not in _READ_BY_RULES and Draft202012Validator(rule).is_valid(value)
+
+
+def _is_date(word: str) -> bool:
+    try:
+        parse_schedule({"rrule": "FREQ=DAILY", "start": word})
+    except ScheduleError:
+        return False
+    return True
+
+
+def _is_count(word: str) -> bool:
+    return word.isascii() and word.isdigit() and 0 < int(word) <= _LARGEST_COUNT
+
+
+def _schema(error: ValidationError) -> dict[str, Any]:
+    return cast("dict[str, Any]", error.schema) if isinstance(error.schema, dict) else {}
 
 
 def _shown(value: Any) -> str:
@@ -173,6 +208,11 @@ def _shown(value: Any) -> str:
 
 
 _LONGEST_SHOWN = 60
+#: A day in seconds; more than that is not meant in minutes.
+_LARGEST_COUNT = 86_400
+_DATES = {("start",), ("end",)}
+#: What a schema does not say all about: a number that is quoted would be refused by a rule.
+_READ_BY_RULES = {("timezone",), ("cron",), ("rrule",), ("code",)}
 
 
 def _examples(error: ValidationError) -> str:

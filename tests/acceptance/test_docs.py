@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import doctest
+import os
 import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,7 +48,7 @@ def test_every_relative_link_in_a_document_leads_to_a_file(path: Path) -> None:
 
 def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "samples")
-    for name in ("tasks", "schema", "runner.yaml", "crontab.txt", "Makefile"):
+    for name in ("tasks", "schema", "runner.yaml"):
         source = _REPOSITORY / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, project.root / name)
     project.commit()
@@ -58,8 +60,6 @@ def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> Non
         words = shlex.split(command.partition("|")[0])
         if words[0] == "runner":
             done = project.runner(*words[1:], now=NOON)
-        elif words == ["make", "cron-show"]:
-            done = subprocess.run(words, cwd=project.root, check=False, capture_output=True, text=True)
         else:
             assert words[0] == "git", command
             continue
@@ -67,6 +67,50 @@ def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> Non
         ran += 1
     assert ran >= 5
     assert Path(RUNNER).exists()
+
+
+def _readme_commands(heading: str) -> str:
+    """Return the commands below a heading of the README, in their order."""
+    section = (_REPOSITORY / "README.md").read_text(encoding="utf-8").partition(f"\n## {heading}\n")[2]
+    return "".join(re.findall(r"^```sh\n(.*?)^```$", section.partition("\n## ")[0], re.MULTILINE | re.DOTALL))
+
+
+def test_the_commands_for_a_repository_of_ones_own_work_as_typed_and_in_order(tmp_path: Path) -> None:
+    (tmp_path / "runner").symlink_to(_REPOSITORY)
+    # What sets up is the virtual environment of these tests: installing would need a network.
+    script = re.sub(
+        r"^python3 -m venv .*$", f"ln -s '{sys.prefix}' .venv", _readme_commands("Use it"), flags=re.MULTILINE
+    )
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "crontab").write_text(f"#!/bin/sh\n[ $1 = -l ] && echo '0 4 * * * mine' || cat >'{tmp_path}/table'\n")
+    (programs / "crontab").chmod(0o755)
+    environment = {name: value for name, value in os.environ.items() if name != "RUNNER_STATE"} | {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "GIT_AUTHOR_NAME": "Ada",
+        "GIT_AUTHOR_EMAIL": "ada@example.org",
+        "GIT_COMMITTER_NAME": "Ada",
+        "GIT_COMMITTER_EMAIL": "ada@example.org",
+    }
+
+    done = subprocess.run(
+        ["bash", "-e", "-c", script], cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+    )
+
+    assert (done.returncode, "error" in done.stderr) == (0, False), (done.stdout, done.stderr)
+    assert "reports/hello  succeeded" in done.stdout
+    assert (tmp_path / "table").read_text().startswith("0 4 * * * mine\n* * * * * cd '")
+    assert "every 15 minutes" in done.stdout.rpartition("twice-an-hour")[2]
+
+
+def test_the_task_that_the_readme_shows_is_the_one_that_its_command_writes(project: Project) -> None:
+    [command] = re.findall(r"^runner (new .*)$", _readme_commands("Use it"), re.MULTILINE)
+    project.runner(*shlex.split(command))
+    [shown] = _blocks(_REPOSITORY / "README.md", "yaml")
+
+    written = (project.root / "tasks/reports/hello.yaml").read_text()
+
+    assert written.partition("code:")[0] == shown.partition("code:")[0]
 
 
 _ARCHITECTURE = _REPOSITORY / "docs/architecture.md"
@@ -107,7 +151,18 @@ def test_the_architecture_names_every_module_of_a_package_and_no_other(package: 
 def test_every_make_target_in_the_readme_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):.*## ", (_REPOSITORY / "Makefile").read_text(), re.MULTILINE))
 
-    assert {"help", "setup", "tick", "dry-run", "validate", "test", "check", "bench", "cron-show"} <= targets
+    assert {
+        "help",
+        "setup",
+        "tick",
+        "dry-run",
+        "validate",
+        "test",
+        "check",
+        "bench",
+        "cron-show",
+        "cron-install",
+    } <= targets
     assert set(re.findall(r"`?make ([a-z-]+)", (_REPOSITORY / "README.md").read_text())) <= targets
 
 

@@ -16,7 +16,7 @@ from runner.report import as_json, tables
 
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Task = Annotated[
-    str | None, typer.Argument(metavar="[ID]", help="One task; default all.", parser=text, autocompletion=task_ids)
+    str | None, typer.Argument(metavar="ID", help="One task; default all.", parser=text, autocompletion=task_ids)
 ]
 _Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")]
 _NEXT_EPILOG = """\b
@@ -85,7 +85,10 @@ def _next(
 
 
 def _status(context: typer.Context, json: _Json = False) -> int:
-    """Show how everything is: the commit, failures, problems, edits that are not committed."""
+    """Show how everything is.
+
+    The commit, failures, problems, edits that are not committed.
+    """
     state: State = context.obj
     value = overview.status(state.site, clock.now())
     edits = uncommitted(state.site)
@@ -143,7 +146,10 @@ def _logs(
     ],
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more until the run has ended.")] = False,
 ) -> int:
-    """Show what a run prints, byte for byte, also while it is under way."""
+    """Show what a run prints, also while it is under way.
+
+    Byte for byte, as it was printed.
+    """
     state: State = context.obj
     for data in logs(state.site, run_named(state.site, name), follow=follow):
         write_through(data)

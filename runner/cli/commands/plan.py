@@ -44,10 +44,10 @@ def _plan(
     context: typer.Context,
     base: Annotated[
         str | None,
-        typer.Argument(metavar="[BASE]", help="A commit. Default: what is in force; in CI the target branch."),
+        typer.Argument(metavar="BASE", help="A commit. Default: what is in force; in CI the target branch."),
     ] = None,
     head: Annotated[
-        str | None, typer.Argument(metavar="[HEAD]", help="A commit. Default: the work tree; in CI HEAD.")
+        str | None, typer.Argument(metavar="HEAD", help="A commit. Default: the work tree; in CI HEAD.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,

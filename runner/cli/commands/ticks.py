@@ -103,7 +103,7 @@ def _run(
     worktree: _Worktree = False,
     json: _Json = False,
 ) -> int:
-    """Run one task now, whether it is due or not; its schedule is not touched."""
+    """Run one task now, due or not; its schedule is not touched."""
     state: State = context.obj
     prepare_state(state.site)
     passing = Passing(sys.stdout)
@@ -128,7 +128,10 @@ def _cancel(
     ],
     json: _Json = False,
 ) -> int:
-    """End a run, wherever it runs or waits, with everything that it has started; return once it is gone."""
+    """End a run with everything that it has started.
+
+    Wherever it runs or waits; the command returns once it is gone.
+    """
     state: State = context.obj
     ended = cancel(state.site, run, clock.now(), remark)
     if json:

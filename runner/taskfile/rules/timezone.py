@@ -1,11 +1,18 @@
 """The time zone is one that the IANA database knows."""
 
 from collections.abc import Iterator
+from functools import cache
 
 from runner.errors import ScheduleError
 from runner.schedule.localtime import load_zone
 from runner.taskfile.draft import Draft
-from runner.taskfile.findings import Finding, nearest
+from runner.taskfile.findings import Finding
+
+#: Zones of places. Others are named by offsets, whose signs few expect, and by abbreviations of two places or more.
+_AREAS = {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
+_REFUSED = {"Factory", "localtime", "posixrules", "Australia/North", "Australia/South", "Australia/West"}
+#: How alike two names of cities are of which one is a slip of the other (difflib).
+_ALIKE = 0.8
 
 
 def check(draft: Draft) -> Iterator[Finding]:
@@ -27,14 +34,33 @@ def unknown_zone(name: object) -> tuple[str, str] | None:
     return None
 
 
-def _nearest_zone(name: str) -> str:
+@cache
+def _zones() -> list[str]:
     # Imported when met: listing the zones reads the whole database.
     from zoneinfo import available_timezones  # noqa: PLC0415
 
-    zones = sorted(available_timezones())
-    same = [zone for zone in zones if zone.lower() == name.lower()]
-    cities = [zone for zone in zones if zone.rpartition("/")[2].lower() == name.lower().replace(" ", "_")]
-    if same or cities:
-        return f"did you mean `{(same or cities)[0]}`?"
-    hint = nearest(name, zones)
-    return hint if hint.startswith("did you") else "use an IANA name such as Europe/Berlin"
+    return sorted(available_timezones() - _REFUSED)
+
+
+def _nearest_zone(name: str) -> str:
+    # Imported when met: only a file with a mistake needs it.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    zones = _zones()
+    wanted = name.strip().lower().replace(" ", "_")
+    same = [zone for zone in zones if zone.lower() == wanted]
+    area, _, city = wanted.rpartition("/")
+    cities = {zone: zone.rpartition("/")[2].lower() for zone in zones if zone.partition("/")[0] in _AREAS}
+    if area:
+        cities = {zone: its for zone, its in cities.items() if zone.lower().startswith(f"{area}/")}
+    close = (
+        get_close_matches(city, cities.values(), n=1, cutoff=_ALIKE if area else 1.0)
+        if city.replace("_", "").isalpha()
+        else []
+    )
+    found = same or [zone for zone, its in cities.items() if its in close]
+    if len(found) == 1:
+        return f"did you mean `{found[0]}`?"
+    if any(letter.isdigit() for letter in name):
+        return "an offset is not a time zone: use the IANA name of a place, such as Europe/Berlin"
+    return "use the IANA name of a place, such as Europe/Berlin"
