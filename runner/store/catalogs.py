@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 
 from runner.clock import from_millis, to_millis
@@ -162,6 +163,12 @@ def find_task(session: Reading, task_id: str) -> StoredTask | None:
 def stored_tasks(session: Reading) -> Iterator[StoredTask]:
     """Yield every task whose file is in the commit, by id."""
     return map(_stored, session.ask(f"{_STORED} WHERE t.blob IS NOT NULL ORDER BY t.id"))
+
+
+def declared(session: Reading) -> dict[str, dict[str, Any]]:
+    """Return what the tasks whose files are in the commit declare beside their schedules, by id, as `definition_of` has it."""
+    sql = "SELECT t.id, v.definition FROM tasks t JOIN versions v ON v.id = t.version WHERE t.blob IS NOT NULL"
+    return {task_id: json.loads(definition) for task_id, definition in session.ask(sql)}
 
 
 def load_task(session: Reading, version: int, task_id: str) -> Task:
