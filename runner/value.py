@@ -36,6 +36,9 @@ class _Declared(type):
         return made
 
 
+_set = object.__setattr__
+
+
 @dataclass_transform(frozen_default=True)
 class Value(metaclass=_Declared):
     """What a subclass declares is given by place or by name, and never changed; `replace` makes another value of one."""
@@ -43,12 +46,16 @@ class Value(metaclass=_Declared):
     def __init__(self, *given: Any, **named: Any) -> None:
         """Set every name to what is given, or to its default. Raises TypeError for one that is missing, unknown or given twice."""
         kind = type(self)
+        if not named and len(given) == len(kind.__fields__):
+            for name, value in zip(kind.__fields__, given, strict=True):
+                _set(self, name, value)
+            return
         placed = dict(zip(kind.__fields__, given, strict=False))
         values = {**kind.__defaults__, **placed, **named}
         if len(given) > len(kind.__fields__) or placed.keys() & named.keys() or values.keys() != {*kind.__fields__}:
             raise TypeError(f"{kind.__name__} takes {', '.join(kind.__fields__)}, and got {len(given)} and {[*named]}")
         for name, value in values.items():
-            object.__setattr__(self, name, value)
+            _set(self, name, value)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from fnmatch import fnmatchcase
 from heapq import merge
 from itertools import islice
-from typing import Any
 
 from runner.errors import GitError, UsageError
 from runner.execution import owner, processes
@@ -23,7 +22,7 @@ from runner.operations.site import Site
 from runner.repo.log import count_between
 from runner.repo.tree import everything
 from runner.store import catalogs, claims, events, history, queue, remote
-from runner.store.catalogs import Origin
+from runner.store.catalogs import ListedTask, Origin
 from runner.store.database import reading
 from runner.store.history import Counts
 from runner.store.remote import Remote
@@ -137,8 +136,7 @@ def list_tasks(site: Site, now: datetime, wanted: Filter = EVERYTHING) -> tuple[
         if wanted.pattern is not None and not _WILDCARDS & set(wanted.pattern):
             known_task(tasks, wanted.pattern)
         last = history.last_runs(past)
-        declared = catalogs.declared(tasks)
-        entries = [_entry(stored, declared.get(stored.id, {}), last) for stored in catalogs.stored_tasks(tasks)]
+        entries = [_entry(task, last.get(task.id)) for task in catalogs.listed_tasks(tasks)]
     _check_used("tag", wanted.tag, (tag for entry in entries for tag in entry.tags))
     _check_used("owner", wanted.owner, (entry.owner for entry in entries if entry.owner))
     return tuple(filter(wanted.takes, entries))
@@ -154,31 +152,20 @@ def _check_used(kind: str, word: str | None, used: Iterable[str]) -> None:
         raise UsageError(f"no task has the {kind} {word}", hint)
 
 
-def _entry(stored: StoredTask, declared: Mapping[str, Any], last: Mapping[str, Run]) -> Entry:
+def _entry(task: ListedTask, last: Run | None) -> Entry:
+    told = task.definition
+    tags = tuple(told.get("tags", ()))
     return Entry(
-        stored.id,
-        _state(stored),
-        stored.spec,
-        declared.get("description", ""),
-        declared.get("owner", ""),
-        tuple(declared.get("tags", ())),
-        _starts(stored),
-        last.get(stored.id),
+        task.id, _state(task), task.spec, told.get("description", ""), told.get("owner", ""), tags, task.starts, last
     )
 
 
-def _starts(stored: StoredTask) -> datetime | None:
-    """Return when the next slot starts: later than the slot itself where the task has jitter."""
-    slot = stored.state.next_slot
-    return None if slot is None else slot + stored.offset
-
-
-def _state(stored: StoredTask) -> str:
-    if stored.version is None:
+def _state(task: ListedTask) -> str:
+    if task.spec is None:
         return _INVALID
-    if stored.invalid_commit is not None:
+    if task.degraded:
         return _DEGRADED
-    return _ACTIVE if stored.active else _INACTIVE
+    return _ACTIVE if task.active else _INACTIVE
 
 
 def next_slots(site: Site, task_id: str | None, count: int, since: datetime | None, now: datetime) -> tuple[Fire, ...]:

@@ -45,14 +45,34 @@ class Table(Value):
 def table_lines(table: Table, width: int | None = None, *, colour: bool = False) -> Iterator[str]:
     """Yield the header and the rows in so many cells of a terminal; None says that nothing is to be cut."""
     layout = table.layout
-    rows = [layout.columns, *table.rows]
-    natural = {
-        title: max(map(cells, column)) for title, column in zip(layout.columns, zip(*rows, strict=True), strict=True)
-    }
+    columns = dict(zip(layout.columns, zip(layout.columns, *table.rows, strict=True), strict=True))
+    natural = {title: max(map(cells, column)) for title, column in columns.items()}
     widths = natural if width is None else _fitted(layout, natural, width)
-    line = _Line(layout, widths, width, colour=colour)
-    for number, row in enumerate(rows):
-        yield from line.drawn(row, is_header=number == 0)
+    colours = {title: layout.colours.get(title, {}) if colour else None for title in widths}
+    drawn = {title: _drawn(columns[title], size, colours[title]) for title, size in widths.items()}
+    room = widths[layout.name]
+    before = [*widths].index(layout.name)
+    for name, row in zip(columns[layout.name], zip(*drawn.values(), strict=True), strict=True):
+        if cells(name) <= room:
+            yield GAP.join(row).rstrip()
+            continue
+        begin = sum(size + len(GAP) for size in [*widths.values()][:before])
+        yield GAP.join((*row[:before], cut(name, max(LEAST, (width or 0) - begin))))
+        yield " " * begin + GAP.join((" " * room, *row[before + 1 :])).rstrip()
+
+
+def _drawn(column: Sequence[str], size: int, colours: Mapping[str, str] | None) -> list[str]:
+    """Return the cells of a column, its title first, in so many cells of a terminal each; None says that it has no colours."""
+    short = column if max(map(cells, column)) <= size else [cut(text, size) for text in column]
+    padded = [text.ljust(size) if text.isascii() else text + " " * (size - cells(text)) for text in short]
+    if colours is None:
+        return padded
+    title = f"{BOLD}{padded[0]}{END}"
+    codes = (CODES.get(colours.get(text, "")) for text in column[1:])
+    return [
+        title,
+        *(text if code is None else f"{code}{text}{END}" for text, code in zip(padded[1:], codes, strict=True)),
+    ]
 
 
 def _fitted(layout: Layout, natural: Mapping[str, int], width: int) -> dict[str, int]:
@@ -75,41 +95,6 @@ def _fitted(layout: Layout, natural: Mapping[str, int], width: int) -> dict[str,
 def _total(widths: Iterable[int]) -> int:
     sizes = [*widths]
     return sum(sizes) + len(GAP) * (len(sizes) - 1)
-
-
-class _Line:
-    """Draws rows in columns of given widths."""
-
-    def __init__(self, layout: Layout, widths: Mapping[str, int], width: int | None, *, colour: bool) -> None:
-        self._shown = [(index, widths[title]) for index, title in enumerate(layout.columns) if title in widths]
-        self._name = [title for title in layout.columns if title in widths].index(layout.name)
-        self._width = width
-        self._colour = colour
-        self._colours = [layout.colours.get(title, {}) for title in layout.columns]
-
-    def drawn(self, row: Sequence[str], *, is_header: bool) -> Iterator[str]:
-        """Yield the line of a row; two where its name is longer than the column of names."""
-        index, room = self._shown[self._name]
-        begin = [self._cell(row, *it, is_header=is_header) for it in self._shown[: self._name]]
-        rest = [self._cell(row, *it, is_header=is_header) for it in self._shown[self._name + 1 :]]
-        if cells(row[index]) <= room:
-            yield self._joined([*begin, self._cell(row, index, room, is_header=is_header), *rest])
-            return
-        before = sum(size + len(GAP) for _, size in self._shown[: self._name])
-        name = row[index] if self._width is None else cut(row[index], max(LEAST, self._width - before))
-        yield self._joined([*begin, name])
-        yield self._joined([" " * (before + room), *rest])
-
-    def _cell(self, row: Sequence[str], index: int, size: int, *, is_header: bool) -> str:
-        text = cut(row[index], size)
-        padding = " " * (size - cells(text))
-        if self._colour and text:
-            code = BOLD if is_header else CODES.get(self._colours[index].get(row[index], ""))
-            text = text if code is None else f"{code}{text}{END}"
-        return text + padding
-
-    def _joined(self, drawn: Sequence[str]) -> str:
-        return GAP.join(drawn).rstrip()
 
 
 def cut(text: str, width: int) -> str:

@@ -237,23 +237,7 @@ def counts_since(session: Reading, since: datetime) -> Counts:
 
 
 def _run(row: tuple[Any, ...]) -> Run:
-    error_type = row[14]
-    run_id, task, trigger, status, timezone, reason = row[:6]
-    return Run(
-        run_id=run_id,
-        task=task,
-        trigger=trigger,
-        status=status,
-        timezone=timezone,
-        reason=reason,
-        scheduled_for=instant(row[6]),
-        started_at=instant(row[7]),
-        finished_at=instant(row[8]),
-        commit=row[9],
-        attempts=row[10],
-        missed=row[11],
-        exit_code=row[12],
-        signal=row[13],
-        error=None if error_type is None else RunError(error_type, *row[15:18]),
-        due_at=instant(row[18]),
-    )
+    """Return the run in the columns of _RUN, which stand in the order of its names: by place it is made quickly."""
+    error = None if row[14] is None else RunError(*row[14:18])
+    values = (*row[:6], *map(instant, row[6:9]), *row[9:14], error, instant(row[18]))
+    return Run(*values)

@@ -154,7 +154,7 @@ def _look_back(session: Deciding) -> None:
         history.shown_runs(session, "often", word, 9, NOON, NOON + MINUTE)
     history.runs_by_id(session, [1, 2])
     history.last_runs(session)
-    catalogs.declared(session)
+    list(catalogs.listed_tasks(session))
     history.last_run(session, "often")
     for ask in (history.progress, history.run_details, history.stretch, history.version_of):
         ask(session, 1)
