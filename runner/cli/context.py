@@ -6,21 +6,16 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from rich.cells import cell_len
-from rich.console import Console, RenderableType
-from rich.table import Table
-
+from runner.cli.screen import has_colour, in_width, terminal_width
 from runner.cli.state_folder import check_state
 from runner.errors import UsageError
 from runner.model.wait import Wait
 from runner.operations.site import Site
+from runner.report.facts import Facts, facts_lines
+from runner.report.table import CODES, END, Table, table_lines
+from runner.report.tables import Part
 from runner.report.wait_text import wait_line
 from runner.value import Value
-
-#: The largest number that a run can have (https://sqlite.org/autoinc.html).
-LARGEST = 2**63 - 1
-#: Wide enough that no column is cut where nobody's terminal is the limit.
-_PIPED_WIDTH = 400
 
 
 class State(Value):
@@ -35,31 +30,17 @@ class State(Value):
         return self.place
 
 
-def show(*renderables: RenderableType) -> None:
-    """Print for people; in colour on a terminal, unless NO_COLOR says otherwise."""
-    console = Console(markup=False, emoji=False, highlight=False)
-    if not console.is_terminal:
-        console = Console(markup=False, emoji=False, highlight=False, width=_PIPED_WIDTH)
-    for renderable in renderables:
-        with console.capture() as drawn:
-            console.print(renderable, soft_wrap=isinstance(renderable, str))
-        text = drawn.get()
-        print(_in_width(text) if console.is_terminal and isinstance(renderable, Table) else text, end="")
-
-
-def _in_width(drawn: str) -> str:
-    """Return a table in which letters that the terminal does not know take the room that they were given, and no more."""
-    if _is_known(drawn):
-        return drawn
-    return "".join(letter if _is_known(letter) else "?" * cell_len(letter) for letter in drawn)
-
-
-def _is_known(text: str) -> bool:
-    try:
-        text.encode(sys.stdout.encoding)
-    except UnicodeEncodeError:
-        return False
-    return True
+def show(*parts: Part) -> None:
+    """Print for people: within the width of a terminal, and in colour there, unless NO_COLOR says otherwise."""
+    width, colour = terminal_width(), has_colour()
+    for part in parts:
+        if isinstance(part, Table):
+            show_lines(map(in_width, table_lines(part, width, colour=colour)))
+        elif isinstance(part, Facts):
+            show_lines(facts_lines(part, width, colour=colour))
+        else:
+            code = CODES.get(part.colour) if colour else None
+            print(part.text if code is None else f"{code}{part.text}{END}")
 
 
 def show_lines(lines: Iterable[str]) -> None:

@@ -87,7 +87,8 @@ def _check_parent(hands: int) -> None:
 
 def _show(report: TickReport) -> None:
     from runner import clock  # noqa: PLC0415
-    from runner.report.tick_text import tick_lines  # noqa: PLC0415 - loaded once nothing is forked any more
+    from runner.cli.screen import in_width, terminal_width  # noqa: PLC0415 - loaded once nothing is forked any more
+    from runner.report.tick_text import tick_lines  # noqa: PLC0415
 
-    for line in tick_lines(report, clock.now()):
-        print(line)
+    for line in tick_lines(report, clock.now(), terminal_width()):
+        print(in_width(line))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from runner.model.ending import RunError
-from runner.model.words import RUNNING
+from runner.model.words import RETRYING, RUNNING, WAITING
 from runner.value import Value
 
 
@@ -46,8 +46,8 @@ class Run(Value):
     def state_in_words(self) -> str:
         """Return the status; of a run that is not in anybody's hands, `waiting`, or `retrying` after a failed attempt."""
         if self.status == RUNNING and self.started_at is None:
-            return "waiting"
-        return "retrying" if self.status == RUNNING and self.due_at is not None else self.status
+            return WAITING
+        return RETRYING if self.status == RUNNING and self.due_at is not None else self.status
 
 
 class AttemptRecord(Value):

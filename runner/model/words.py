@@ -8,6 +8,11 @@ CANCELLED = "cancelled"
 LOST = "lost"
 SKIPPED = "skipped"
 STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, LOST, SKIPPED)
+#: What people are told of a run that is in the queue: before its first attempt, and before another one.
+WAITING = "waiting"
+RETRYING = "retrying"
+#: Every word that people are told of runs.
+SHOWN = (*STATUSES, WAITING, RETRYING)
 
 SCHEDULE = "schedule"
 CATCHUP = "catchup"

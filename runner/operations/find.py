@@ -4,8 +4,49 @@ from __future__ import annotations
 
 from runner.errors import UsageError
 from runner.model.stored import StoredTask
-from runner.store import catalogs
+from runner.model.words import RUNNING
+from runner.operations.site import Site
+from runner.store import catalogs, history
+from runner.store.database import reading
 from runner.store.session import Reading
+
+#: The largest number that a run can have (https://sqlite.org/autoinc.html).
+_LARGEST = 2**63 - 1
+
+
+def run_named(site: Site, name: str) -> int:
+    """Return the run of that number, or the last one of the task of that id. Raises UsageError where there is none."""
+    number = _number(name)
+    if number is not None:
+        return number
+    with reading(site.database) as session:
+        known_task(session, name, or_tried=True)
+        run = history.last_run(session, name)
+    if run is None:
+        raise UsageError(f"the task {name} has not run yet", f"`runner next {name}` says when it will")
+    return run.run_id
+
+
+def unfinished_run_named(site: Site, name: str) -> int:
+    """Return the run of that number, or the last one of the task of that id that waits or runs. Raises UsageError."""
+    number = _number(name)
+    if number is not None:
+        return number
+    with reading(site.database) as session:
+        known_task(session, name, or_tried=True)
+        runs = history.find_runs(session, name, RUNNING, 1)
+    if not runs:
+        raise UsageError(f"the task {name} has no run that waits or runs", f"`runner history {name}` lists its runs")
+    return runs[0].run_id
+
+
+def _number(name: str) -> int | None:
+    """Return the number of a run, None for what is the id of a task. Raises UsageError for a number that no run can have."""
+    if not (name.isascii() and name.isdigit()):
+        return None
+    if len(name) > len(str(_LARGEST)) or not 0 < int(name) <= _LARGEST:
+        raise UsageError(f"there is no run {name}", "`runner history` names the last ones")
+    return int(name)
 
 
 def known_task(session: Reading, task_id: str, *, or_tried: bool = False) -> StoredTask:

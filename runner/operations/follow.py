@@ -6,31 +6,16 @@ import os
 from collections.abc import Generator, Iterator
 
 from runner import clock
-from runner.errors import UsageError
 from runner.execution.live import ASIDE
 from runner.execution.workshop import Workshop
 from runner.model.words import RUNNING
 from runner.operations import past
-from runner.operations.find import known_task
 from runner.operations.site import Site
 from runner.store import history
 from runner.store.database import reading
 
 _PAUSE = 0.1
 _CHUNK = 65_536
-_DIGITS = 19  # of the largest number that a run can have
-
-
-def run_named(site: Site, name: str) -> int:
-    """Return the run of that number, or the last one of the task of that id. Raises UsageError where there is none."""
-    if name.isascii() and name.isdigit() and len(name) < _DIGITS:
-        return int(name)
-    with reading(site.database) as session:
-        known_task(session, name, or_tried=True)
-        run = history.last_run(session, name)
-    if run is None:
-        raise UsageError(f"the task {name} has not run yet", f"`runner next {name}` says when it will")
-    return run.run_id
 
 
 def logs(site: Site, run_id: int, *, follow: bool) -> Iterator[bytes]:

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, tzinfo
+from fnmatch import fnmatchcase
 from heapq import merge
 from itertools import islice
 
-from runner.errors import GitError
+from runner.errors import GitError, UsageError
 from runner.execution import owner, processes
 from runner.execution.ownership import is_gone
 from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.model.stored import StoredTask
-from runner.model.task import Task
+from runner.model.task import ScheduleSpec
 from runner.operations.current import in_force
 from runner.operations.find import known_task
 from runner.operations.lost import is_overdue
 from runner.operations.site import Site
 from runner.repo.log import count_between
 from runner.repo.tree import everything
-from runner.store import catalogs, events, history, queue, remote
-from runner.store.catalogs import Origin
+from runner.store import catalogs, claims, events, history, queue, remote
+from runner.store.catalogs import ListedTask, Origin
 from runner.store.database import reading
 from runner.store.history import Counts
 from runner.store.remote import Remote
@@ -31,16 +32,45 @@ from runner.taskfile.names import why_not_read
 from runner.value import Value
 
 _DAY = timedelta(days=1)
+#: So long after its time a slot that no tick has decided is overdue: ticks come every minute, and may be a little late.
+_OVERDUE = timedelta(minutes=2)
+_WILDCARDS = {*"*?["}
+STATES = _ACTIVE, _INACTIVE, _DEGRADED, _INVALID = "active", "inactive", "degraded", "invalid"
 
 
 class Entry(Value):
-    """One task in the list. `task` is None while its file was never valid; `state` is active, inactive, degraded or invalid."""
+    """One task in the list. `schedule` is None while its file was never valid; `state` is one of STATES."""
 
     id: str
     state: str
-    task: Task | None
+    schedule: ScheduleSpec | None
+    description: str
+    owner: str
+    tags: tuple[str, ...]
     next_due: datetime | None
     last_run: Run | None
+
+
+class Filter(Value):
+    """Which tasks are listed: all of what is not None holds for them. `pattern` is a glob over ids."""
+
+    pattern: str | None = None
+    state: str | None = None
+    tag: str | None = None
+    owner: str | None = None
+
+    def takes(self, entry: Entry) -> bool:
+        """Return whether a task is to be listed."""
+        return (
+            (self.pattern is None or fnmatchcase(entry.id, self.pattern))
+            and (self.state is None or self.state == entry.state)
+            and (self.tag is None or self.tag in entry.tags)
+            and (self.owner is None or self.owner == entry.owner)
+        )
+
+
+#: Every task.
+EVERYTHING = Filter()
 
 
 class Fire(Value):
@@ -74,6 +104,8 @@ class Following(Value):
 class Status(Value):
     """How everything is. `unread`: the files below `tasks/` that are not meant as tasks, each with the reason.
 
+    `next_slot` is the first one that is not decided, and `overdue` since when ticks have not come to decide it, None where they
+    do; `last_decided` is when a tick last decided anything, and `has_ticked` whether one has ever come.
     `unanswered`: runs whose owner does not do its work, each with what is known of it; `clock`: what was wrong with it lately.
     """
 
@@ -91,32 +123,49 @@ class Status(Value):
     unread: tuple[tuple[str, str], ...]
     unanswered: tuple[tuple[int, str], ...] = ()
     clock: tuple[str, ...] = ()
+    overdue: datetime | None = None
+    last_decided: datetime | None = None
+    has_ticked: bool = True
 
 
-def list_tasks(site: Site, now: datetime) -> tuple[Entry, ...]:
-    """Return every task of the commit in force, by id. Raises RunnerError."""
+def list_tasks(site: Site, now: datetime, wanted: Filter = EVERYTHING) -> tuple[Entry, ...]:
+    """Return the wanted tasks of the commit in force, by id. Raises UsageError for words that no task has, RunnerError."""
+    if wanted.state is not None and wanted.state not in STATES:
+        raise UsageError(f"there is no state {wanted.state}", f"use one of {', '.join(STATES)}")
     with in_force(site, now) as tasks, reading(site.database) as past:
+        if wanted.pattern is not None and not _WILDCARDS & set(wanted.pattern):
+            known_task(tasks, wanted.pattern)
         last = history.last_runs(past)
-        return tuple(_entry(tasks, stored, last) for stored in list(catalogs.stored_tasks(tasks)))
+        entries = [_entry(task, last.get(task.id)) for task in catalogs.listed_tasks(tasks)]
+    _check_used("tag", wanted.tag, (tag for entry in entries for tag in entry.tags))
+    _check_used("owner", wanted.owner, (entry.owner for entry in entries if entry.owner))
+    return tuple(filter(wanted.takes, entries))
 
 
-def _entry(session: Reading, stored: StoredTask, last: dict[str, Run]) -> Entry:
-    task = None if stored.version is None else catalogs.load_task(session, stored.version, stored.id)
-    return Entry(stored.id, _state(stored), task, _starts(stored), last.get(stored.id))
+def _check_used(kind: str, word: str | None, used: Iterable[str]) -> None:
+    """Raise UsageError for a word that no task has, with those that there are."""
+    if word is None:
+        return
+    known = sorted({*used})
+    if word not in known:
+        hint = f"use one of {', '.join(known)}" if known else f"`{kind}` is a key of the task file (docs/task-file.md)"
+        raise UsageError(f"no task has the {kind} {word}", hint)
 
 
-def _starts(stored: StoredTask) -> datetime | None:
-    """Return when the next slot starts: later than the slot itself where the task has jitter."""
-    slot = stored.state.next_slot
-    return None if slot is None else slot + stored.offset
+def _entry(task: ListedTask, last: Run | None) -> Entry:
+    told = task.definition
+    tags = tuple(told.get("tags", ()))
+    return Entry(
+        task.id, _state(task), task.spec, told.get("description", ""), told.get("owner", ""), tags, task.starts, last
+    )
 
 
-def _state(stored: StoredTask) -> str:
-    if stored.version is None:
-        return "invalid"
-    if stored.invalid_commit is not None:
-        return "degraded"
-    return "active" if stored.active else "inactive"
+def _state(task: ListedTask) -> str:
+    if task.spec is None:
+        return _INVALID
+    if task.degraded:
+        return _DEGRADED
+    return _ACTIVE if task.active else _INACTIVE
 
 
 def next_slots(site: Site, task_id: str | None, count: int, since: datetime | None, now: datetime) -> tuple[Fire, ...]:
@@ -147,6 +196,7 @@ def status(site: Site, now: datetime) -> Status:
         tasks = list(catalogs.stored_tasks(session))
         last = history.last_runs(past)
         present = {task.id for task in tasks}
+        slot = catalogs.next_slot(session)
         return Status(
             origin=origin,
             active=sum(task.active for task in tasks),
@@ -161,7 +211,10 @@ def status(site: Site, now: datetime) -> Status:
             failing=tuple(run for run in last.values() if run.task in present and run.status in _FAILING),
             running=tuple(history.find_runs(past, status="running")),
             problems=catalogs.problems(session),
-            next_slot=catalogs.next_slot(session),
+            next_slot=slot,
+            overdue=None if slot is None or now - slot[1] <= _OVERDUE else slot[1],
+            last_decided=claims.clock_of(past).decided_at,
+            has_ticked=catalogs.origin(past).commit is not None,
             following=None if origin.fetch_every is None else _following(site, past, origin),
             unread=tuple(_unread(site, origin)),
             unanswered=tuple(_unanswered(site, past, now)),

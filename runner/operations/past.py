@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from runner.errors import UsageError
 from runner.model.commit import Commit
 from runner.model.run import Run, RunDetails
-from runner.model.words import STATUSES
+from runner.model.words import SHOWN
 from runner.operations.find import known_task
 from runner.operations.site import Site
 from runner.repo import log
@@ -15,14 +16,26 @@ from runner.store import history as runs
 from runner.store.database import reading
 
 
-def history(site: Site, task_id: str | None, status: str | None, limit: int) -> tuple[Run, ...]:
-    """Return runs, newest first. Raises UsageError for a task or status that there is not, StoreError."""
-    if status is not None and status not in STATUSES:
-        raise UsageError(f"there is no status {status}", f"use one of {', '.join(STATUSES)}")
+def history(
+    site: Site,
+    task_id: str | None,
+    status: str | None,
+    limit: int,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> tuple[Run, ...]:
+    """Return runs, newest first, that were in [since, until). Raises UsageError for what there is not, StoreError.
+
+    A run was when it started; where it has not, at its slot. `status` is a word that people are told of a run.
+    """
+    if status is not None and status not in SHOWN:
+        raise UsageError(f"there is no status {status}", f"use one of {', '.join(SHOWN)}")
+    if since is not None and until is not None and until <= since:
+        raise UsageError("no time lies between --since and --until", "--until is to be later than --since")
     with reading(site.database) as session:
         if task_id is not None:
             known_task(session, task_id, or_tried=True)
-        return tuple(runs.find_runs(session, task_id, status, limit))
+        return tuple(runs.shown_runs(session, task_id, status, limit, since, until))
 
 
 def show(site: Site, run_id: int) -> RunDetails:

@@ -15,6 +15,7 @@ from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.operations.overview import Entry, Fire, Following, Status
 from runner.operations.rehearse import Rehearsal
 from runner.operations.tick import TickReport
+from runner.report.verdict import verdict
 
 
 def dumps(value: Any) -> str:
@@ -160,15 +161,15 @@ def rehearsal(value: Rehearsal) -> dict[str, Any]:
 
 def entry(value: Entry) -> dict[str, Any]:
     """Return one task of the list."""
-    task = value.task
+    spec = value.schedule
     return {
         "task": value.id,
         "state": value.state,
-        "description": task.description if task else None,
-        "owner": task.owner if task else None,
-        "tags": list(task.tags) if task else [],
-        "schedule": task.schedule.in_words() if task else None,
-        "timezone": task.schedule.timezone if task else None,
+        "description": None if spec is None else value.description,
+        "owner": None if spec is None else value.owner,
+        "tags": list(value.tags),
+        "schedule": None if spec is None else spec.in_words(),
+        "timezone": None if spec is None else spec.timezone,
         "next_due": _iso(value.next_due),
         "last_run": None if value.last_run is None else run(value.last_run),
     }
@@ -179,10 +180,13 @@ def fire(value: Fire) -> dict[str, Any]:
     return {"task": value.task, "at": iso(value.at), "local": value.local.isoformat(timespec="seconds")}
 
 
-def status(value: Status, uncommitted: Iterable[str]) -> dict[str, Any]:
+def status(value: Status, uncommitted: Iterable[str], now: datetime) -> dict[str, Any]:
     """Return how everything is."""
     slot = value.next_slot
     return {
+        "verdict": verdict(value, now),
+        "overdue_since": _iso(value.overdue),
+        "last_decision_at": _iso(value.last_decided),
         "commit": value.origin.commit,
         "ref": value.origin.ref,
         "remote": None if value.following is None else _following(value.following),

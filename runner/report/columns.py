@@ -1,4 +1,4 @@
-"""Aligned columns of plain text: what a tick can afford; everything else has rich tables."""
+"""Aligned columns of plain text, as long as they are, and text without what a terminal would obey."""
 
 from __future__ import annotations
 
@@ -18,4 +18,6 @@ def _line(row: Sequence[str], widths: Sequence[int]) -> str:
 
 def plain(text: str) -> str:
     """Return text on one line, without what a terminal would obey."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else " " for letter in text)

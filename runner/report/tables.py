@@ -1,210 +1,234 @@
-"""Values as rich tables and lines, for people."""
+"""Values as tables, facts and lines, for people. What gives way on a narrow terminal stands here, and in docs/screens.md."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-
-from rich.console import RenderableType
-from rich.table import Table
-from rich.text import Text
+from datetime import datetime, tzinfo
 
 from runner.model.commit import SHORT, Commit
 from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
-from runner.model.words import FAILED, LOST, RUNNING, SUCCEEDED, TIMED_OUT
-from runner.operations.idle import rough
+from runner.model.words import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
 from runner.operations.overview import Entry, Fire, Following, Status
 from runner.operations.rehearse import Rehearsal
 from runner.report.columns import plain
-from runner.report.tick_text import local
+from runner.report.facts import Facts
+from runner.report.table import Layout, Table
+from runner.report.tick_text import local, second
+from runner.report.verdict import next_in_words, verdict
 from runner.schedule.localtime import load_zone
+from runner.value import Value, replace
 
-_COLOURS = {SUCCEEDED: "green", FAILED: "red", TIMED_OUT: "red", LOST: "red", RUNNING: "cyan"}
+_COLOURS = {
+    SUCCEEDED: "green",
+    **dict.fromkeys((FAILED, TIMED_OUT, LOST), "red"),
+    **dict.fromkeys((RUNNING, WAITING, RETRYING), "cyan"),
+}
+_LIST = Layout(
+    columns=("TASK", "STATE", "SCHEDULE", "ZONE", "NEXT", "LAST RUN", "AT", "DESCRIPTION"),
+    name="TASK",
+    cut=("DESCRIPTION", "SCHEDULE"),
+    drop=("DESCRIPTION", "ZONE", "SCHEDULE", "AT"),
+    colours={"STATE": dict.fromkeys(("invalid", "degraded"), "red"), "LAST RUN": _COLOURS},
+)
+_NEXT = Layout(columns=("TASK", "AT", "ZONE", "UTC"), name="TASK", drop=("UTC",))
+_RUNS = Layout(
+    columns=("RUN", "TASK", "STATUS", "TRIGGER", "SLOT", "WHEN", "TOOK", "TRIES", "COMMIT", "REASON"),
+    name="TASK",
+    cut=("REASON",),
+    drop=("TRIES", "COMMIT", "TRIGGER", "SLOT", "TOOK", "REASON"),
+    colours={"STATUS": _COLOURS},
+)
+_RUNS_OF_COMMITS = replace(
+    _RUNS, columns=(*_RUNS.columns, "CHANGE"), cut=("CHANGE", "REASON"), drop=("CHANGE", *_RUNS.drop)
+)
+_DRY_RUN = Layout(
+    columns=("TASK", "WOULD RUN", "SLOT", "WHY"), name="TASK", cut=("WHY",), colours={"WOULD RUN": {"yes": "green"}}
+)
 
 #: So many files that are not read are named to people.
 _FEW = 5
 
 
-def table(*headers: str) -> Table:
-    """Return an empty table without lines, which copies and pipes well."""
-    made = Table(box=None, pad_edge=False, header_style="bold")
-    for header in headers:
-        made.add_column(header, no_wrap=True)
-    return made
+class Line(Value):
+    """A line or more of text; `colour` may be `bold`, empty for none."""
+
+    text: str
+    colour: str = ""
 
 
-def entries(values: Iterable[Entry]) -> RenderableType:
+#: What can be shown.
+Part = Table | Facts | Line
+
+
+def entries(values: Iterable[Entry]) -> Table:
     """Return the list of tasks."""
-    made = table("TASK", "STATE", "SCHEDULE", "ZONE", "NEXT", "LAST RUN", "DESCRIPTION")
-    for value in values:
-        spec = value.task.schedule if value.task else None
-        zone = spec.zone() if spec else None
-        last = value.last_run
-        made.add_row(
-            Text(value.id),
-            Text(value.state, "red" if value.state in {"invalid", "degraded"} else ""),
-            Text(spec.in_words() if spec else "-"),
-            Text(spec.timezone if spec else "-"),
-            Text(local(value.next_due, zone) if zone else "-"),
-            _status(last) if last else Text("-"),
-            Text(plain(value.task.description) if value.task else ""),
-        )
-    return made
+    return Table(_LIST, [_entry(value) for value in values])
 
 
-def fires(values: Iterable[Fire]) -> RenderableType:
+def _entry(value: Entry) -> tuple[str, ...]:
+    spec, last = value.schedule, value.last_run
+    return (
+        value.id,
+        value.state,
+        spec.in_words() if spec else "-",
+        spec.timezone if spec else "-",
+        local(value.next_due, spec.zone()) if spec else "-",
+        last.state_in_words() if last else "-",
+        local(last.started_at or last.scheduled_for or last.finished_at, load_zone(last.timezone)) if last else "-",
+        plain(value.description),
+    )
+
+
+def fires(values: Iterable[Fire]) -> Table:
     """Return future slots."""
-    made = table("TASK", "AT", "ZONE", "UTC")
-    for value in values:
-        wall = value.local
-        made.add_row(value.task, f"{wall:%a %Y-%m-%d %H:%M:%S}", f"{wall:%Z}", f"{value.at:%Y-%m-%d %H:%M:%S}")
-    return made
+    return Table(_NEXT, [_fire(value.task, value.local, value.at) for value in values])
 
 
-def runs(values: Iterable[Run], commits: Mapping[str, Commit] | None = None) -> RenderableType:
+def _fire(task: str, wall: datetime, at: datetime) -> tuple[str, ...]:
+    return task, f"{wall:%a %Y-%m-%d %H:%M:%S}", f"{wall:%Z}", f"{at:%Y-%m-%d %H:%M:%S}"
+
+
+def runs(values: Iterable[Run], commits: Mapping[str, Commit] | None = None) -> Table:
     """Return runs as they are given; with who changed what, where the commits are given."""
-    headers = ("RUN", "TASK", "STATUS", "TRIGGER", "SLOT", "STARTED", "TOOK", "TRIES", "COMMIT", "REASON")
-    made = table(*headers, *(() if commits is None else ("CHANGE",)))
-    for value in values:
-        found = None if commits is None else commits.get(value.commit or "")
-        zone = load_zone(value.timezone)
-        took = value.duration_seconds
-        made.add_row(
-            str(value.run_id),
-            Text(value.task),
-            _status(value),
-            value.trigger,
-            local(value.scheduled_for, zone),
-            "-" if value.started_at is None else f"{value.started_at.astimezone(zone):%Y-%m-%d %H:%M:%S}",
-            "" if took is None else f"{took:.1f}s",
-            str(value.attempts),
-            (value.commit or "-")[:SHORT],
-            Text(plain(value.reason or "")),
-            *(() if found is None else (Text(plain(found.change())),)),
-        )
-    return made
+    if commits is None:
+        return Table(_RUNS, [_run(value) for value in values])
+    return Table(_RUNS_OF_COMMITS, [(*_run(value), _change(commits.get(value.commit or ""))) for value in values])
 
 
-def run_details(value: RunDetails, commits: Mapping[str, Commit]) -> Iterator[RenderableType]:
+def _run(value: Run) -> tuple[str, ...]:
+    zone = load_zone(value.timezone)
+    took = value.duration_seconds
+    return (
+        str(value.run_id),
+        value.task,
+        value.state_in_words(),
+        value.trigger,
+        local(value.scheduled_for, zone),
+        local(value.scheduled_for, zone) if value.started_at is None else second(value.started_at, zone),
+        "" if took is None else f"{took:.1f}s",
+        str(value.attempts),
+        (value.commit or "-")[:SHORT],
+        plain(value.reason or ""),
+    )
+
+
+def _change(found: Commit | None) -> str:
+    return "" if found is None else plain(found.change())
+
+
+def run_details(value: RunDetails, commits: Mapping[str, Commit]) -> Iterator[Part]:
     """Yield all that is known of a run: facts, what it printed, where it failed."""
     run = value.run
-    facts = table("", "")
-    facts.show_header = False
-    for name, fact in (*_facts(run), *_commit_facts(run, commits)):
-        facts.add_row(Text(name, "bold"), fact)
-    yield facts
+    yield Facts([*_facts(run), *_commit_facts(run, commits)])
     for attempt in value.attempts:
         if len(value.attempts) > 1:
-            yield Text(f"\nattempt {attempt.number}: {_attempt_in_words(attempt, run.timezone)}", "bold")
+            yield Line(f"\nattempt {attempt.number}: {_attempt_in_words(attempt, load_zone(run.timezone))}", "bold")
         yield from _printed(attempt)
 
 
-def _attempt_in_words(attempt: AttemptRecord, zone: str) -> str:
-    began = f"{attempt.started_at.astimezone(load_zone(zone)):%Y-%m-%d %H:%M:%S %Z}"
+def _attempt_in_words(attempt: AttemptRecord, zone: tzinfo) -> str:
     reason = f": {plain(attempt.reason)}" if attempt.reason else ""
-    return f"{attempt.status}, started {began}{reason}"
+    return f"{attempt.status}, started {second(attempt.started_at, zone)}{reason}"
 
 
-def _printed(attempt: AttemptRecord) -> Iterator[RenderableType]:
+def _printed(attempt: AttemptRecord) -> Iterator[Line]:
     if attempt.output:
-        yield Text("\noutput", "bold")
-        yield Text(attempt.output.decode("utf-8", "replace").rstrip("\n"))
+        yield Line("\noutput", "bold")
+        yield Line(attempt.output.decode("utf-8", "replace").rstrip("\n"))
     if attempt.traceback and attempt.traceback.encode("utf-8", "replace") not in attempt.output:
-        yield Text("\ntraceback", "bold")
-        yield Text(attempt.traceback.rstrip("\n"))
+        yield Line("\ntraceback", "bold")
+        yield Line(attempt.traceback.rstrip("\n"))
 
 
-def _facts(run: Run) -> Iterator[tuple[str, Text]]:
+def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
     where = load_zone(run.timezone)
-    yield "run", Text(str(run.run_id))
-    yield "task", Text(run.task)
-    yield "status", _status(run)
+    yield "run", str(run.run_id), ""
+    yield "task", run.task, ""
+    yield "status", run.state_in_words(), _COLOURS.get(run.state_in_words(), "")
     if run.reason:
-        yield "reason", Text(plain(run.reason))
+        yield "reason", plain(run.reason), ""
     if run.error is not None and run.error.file:
-        yield "at", Text(f"{run.error.file}:{run.error.line}")
-    yield "trigger", Text(run.trigger)
-    yield "slot", Text(local(run.scheduled_for, where))
+        yield "at", f"{run.error.file}:{run.error.line}", ""
+    yield "trigger", run.trigger, ""
+    yield "slot", local(run.scheduled_for, where), ""
     for name, moment in (("started", run.started_at), ("finished", run.finished_at)):
         if moment is not None:
-            yield name, Text(f"{moment.astimezone(where):%Y-%m-%d %H:%M:%S %Z}")
+            yield name, second(moment, where), ""
     if run.duration_seconds is not None:
-        yield "took", Text(f"{run.duration_seconds:.1f}s")
+        yield "took", f"{run.duration_seconds:.1f}s", ""
     if run.missed:
-        yield "missed", Text(f"{run.missed} older slots")
+        yield "missed", f"{run.missed} older slots", ""
     yield from _attempt_facts(run)
 
 
-def _commit_facts(run: Run, commits: Mapping[str, Commit]) -> Iterator[tuple[str, Text]]:
-    yield "commit", Text(run.commit or "-")
+def _commit_facts(run: Run, commits: Mapping[str, Commit]) -> Iterator[tuple[str, str, str]]:
+    yield "commit", run.commit or "-", ""
     found = commits.get(run.commit or "")
     if found is not None:
-        yield "change", Text(plain(found.change()))
+        yield "change", _change(found), ""
         if found.url is not None:
-            yield "page", Text(found.url)
+            yield "page", found.url, ""
 
 
-def _attempt_facts(run: Run) -> Iterator[tuple[str, Text]]:
+def _attempt_facts(run: Run) -> Iterator[tuple[str, str, str]]:
     if run.attempts > 1:
-        yield "attempts", Text(str(run.attempts))
+        yield "attempts", str(run.attempts), ""
     if run.due_at is not None and run.attempts:
-        yield "next attempt", Text(f"{run.due_at.astimezone(load_zone(run.timezone)):%Y-%m-%d %H:%M:%S %Z}")
+        yield "next attempt", second(run.due_at, load_zone(run.timezone)), ""
     if run.exit_code is not None:
-        yield "exit code", Text(str(run.exit_code))
+        yield "exit code", str(run.exit_code), ""
     if run.signal is not None:
-        yield "signal", Text(str(run.signal))
+        yield "signal", str(run.signal), ""
 
 
-def rehearsal(value: Rehearsal) -> RenderableType:
+def rehearsal(value: Rehearsal) -> Table:
     """Return what a tick would do."""
-    made = table("TASK", "WOULD RUN", "SLOT", "WHY")
-    for verdict in value.verdicts:
-        slot = local(verdict.slot, load_zone(verdict.timezone))
-        made.add_row(
-            Text(verdict.task),
-            Text("yes", "green") if verdict.would_run else Text("no"),
-            slot,
-            Text(verdict.reason),
-        )
-    return made
+    rows = [
+        (it.task, "yes" if it.would_run else "no", local(it.slot, load_zone(it.timezone)), plain(it.reason))
+        for it in value.verdicts
+    ]
+    return Table(_DRY_RUN, rows)
 
 
-def problems(values: Sequence[Problem]) -> Iterator[RenderableType]:
+def problems(values: Sequence[Problem]) -> Iterator[Line]:
     """Yield the problems, each with its hint."""
     for value in values:
-        yield Text(str(value), "red" if value.is_error() else "yellow")
+        yield Line(str(value), "red" if value.is_error() else "yellow")
         if value.hint:
-            yield Text(f"    hint: {value.hint}")
+            yield Line(f"    hint: {value.hint}")
 
 
-def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator[RenderableType]:
-    """Yield how everything is."""
-    facts = table("", "")
-    facts.show_header = False
-    commit = (value.origin.commit or "-")[:SHORT]
-    facts.add_row("commit", f"{commit} ({value.origin.ref})")
-    if value.following is not None:
-        facts.add_row("remote", _remote(value.following))
-    facts.add_row("tasks", f"{value.active} active, {value.inactive} inactive, {len(value.invalid)} invalid")
-    if value.next_slot is not None:
-        task, slot, wall = value.next_slot
-        facts.add_row("next", f"{task} at {wall} (in {rough(max(0.0, (slot - now).total_seconds()))})")
-    ended = ", ".join(f"{count} {name}" for name, count in sorted(value.counts.since.items()))
-    facts.add_row("last 24 h", ended or "no runs")
-    for number, said in enumerate(value.clock):
-        facts.add_row("" if number else "clock", Text(said, "yellow"))
-    yield facts
+def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator[Part]:
+    """Yield how everything is: the verdict first."""
+    yield Line(verdict(value, now), "bold")
+    yield Facts([*_status_facts(value, now)])
     yield from _sections(value)
     if uncommitted:
-        yield Text(f"\nuncommitted, not run: {', '.join(uncommitted)}", "yellow")
+        yield Line(f"\nuncommitted, not run: {', '.join(uncommitted)}", "yellow")
     if value.unread:
         few = "; ".join(f"{path}: {why}" for path, why in value.unread[:_FEW])
         more = f"; and {len(value.unread) - _FEW} more (see --json)" if len(value.unread) > _FEW else ""
-        yield Text(f"\nnot read: {few}{more}")
+        yield Line(f"\nnot read: {few}{more}")
 
 
-def _remote(value: Following) -> Text:
+def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]]:
+    yield "commit", f"{(value.origin.commit or '-')[:SHORT]} ({value.origin.ref})", ""
+    if value.following is not None:
+        remote = value.following.remote
+        yield "remote", _remote(value.following), "red" if remote.failing_since or remote.stuck_since else ""
+    yield "tasks", f"{value.active} active, {value.inactive} inactive, {len(value.invalid)} invalid", ""
+    if value.next_slot is not None:
+        yield "next", next_in_words(value, now), "" if value.overdue is None else "red"
+    if value.last_decided is not None:
+        yield "last tick", f"{_at(value.last_decided)} (the last one that had something to decide)", ""
+    ended = ", ".join(f"{count} {name}" for name, count in sorted(value.counts.since.items()))
+    yield "last 24 h", ended or "no runs", ""
+    for number, said in enumerate(value.clock):
+        yield "" if number else "clock", said, "yellow"
+
+
+def _remote(value: Following) -> str:
     """Return how far what runs is behind, since when, and why."""
     remote = value.remote
     said = "never fetched yet" if remote.fetched_at is None else f"fetched {_at(remote.fetched_at)}"
@@ -214,29 +238,25 @@ def _remote(value: Following) -> Text:
         said += f"; fetching fails since {_at(remote.failing_since)}: {plain(remote.failure or '')}"
     if remote.stuck_since is not None:
         said += f"; the last known commit goes on since {_at(remote.stuck_since)}: {plain(remote.stuck or '')}"
-    return Text(said, "red" if remote.failing_since or remote.stuck_since else "")
+    return said
 
 
 def _at(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def _sections(value: Status) -> Iterator[RenderableType]:
+def _sections(value: Status) -> Iterator[Part]:
     if value.running:
-        yield Text("\nrunning", "bold")
+        yield Line("\nrunning", "bold")
         yield runs(value.running)
     for run_id, said in value.unanswered:
-        yield Text(f"run {run_id}: {said} (`runner cancel {run_id}` ends it)", "red")
+        yield Line(f"run {run_id}: {said} (`runner cancel {run_id}` ends it)", "red")
     if value.failing:
-        yield Text("\nfailing", "bold")
+        yield Line("\nfailing", "bold")
         yield runs(value.failing)
     for item in value.degraded:
         valid, invalid = item.valid_commit[:SHORT], item.invalid_commit[:SHORT]
-        yield Text(f"\ndegraded: {item.task} is invalid since {invalid}; the version of {valid} goes on", "red")
+        yield Line(f"\ndegraded: {item.task} is invalid since {invalid}; the version of {valid} goes on", "red")
     if value.problems:
-        yield Text("\nproblems", "bold")
+        yield Line("\nproblems", "bold")
         yield from problems(value.problems)
-
-
-def _status(run: Run) -> Text:
-    return Text(run.state_in_words(), _COLOURS.get(run.status, ""))

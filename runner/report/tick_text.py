@@ -9,19 +9,22 @@ from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.operations.idle import rough
 from runner.operations.tick import TickReport
-from runner.report.columns import columns, plain
+from runner.report.columns import plain
+from runner.report.table import Layout, Table, table_lines
 from runner.schedule.localtime import load_zone
 
-_HEADER = ("RUN", "TASK", "STATUS", "SLOT", "TOOK", "REASON")
+_RUNS = Layout(
+    columns=("RUN", "TASK", "STATUS", "SLOT", "TOOK", "REASON"), name="TASK", cut=("REASON",), drop=("TOOK", "REASON")
+)
 
 
-def tick_lines(report: TickReport, now: datetime) -> Iterator[str]:
-    """Yield the lines that say what a tick did, and when the next slot is."""
+def tick_lines(report: TickReport, now: datetime, width: int | None = None) -> Iterator[str]:
+    """Yield the lines that say what a tick did, and when the next slot is; the table in so many cells of a terminal."""
     if report.clock is not None:
         yield report.clock
     runs = (*report.lost, *report.started, *report.skipped)
     if runs:
-        yield from columns(_HEADER, [_row(run) for run in runs])
+        yield from table_lines(Table(_RUNS, [_row(run) for run in runs]), width)
     errors = [problem for problem in report.problems if problem.is_error()]
     if errors:
         yield problem_line(errors)
@@ -57,3 +60,8 @@ def _row(run: Run) -> tuple[str, ...]:
 def local(moment: datetime | None, zone: tzinfo) -> str:
     """Return an instant on a zone's wall clock, or a dash."""
     return "-" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
+
+
+def second(moment: datetime, zone: tzinfo) -> str:
+    """Return an instant on a zone's wall clock to the second."""
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")

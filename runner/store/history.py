@@ -5,6 +5,7 @@ from __future__ import annotations
 from runner.clock import from_millis, to_millis
 from runner.model.ending import RunError
 from runner.model.run import AttemptRecord, Run, RunDetails
+from runner.model.words import RETRYING, RUNNING, WAITING
 from runner.store.rows import instant
 from runner.store.session import Reading
 from runner.value import Value
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
     from typing import Any
+
+    #: A condition of a question, and its values.
+    _Condition = tuple[str, tuple[object, ...]]
 
 _RUN = """
     SELECT r.id, t.id, r."trigger", r.status, v.timezone, r.reason, r.scheduled_for, r.started_at, r.finished_at,
@@ -31,6 +35,16 @@ class Counts(Value):
     since: dict[str, int]
 
 
+#: What tells runs apart that have the status `running`: the words that people are told of them.
+_UNDER_WAY = {
+    RUNNING: "r.status = 'running' AND r.started_at IS NOT NULL AND r.supervisor IS NOT NULL",
+    RETRYING: "r.status = 'running' AND r.started_at IS NOT NULL AND r.supervisor IS NULL",
+    WAITING: "r.status = 'running' AND r.started_at IS NULL",
+}
+#: When a run was, for people: when it started; where it has not, its slot; else when it was asked for.
+_WHEN = "coalesce(r.started_at, r.scheduled_for, r.decided_at)"
+
+
 def find_runs(
     session: Reading,
     task: str | None = None,
@@ -38,16 +52,38 @@ def find_runs(
     limit: int | None = None,
 ) -> list[Run]:
     """Return runs, newest first: of one task, of one status, at most `limit`."""
+    return _found(session, [*_of_task(task), *_of_status(status)], limit)
+
+
+def shown_runs(
+    session: Reading,
+    task: str | None,
+    word: str | None,
+    limit: int,
+    since: datetime | None,
+    until: datetime | None,
+) -> list[Run]:
+    """Return runs, newest first: of which people are told `word`, that were in [since, until)."""
+    conditions = [*_of_task(task)]
+    conditions += [(_UNDER_WAY[word], ())] if word in _UNDER_WAY else _of_status(word)
+    conditions += [] if since is None else [(f"{_WHEN} >= ?", (to_millis(since),))]
+    conditions += [] if until is None else [(f"{_WHEN} < ?", (to_millis(until),))]
+    return _found(session, conditions, limit)
+
+
+def _of_task(task: str | None) -> list[_Condition]:
     # The task is found first, so that its index serves: a filter on the joined name would read every run.
-    conditions: list[str] = ["1 = 1"]
-    values: list[object] = []
-    if task is not None:
-        conditions.append("r.task = (SELECT key FROM tasks WHERE id = ?)")
-        values.append(task)
-    if status is not None:
-        conditions.append("r.status = ?")
-        values.append(status)
-    sql = f"{_RUN} WHERE {' AND '.join(conditions)} ORDER BY r.id DESC"
+    return [] if task is None else [("r.task = (SELECT key FROM tasks WHERE id = ?)", (task,))]
+
+
+def _of_status(status: str | None) -> list[_Condition]:
+    return [] if status is None else [("r.status = ?", (status,))]
+
+
+def _found(session: Reading, conditions: list[_Condition], limit: int | None) -> list[Run]:
+    where = " AND ".join(condition for condition, _ in conditions) or "1 = 1"
+    values = [value for _, given in conditions for value in given]
+    sql = f"{_RUN} WHERE {where} ORDER BY r.id DESC"
     if limit is not None:
         sql, values = f"{sql} LIMIT ?", [*values, limit]
     return [_run(row) for row in session.ask(sql, values)]
@@ -205,23 +241,7 @@ def counts_since(session: Reading, since: datetime) -> Counts:
 
 
 def _run(row: tuple[Any, ...]) -> Run:
-    error_type = row[14]
-    run_id, task, trigger, status, timezone, reason = row[:6]
-    return Run(
-        run_id=run_id,
-        task=task,
-        trigger=trigger,
-        status=status,
-        timezone=timezone,
-        reason=reason,
-        scheduled_for=instant(row[6]),
-        started_at=instant(row[7]),
-        finished_at=instant(row[8]),
-        commit=row[9],
-        attempts=row[10],
-        missed=row[11],
-        exit_code=row[12],
-        signal=row[13],
-        error=None if error_type is None else RunError(error_type, *row[15:18]),
-        due_at=instant(row[18]),
-    )
+    """Return the run in the columns of _RUN, which stand in the order of its names: by place it is made quickly."""
+    error = None if row[14] is None else RunError(*row[14:18])
+    values = (*row[:6], *map(instant, row[6:9]), *row[9:14], error, instant(row[18]))
+    return Run(*values)

@@ -6,7 +6,7 @@ import os
 
 from runner.cli.place import find_root
 from runner.model.task import FOLDER, SUFFIX, id_of
-from runner.model.words import STATUSES
+from runner.model.words import SHOWN
 
 
 def task_ids(incomplete: str) -> list[str]:
@@ -20,5 +20,5 @@ def task_ids(incomplete: str) -> list[str]:
 
 
 def statuses(incomplete: str) -> list[str]:
-    """Return the statuses of runs that begin so."""
-    return [status for status in STATUSES if status.startswith(incomplete)]
+    """Return the words for runs that begin so."""
+    return [status for status in SHOWN if status.startswith(incomplete)]

@@ -8,9 +8,10 @@ import typer
 
 from runner import clock
 from runner.cli.commands.completion import statuses, task_ids
-from runner.cli.context import LARGEST, State, instant, show, text, write_through
+from runner.cli.context import State, instant, show, text, write_through
 from runner.operations import overview, past
-from runner.operations.follow import logs, run_named
+from runner.operations.find import run_named
+from runner.operations.follow import logs
 from runner.operations.place import uncommitted
 from runner.report import as_json, tables
 
@@ -19,6 +20,13 @@ _Task = Annotated[
     str | None, typer.Argument(metavar="ID", help="One task; default all.", parser=text, autocompletion=task_ids)
 ]
 _Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")]
+_LIST_EPILOG = """\b
+Examples:
+  runner list                         every task
+  runner list 'billing/*'             those below tasks/billing/
+  runner list --state degraded        whose file is invalid by now
+  runner list --tag monthly --json    for programs
+"""
 _NEXT_EPILOG = """\b
 Examples:
   runner next                                      what runs next
@@ -29,6 +37,7 @@ _HISTORY_EPILOG = """\b
 Examples:
   runner history                          the last runs
   runner history billing/report -n 50     of one task
+  runner history --since 2026-03-28       from then on
   runner history --status failed --json   for programs
 """
 _LOGS_EPILOG = """\b
@@ -41,7 +50,7 @@ Examples:
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command("list")(_list)
+    app.command("list", epilog=_LIST_EPILOG)(_list)
     app.command("next", epilog=_NEXT_EPILOG)(_next)
     app.command("status")(_status)
     app.command("history", epilog=_HISTORY_EPILOG)(_history)
@@ -49,14 +58,33 @@ def register(app: typer.Typer) -> None:
     app.command("logs", epilog=_LOGS_EPILOG)(_logs)
 
 
-def _list(context: typer.Context, json: _Json = False) -> int:
+def _list(
+    context: typer.Context,
+    pattern: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[PATTERN]",
+            help="Only tasks whose ids match: `*` stands for any letters, `?` for one.",
+            parser=text,
+            autocompletion=task_ids,
+        ),
+    ] = None,
+    state: Annotated[
+        str | None,
+        typer.Option("--state", metavar="S", help=f"Only tasks in this state: {', '.join(overview.STATES)}."),
+    ] = None,
+    tag: Annotated[str | None, typer.Option("--tag", metavar="T", help="Only tasks with this tag.")] = None,
+    owner: Annotated[str | None, typer.Option("--owner", metavar="O", help="Only tasks of this owner.")] = None,
+    json: _Json = False,
+) -> int:
     """List the tasks of the commit in force."""
-    state: State = context.obj
-    entries = overview.list_tasks(state.site, clock.now())
+    place: State = context.obj
+    wanted = overview.Filter(pattern, state, tag, owner)
+    entries = overview.list_tasks(place.site, clock.now(), wanted)
     if json:
         print(as_json.dumps([as_json.entry(entry) for entry in entries]))
     else:
-        show(tables.entries(entries))
+        show(tables.entries(entries) if entries else tables.Line("no tasks"))
     return 0
 
 
@@ -80,7 +108,7 @@ def _next(
     if json:
         print(as_json.dumps([as_json.fire(fire) for fire in fires]))
     else:
-        show(tables.fires(fires) if fires else "no slot is planned")
+        show(tables.fires(fires) if fires else tables.Line("no slot is planned"))
     return 0
 
 
@@ -90,12 +118,13 @@ def _status(context: typer.Context, json: _Json = False) -> int:
     The commit, failures, problems, edits that are not committed.
     """
     state: State = context.obj
-    value = overview.status(state.site, clock.now())
+    now = clock.now()
+    value = overview.status(state.site, now)
     edits = uncommitted(state.site)
     if json:
-        print(as_json.dumps(as_json.status(value, edits)))
+        print(as_json.dumps(as_json.status(value, edits, now)))
     else:
-        show(*tables.status(value, edits, clock.now()))
+        show(*tables.status(value, edits, now))
     return 0
 
 
@@ -105,31 +134,42 @@ def _history(
     count: _Count = 20,
     status: Annotated[
         str | None,
-        typer.Option("--status", metavar="S", help="Only runs of this status.", autocompletion=statuses),
+        typer.Option("--status", metavar="S", help="Only runs of this status, as shown.", autocompletion=statuses),
     ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="T", help="Only from this time on (ISO 8601, UTC unless it says otherwise)."),
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="T", help="Only before this time.")] = None,
     json: _Json = False,
 ) -> int:
     """Show what has run, the newest first."""
     state: State = context.obj
-    runs = past.history(state.site, task, status, count)
+    runs = past.history(state.site, task, status, count, instant(since), instant(until))
     commits = past.commits_of(state.site, runs)
     if json:
         print(as_json.dumps([as_json.run_of_commit(run, commits) for run in runs]))
     else:
-        show(tables.runs(runs, commits) if runs else "no runs")
+        show(tables.runs(runs, commits) if runs else tables.Line("no runs"))
     return 0
 
 
 def _show(
     context: typer.Context,
     run: Annotated[
-        int, typer.Argument(metavar="RUN", min=1, max=LARGEST, help="The number of the run, from `runner history`.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="The number of the run, from `runner history`; or a task: its last run.",
+            parser=text,
+            autocompletion=task_ids,
+        ),
     ],
     json: _Json = False,
 ) -> int:
     """Show one run: how it ended, what it printed, where it failed."""
     state: State = context.obj
-    details = past.show(state.site, run)
+    details = past.show(state.site, run_named(state.site, run))
     commits = past.commits_of(state.site, [details.run])
     if json:
         print(as_json.dumps({**as_json.run_details(details), **as_json.commit_details(details.run, commits)}))

@@ -10,11 +10,12 @@ import typer
 
 from runner import clock
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, remark, say_wait, show_lines, text, time
+from runner.cli.context import State, remark, say_wait, show_lines, text, time
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
 from runner.operations.blame import blame
+from runner.operations.find import run_named
 from runner.operations.replay import replay
 from runner.operations.run_now import Watcher
 from runner.operations.why import why
@@ -28,6 +29,7 @@ Examples:
 _REPLAY_EPILOG = """\b
 Examples:
   runner replay 42                       the version of then, for the slot of then
+  runner replay billing/report           the last run of a task
   runner replay 42 --at-commit head      the version of now
 """
 _Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
@@ -85,7 +87,13 @@ def _why(
 def _replay(
     context: typer.Context,
     run: Annotated[
-        int, typer.Argument(metavar="RUN", min=1, max=LARGEST, help="The number of the run, from `runner history`.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="The number of the run, from `runner history`; or a task: its last run.",
+            parser=text,
+            autocompletion=task_ids,
+        ),
     ],
     at_commit: Annotated[
         Version, typer.Option("--at-commit", help="The version of then, or of now.")
@@ -98,7 +106,7 @@ def _replay(
     passing = Passing(sys.stdout)
     live = None if json else passing.show
     watcher = Watcher(live, remark, say_wait)
-    value = replay(state.site, run, clock.now(), watcher, at_head=at_commit is Version.HEAD)
+    value = replay(state.site, run_named(state.site, run), clock.now(), watcher, at_head=at_commit is Version.HEAD)
     passing.finish()
     if json:
         print(as_json.dumps(answers.replay_json(value)))

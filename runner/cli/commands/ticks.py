@@ -9,12 +9,14 @@ import typer
 
 from runner import clock
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import LARGEST, State, remark, say_wait, show, show_lines, text
+from runner.cli.context import State, remark, say_wait, show, show_lines, text
 from runner.cli.passing import Passing
+from runner.cli.screen import in_width, terminal_width
 from runner.cli.state_folder import prepare_state
 from runner.cli.ticking import run_tick
 from runner.model.words import CANCELLED, SUCCEEDED
 from runner.operations.cancel import cancel
+from runner.operations.find import unfinished_run_named
 from runner.operations.place import uncommitted
 from runner.operations.rehearse import rehearse
 from runner.operations.run_now import Watcher, run_now
@@ -72,7 +74,7 @@ def _tick(
         if json:
             print(as_json.dumps(as_json.tick(report)))
             return
-        show_lines(tick_text.tick_lines(report, clock.now()))
+        show_lines(map(in_width, tick_text.tick_lines(report, clock.now(), terminal_width())))
         if verbose:
             show(*tables.problems(report.problems))
             _point_out_edits(state, worktree=worktree)
@@ -124,7 +126,13 @@ def _run(
 def _cancel(
     context: typer.Context,
     run: Annotated[
-        int, typer.Argument(metavar="RUN", min=1, max=LARGEST, help="The number of the run, from `runner status`.")
+        str,
+        typer.Argument(
+            metavar="RUN",
+            help="The number of the run, from `runner status`; or a task: its last run that is not over.",
+            parser=text,
+            autocompletion=task_ids,
+        ),
     ],
     json: _Json = False,
 ) -> int:
@@ -133,7 +141,7 @@ def _cancel(
     Wherever it runs or waits; the command returns once it is gone.
     """
     state: State = context.obj
-    ended = cancel(state.site, run, clock.now(), remark)
+    ended = cancel(state.site, unfinished_run_named(state.site, run), clock.now(), remark)
     if json:
         print(as_json.dumps(as_json.run(ended)))
     else:

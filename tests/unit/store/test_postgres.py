@@ -153,8 +153,11 @@ def _look_back(session: Deciding) -> None:
     """Ask for what has happened."""
     for task, status, limit in ((None, None, None), ("often", "succeeded", 1), ("often", None, None)):
         history.find_runs(session, task, status, limit)
+    for word in ("running", "retrying", "waiting", "failed"):
+        history.shown_runs(session, "often", word, 9, NOON, NOON + MINUTE)
     history.runs_by_id(session, [1, 2])
     history.last_runs(session)
+    list(catalogs.listed_tasks(session))
     history.last_run(session, "often")
     for ask in (history.progress, history.run_details, history.stretch, history.version_of):
         ask(session, 1)

@@ -1,0 +1,62 @@
+"""How everything is, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from runner.operations.idle import rough
+from runner.operations.overview import Status
+
+_UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
+
+
+def verdict(value: Status, now: datetime) -> str:
+    """Return `all well: 12 tasks, next …`, or all that is wrong."""
+    troubles = "; ".join(_troubles(value, now))
+    if troubles:
+        return troubles
+    planned = "no slot is planned" if value.next_slot is None else f"next {next_in_words(value, now)}"
+    return f"all well: {_count(value.active + value.inactive, 'task')}, {planned}"
+
+
+def next_in_words(value: Status, now: datetime) -> str:
+    """Return the next slot: `billing/report at 2026-06-10 14:00 CEST (in 3 min)`, or since when it is overdue."""
+    if value.next_slot is None:
+        return "-"
+    task, due, wall = value.next_slot
+    if value.overdue is not None:
+        return f"{task} at {wall} (overdue for {_whole(now - due)})"
+    return f"{task} at {wall} ({'due now' if due <= now else f'in {rough((due - now).total_seconds())}'})"
+
+
+def _troubles(value: Status, now: datetime) -> Iterator[str]:
+    if value.overdue is not None:
+        since = f"{value.overdue:%Y-%m-%d %H:%M} UTC"
+        yield f"ticks do not come since {since}: overdue for {_whole(now - value.overdue)}"
+    elif not value.has_ticked and value.active:
+        yield "no tick has come yet"
+    if value.failing:
+        yield f"{_count(len(value.failing), 'task')} failed last"
+    broken = {problem.file for problem in value.problems if problem.is_error()}
+    if broken:
+        yield f"{_count(len(broken), 'file')} cannot be used"
+    if value.degraded:
+        yield f"{_count(len(value.degraded), 'task')} degraded"
+    if value.unanswered:
+        yield f"{_count(len(value.unanswered), 'run')} without a supervisor that answers"
+    remote = None if value.following is None else value.following.remote
+    if remote is not None and remote.failing_since is not None:
+        yield f"fetching fails since {remote.failing_since:%Y-%m-%d %H:%M} UTC"
+    if remote is not None and remote.stuck_since is not None:
+        yield f"what was fetched cannot be read since {remote.stuck_since:%Y-%m-%d %H:%M} UTC"
+
+
+def _whole(span: timedelta) -> str:
+    """Return how many whole days, hours or minutes have passed: `5 h`."""
+    unit, name = next((it for it in _UNITS if span >= it[0]), _UNITS[-1])
+    return f"{span // unit} {name}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
