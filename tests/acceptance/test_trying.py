@@ -112,6 +112,7 @@ def _answers(project: Project, *tasks: str) -> list[Any]:
     """Return what the store has and what commands say, without what was run by hand."""
     now = NOON + 4 * MINUTE
     said = [project.json(*words, now=now) for words in (["list"], ["next"], ["status"])]
+    del said[-1]["last_decision_at"]  # to the millisecond, which is that of the machine
     whys = [project.runner("why", task, "--json", now=now) for task in tasks]
     return [*_stored(project), *map(_without_runs, said), *(_without_runs(done.stdout + done.stderr) for done in whys)]
 

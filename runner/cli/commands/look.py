@@ -63,7 +63,7 @@ def _list(
     pattern: Annotated[
         str | None,
         typer.Argument(
-            metavar="[PATTERN]",
+            metavar="PATTERN",
             help="Only tasks whose ids match: `*` stands for any letters, `?` for one.",
             parser=text,
             autocompletion=task_ids,
