@@ -54,9 +54,10 @@ def hint_for(error: OSError) -> str | None:
 def _not_loaded(error: ImportError) -> RunnerError | None:
     """Explain a module that is there and cannot be loaded: a library that finds no room, or what its own start was refused."""
     cause = error.__cause__ or error.__context__
-    if cause is not None and not isinstance(cause, ImportError):
-        return refused(cause)
-    if error.path is not None and error.path.endswith(".so"):
+    told = None if cause is None or isinstance(cause, ImportError) else refused(cause)
+    if told is not None:
+        return told
+    if ".so" in str(error):
         return RunnerError(f"a library cannot be loaded: {error}", _HINTS[errno.ENOMEM])
     return None
 

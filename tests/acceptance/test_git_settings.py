@@ -25,7 +25,7 @@ _QUESTIONS = (
     ("tick", "--dry-run", "--json"),
 )
 #: What differs between two runs of the same command.
-_OF_THE_MOMENT = {"started_at", "finished_at", "duration_seconds"}
+_OF_THE_MOMENT = {"started_at", "finished_at", "duration_seconds", "last_decision_at"}
 
 
 @pytest.fixture
