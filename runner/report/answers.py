@@ -11,7 +11,7 @@ from runner.operations.blame import Blame
 from runner.operations.replay import Replay
 from runner.operations.why import Why
 from runner.report import as_json
-from runner.report.columns import plain
+from runner.report.table import plain
 from runner.report.tick_text import local
 from runner.schedule.localtime import load_zone
 

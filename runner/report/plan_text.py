@@ -7,9 +7,10 @@ from itertools import zip_longest
 
 from runner.model.change import Outlook, Plan, TaskChange
 from runner.report import plan_words as words
-from runner.report.columns import columns, plain
+from runner.report.table import Layout, Table, plain, table_lines
 
 _INDENT = "    "
+_FIRES = Layout(columns=("next, before", "next, after"), name="next, before")
 
 
 def plan_lines(plan: Plan) -> Iterator[str]:
@@ -57,4 +58,4 @@ def _fires(before: Outlook | None, after: Outlook | None) -> Iterator[str]:
         return
     old, new = words.fires(before), words.fires(after)
     rows = list(zip_longest(old, new, fillvalue=""))
-    yield from (f"{_INDENT}{line}" for line in columns(("next, before", "next, after"), rows))
+    yield from (f"{_INDENT}{line}" for line in table_lines(Table(_FIRES, rows)))

@@ -116,3 +116,10 @@ def _cells_of(letter: str) -> int:
     if combining(letter):
         return 0
     return 2 if east_asian_width(letter) in "WF" else 1
+
+
+def plain(text: str) -> str:
+    """Return text on one line, without what a terminal would obey."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from runner.model.commit import SHORT, Commit
 from runner.model.problem import Problem
@@ -11,9 +11,8 @@ from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.words import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
 from runner.operations.overview import Entry, Fire, Following, Status
 from runner.operations.rehearse import Rehearsal
-from runner.report.columns import plain
 from runner.report.facts import Facts
-from runner.report.table import Layout, Table
+from runner.report.table import Layout, Table, plain
 from runner.report.tick_text import local, second
 from runner.report.verdict import next_in_words, verdict
 from runner.schedule.localtime import load_zone
@@ -221,7 +220,7 @@ def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]
     if value.next_slot is not None:
         yield "next", next_in_words(value, now), "" if value.overdue is None else "red"
     if value.last_decided is not None:
-        yield "last tick", f"{_at(value.last_decided)} (the last one that had something to decide)", ""
+        yield "last tick", f"{local(value.last_decided, UTC)} (the last one that had something to decide)", ""
     ended = ", ".join(f"{count} {name}" for name, count in sorted(value.counts.since.items()))
     yield "last 24 h", ended or "no runs", ""
     for number, said in enumerate(value.clock):
@@ -231,18 +230,14 @@ def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]
 def _remote(value: Following) -> str:
     """Return how far what runs is behind, since when, and why."""
     remote = value.remote
-    said = "never fetched yet" if remote.fetched_at is None else f"fetched {_at(remote.fetched_at)}"
+    said = "never fetched yet" if remote.fetched_at is None else f"fetched {local(remote.fetched_at, UTC)}"
     if value.behind:
         said += f"; {value.behind} commit{'' if value.behind == 1 else 's'} behind what was fetched"
     if remote.failing_since is not None:
-        said += f"; fetching fails since {_at(remote.failing_since)}: {plain(remote.failure or '')}"
+        said += f"; fetching fails since {local(remote.failing_since, UTC)}: {plain(remote.failure or '')}"
     if remote.stuck_since is not None:
-        said += f"; the last known commit goes on since {_at(remote.stuck_since)}: {plain(remote.stuck or '')}"
+        said += f"; the last known commit goes on since {local(remote.stuck_since, UTC)}: {plain(remote.stuck or '')}"
     return said
-
-
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _sections(value: Status) -> Iterator[Part]:

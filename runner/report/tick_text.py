@@ -9,8 +9,7 @@ from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.operations.idle import rough
 from runner.operations.tick import TickReport
-from runner.report.columns import plain
-from runner.report.table import Layout, Table, table_lines
+from runner.report.table import Layout, Table, plain, table_lines
 from runner.schedule.localtime import load_zone
 
 _RUNS = Layout(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from runner.operations.idle import rough
 from runner.operations.overview import Status
+from runner.report.tick_text import local
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 
@@ -32,8 +33,7 @@ def next_in_words(value: Status, now: datetime) -> str:
 
 def _troubles(value: Status, now: datetime) -> Iterator[str]:
     if value.overdue is not None:
-        since = f"{value.overdue:%Y-%m-%d %H:%M} UTC"
-        yield f"ticks do not come since {since}: overdue for {_whole(now - value.overdue)}"
+        yield f"ticks do not come since {local(value.overdue, UTC)}: overdue for {_whole(now - value.overdue)}"
     elif not value.has_ticked and value.active:
         yield "no tick has come yet"
     if value.failing:
@@ -47,9 +47,9 @@ def _troubles(value: Status, now: datetime) -> Iterator[str]:
         yield f"{_count(len(value.unanswered), 'run')} without a supervisor that answers"
     remote = None if value.following is None else value.following.remote
     if remote is not None and remote.failing_since is not None:
-        yield f"fetching fails since {remote.failing_since:%Y-%m-%d %H:%M} UTC"
+        yield f"fetching fails since {local(remote.failing_since, UTC)}"
     if remote is not None and remote.stuck_since is not None:
-        yield f"what was fetched cannot be read since {remote.stuck_since:%Y-%m-%d %H:%M} UTC"
+        yield f"what was fetched cannot be read since {local(remote.stuck_since, UTC)}"
 
 
 def _whole(span: timedelta) -> str:
