@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from runner.model.catalog import CompiledFile
 from runner.model.problem import Problem
@@ -17,8 +19,14 @@ from runner.taskfile.names import check_name, is_task_file
 from runner.taskfile.text import LARGEST_FILE
 from runner.value import Value
 
+if TYPE_CHECKING:
+    from concurrent.futures import Future, ProcessPoolExecutor
+
 #: So many files are compiled by one process and written in one transaction: the write lock is held for moments only.
-_BATCH = 250
+_BATCH_SIZE = 250
+
+#: (blob, path) of files.
+_Batch = Sequence[tuple[str, str]]
 
 Found = dict[str, tuple[Problem, ...]]
 
@@ -29,7 +37,7 @@ class _Work(Value):
     root: str
     settings: Settings
 
-    def compile(self, batch: Sequence[tuple[str, str]]) -> list[tuple[str, CompiledFile]]:
+    def compile(self, batch: _Batch) -> list[tuple[str, CompiledFile]]:
         """Return what became of each (blob, path)."""
         paths = dict(batch)
         blobs = tree.read_blobs(self.root, list(paths), LARGEST_FILE)
@@ -64,21 +72,18 @@ def _is_named(file: tree.File) -> bool:
     return not file.is_symlink and is_task_file(file.path) and check_name(file.path) is None
 
 
-def _compiled(work: _Work, unknown: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, CompiledFile]]]:
-    batches = [unknown[begin : begin + _BATCH] for begin in range(0, len(unknown), _BATCH)]
+def _compiled(work: _Work, unknown: _Batch) -> Iterator[list[tuple[str, CompiledFile]]]:
+    batches = [unknown[begin : begin + _BATCH_SIZE] for begin in range(0, len(unknown), _BATCH_SIZE)]
     cores = min(len(batches), os.cpu_count() or 1)
     if cores == 1:
         return map(work.compile, batches)
     return _side_by_side(work, batches, cores)
 
 
-def _side_by_side(
-    work: _Work, batches: Sequence[Sequence[tuple[str, str]]], cores: int
-) -> Iterator[list[tuple[str, CompiledFile]]]:
+def _side_by_side(work: _Work, batches: Sequence[_Batch], cores: int) -> Iterator[list[tuple[str, CompiledFile]]]:
     """Compile batches in several processes; what these leave undone, should one of them be killed, is done here."""
     # Imported when met: only hundreds of changed files are worth a second process.
-    from concurrent.futures import ProcessPoolExecutor, as_completed  # noqa: PLC0415
-    from concurrent.futures.process import BrokenProcessPool  # noqa: PLC0415
+    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed  # noqa: PLC0415
     from multiprocessing import get_context  # noqa: PLC0415
 
     # Warm before the fork: what one file loads is then there in every process.
@@ -87,22 +92,36 @@ def _side_by_side(
     _work = work
     # What these processes make is pickled and gone; looking for cycles in it would take a tenth of their time.
     pool = ProcessPoolExecutor(cores, get_context("fork"), initializer=gc.disable)
-    undone = []
+    left = [batches[0][1:], *batches[1:]]
     try:
-        waiting = {pool.submit(_compile_batch, batch): batch for batch in (batches[0][1:], *batches[1:])}
-        for future in as_completed(list(waiting)):
-            batch = waiting.pop(future)  # what was made of it is not needed twice
+        submitted = _submit(pool, left)
+        undone = left[len(submitted) :]
+        for future in as_completed(list(submitted)):
+            batch = submitted.pop(future)  # what was made of it is not needed twice
             try:
                 yield future.result()
-            except BrokenProcessPool:
+            except BrokenExecutor:
                 undone.append(batch)
     finally:
         pool.shutdown(cancel_futures=True)
     yield from map(work.compile, undone)
 
 
+def _submit(
+    pool: ProcessPoolExecutor, batches: Sequence[_Batch]
+) -> dict[Future[list[tuple[str, CompiledFile]]], _Batch]:
+    """Submit batches in their order; return those that were accepted: a pool accepts none once a worker was killed."""
+    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - loaded by the caller
+
+    submitted: dict[Future[list[tuple[str, CompiledFile]]], _Batch] = {}
+    with suppress(BrokenExecutor):
+        for batch in batches:
+            submitted[pool.submit(_compile_batch, batch)] = batch
+    return submitted
+
+
 _work: _Work | None = None
 
 
-def _compile_batch(batch: Sequence[tuple[str, str]]) -> list[tuple[str, CompiledFile]]:
+def _compile_batch(batch: _Batch) -> list[tuple[str, CompiledFile]]:
     return [] if _work is None else _work.compile(batch)

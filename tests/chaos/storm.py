@@ -112,7 +112,7 @@ class Storm:
     def _go_through(self, dice: random.Random) -> None:
         jump = self.clock.advance(self.round, dice)
         if jump is not None:
-            self._jumped(jump)
+            self._jumped(jump, dice)
         if dice.random() < _COMMIT:
             self._note("commit", "; ".join(self.garden.change(dice)))
         self._trouble(dice)
@@ -127,9 +127,10 @@ class Storm:
             self.go_on(dice)  # others wait for its slots
         self.crew.wait_until_few(_MOST_UNDER_WAY)
 
-    def _jumped(self, jump: timedelta) -> None:
+    def _jumped(self, jump: timedelta, dice: random.Random) -> None:
         self._note("jump back" if jump < timedelta(0) else "jump ahead", str(jump))
         if jump > _FAR and not self.clock.may_go_far_back:
+            self.go_on(dice)  # a tick that is stopped does not end
             # Who decides by the time before it after somebody who does by the time after it has gone far back, too.
             self.crew.wait_until_few(0)
 

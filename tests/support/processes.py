@@ -133,13 +133,14 @@ def run_each(project: Project, codes: list[str]) -> list[RunDetails]:
 def processes_of(tick: subprocess.Popen[str]) -> list[int]:
     """Return the processes of a tick itself, tasks aside: the one that forks, and the one that decides and records."""
     found = [tick.pid]
+    session = str(os.getsid(tick.pid))
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
             continue
-        # Tasks lead sessions of their own.
-        if fields[1] == str(tick.pid) and fields[3] != stat.parent.name:
+        # Tasks, and what they leave behind, are in sessions of their own.
+        if fields[1] == str(tick.pid) and fields[3] == session:
             found.append(int(stat.parent.name))
     return found
 
