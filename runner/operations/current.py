@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from runner.errors import GitError, RepositoryError
+from runner.operations.branch import note_branch
 from runner.operations.site import Site
 from runner.operations.trouble import note_trouble
-from runner.repo.head import commit_at, is_at, is_same
+from runner.repo.head import branch_at, commit_at, is_at, is_same
 from runner.store import catalogs, remote
 from runner.store.catalogs import Origin
 from runner.store.database import dry_run, reading
@@ -26,7 +27,8 @@ def in_force(site: Site, now: datetime) -> Iterator[Reading]:
     Never takes the write lock. Raises RunnerError.
     """
     with reading(site.database) as session:
-        if _is_settled(session, site, catalogs.origin(session)):
+        origin = catalogs.origin(session)
+        if _is_settled(session, site, origin) and _is_on_branch(site, origin):
             yield session
             return
     with dry_run(site.database) as copy:
@@ -44,6 +46,10 @@ def _is_settled(session: Reading, site: Site, origin: Origin) -> bool:
     return is_current(site, origin) and not catalogs.has_refused(session)
 
 
+def _is_on_branch(site: Site, origin: Origin) -> bool:
+    return origin.ref_path != "HEAD" or branch_at(site.root) == origin.branch
+
+
 def bring_up_to_date(session: Deciding, site: Site, now: datetime) -> None:
     """Bring a store to the commit in force. Raises RunnerError."""
     origin = catalogs.origin(session)
@@ -53,6 +59,7 @@ def bring_up_to_date(session: Deciding, site: Site, now: datetime) -> None:
     if origin.fetch_every is not None:
         remote.note_stuck(session, now, None if stuck is None else stuck.message)
     note_trouble(session, stuck)
+    note_branch(session, site.root, now)
 
 
 def _follow(session: Deciding, site: Site, origin: Origin) -> bool:

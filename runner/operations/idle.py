@@ -5,7 +5,7 @@ the figures, and a test names what may not be loaded here.
 """
 
 from runner import clock
-from runner.repo.head import is_at
+from runner.repo.head import is_at, plain_branch
 from runner.store.idle import Outlook, look
 from runner.zone_files import are_unchanged
 
@@ -25,7 +25,17 @@ def idle_line(root: str, state: str) -> str | None:
         return None
     if not is_at(root, outlook.head, outlook.ref_path, outlook.commit) or not are_unchanged(outlook.zones):
         return None
-    return _line(outlook, now)
+    # Where only git knows the branch, the next tick with something to do asks it.
+    if outlook.branch is not None and plain_branch(root) not in {outlook.branch, None}:
+        return None
+    return f"[{followed(outlook.ref, outlook.branch)}] {_line(outlook, now)}"
+
+
+def followed(ref: str, branch: str | None) -> str:
+    """Return what is followed, as git calls it: `origin/main`, or the branch that HEAD is on, or `detached HEAD`."""
+    if branch is None:
+        return ref
+    return branch.removeprefix("refs/heads/") or "detached HEAD"
 
 
 def _is_due(outlook: Outlook, now: int) -> bool:

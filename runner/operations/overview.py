@@ -15,6 +15,7 @@ from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.model.stored import StoredTask
 from runner.model.task import ScheduleSpec
+from runner.operations.branch import Moved, moved_from
 from runner.operations.current import in_force
 from runner.operations.find import known_task
 from runner.operations.lost import is_overdue
@@ -106,7 +107,8 @@ class Status(Value):
 
     `next_slot` is the first one that is not decided, and `overdue` since when ticks have not come to decide it, None where they
     do; `last_decided` is when a tick last decided anything, and `has_ticked` whether one has ever come.
-    `unanswered`: runs whose owner does not do its work, each with what is known of it; `clock`: what was wrong with it lately.
+    `unanswered`: runs whose owner does not do its work, each with what is known of it; `clock`: what was wrong with it lately;
+    `moved`: from where HEAD was moved lately, where HEAD is what is followed.
     """
 
     origin: Origin
@@ -126,6 +128,7 @@ class Status(Value):
     overdue: datetime | None = None
     last_decided: datetime | None = None
     has_ticked: bool = True
+    moved: Moved | None = None
 
 
 def list_tasks(site: Site, now: datetime, wanted: Filter = EVERYTHING) -> tuple[Entry, ...]:
@@ -215,6 +218,7 @@ def status(site: Site, now: datetime) -> Status:
             overdue=None if slot is None or now - slot[1] <= _OVERDUE else slot[1],
             last_decided=claims.clock_of(past).decided_at,
             has_ticked=catalogs.origin(past).commit is not None,
+            moved=moved_from(origin, now),
             following=None if origin.fetch_every is None else _following(site, past, origin),
             unread=tuple(_unread(site, origin)),
             unanswered=tuple(_unanswered(site, past, now)),

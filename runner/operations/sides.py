@@ -8,13 +8,16 @@ from datetime import datetime
 from runner.errors import GitError, UsageError
 from runner.model.commit import SHORT
 from runner.model.settings import Settings
+from runner.operations.branch import moved_from, on_branch
 from runner.operations.current import bring_up_to_date
 from runner.operations.plan import Bring, Brought, Sides
 from runner.operations.refresh import refresh, settings_of
 from runner.operations.site import Site
 from runner.operations.worktree import refresh_from_worktree
 from runner.repo import refs, tree
+from runner.repo.head import branch_at, commit_at
 from runner.store import catalogs
+from runner.store.database import reading
 from runner.store.session import Deciding
 
 #: Where CI says which branch a change is to go into: GitHub's actions and GitLab's pipelines.
@@ -22,9 +25,11 @@ _TARGETS = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
 _WORKTREE = "the work tree"
 
 
-def sides(site: Site, environment: Mapping[str, str], base: str | None, head: str | None) -> Sides:
+def sides(site: Site, environment: Mapping[str, str], base: str | None, head: str | None, now: datetime) -> Sides:
     """Return what to compare. Without names: what is in force and the work tree; in CI the branch to go into and HEAD.
 
+    Where HEAD is what is followed and was moved to another branch lately, the branch that ran before takes the place of what is
+    in force.
     Raises UsageError for a name that git does not know.
     """
     is_ci = environment.get("CI", "").lower() not in {"", "0", "false"}
@@ -32,19 +37,31 @@ def sides(site: Site, environment: Mapping[str, str], base: str | None, head: st
         base = _target(environment)
     if head is None and is_ci:
         head = "HEAD"
+    base = base or _branch_before(site, now)
     if base is None:
         return Sides("", _WORKTREE, _in_force(site), _work_tree(site.root))
     root = site.root
     commit = _commit(root, base)
     other = _commit(root, "HEAD" if head is None else head)
     fork = tree.merge_base(root, commit, other)
+    name = base.removeprefix("refs/heads/")
     return Sides(
-        base,
+        name,
         _WORKTREE if head is None else head,
         _at(root, fork or commit),
         _work_tree(root) if head is None else _at(root, other),
-        _remarks(base, commit, fork),
+        _remarks(name, commit, fork),
     )
+
+
+def _branch_before(site: Site, now: datetime) -> str | None:
+    """Return the branch that ran before HEAD was moved to another one; None where it was not, or that branch is gone."""
+    with reading(site.database) as session:
+        known = catalogs.origin(session)
+    if known.branch is None:
+        return None
+    moved = moved_from(on_branch(known, branch_at(site.root), now), now)
+    return moved.before if moved is not None and commit_at(site.root, moved.before) is not None else None
 
 
 def _target(environment: Mapping[str, str]) -> str:

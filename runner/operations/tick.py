@@ -10,9 +10,11 @@ from runner.execution import owner as owners
 from runner.execution import processes
 from runner.execution.workshop import Workshop
 from runner.operations import timekeeping
+from runner.operations.branch import Moved, moved_from
 from runner.operations.current import bring_up_to_date
 from runner.operations.fetch import Fetching, is_fetch_due
 from runner.operations.find import check_known
+from runner.operations.idle import followed
 from runner.operations.lost import end_lost
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor
@@ -65,7 +67,8 @@ class _Decided:
 class TickReport(Value):
     """What a tick did. `next_slot` is (task, slot, slot on the task's wall clock) where one is planned.
 
-    `clock` says what was wrong with the clock, and what was done, where anything was.
+    `clock` says what was wrong with the clock, and what was done, where anything was. `followed` is the ref or branch whose tasks
+    are in force, `moved` says from where HEAD was moved lately.
     """
 
     commit: str | None
@@ -75,6 +78,8 @@ class TickReport(Value):
     problems: tuple[Problem, ...]
     next_slot: tuple[str, datetime, str] | None
     clock: str | None = None
+    followed: str = ""
+    moved: Moved | None = None
 
 
 def tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
@@ -98,7 +103,7 @@ def _tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport
     with Fetching(site, now):
         taken, missed = _run(site, now, crew, request)
     decided.skipped += missed
-    return _report(site, decided, taken)
+    return _report(site, decided, taken, now)
 
 
 def decide(site: Site, now: datetime, request: Request, check: Callable[[], None]) -> _Decided:
@@ -153,16 +158,19 @@ def _run(site: Site, now: datetime, crew: Crew, request: Request) -> tuple[list[
     return Supervisor(site, terms, crew.owner, executor, now, meanwhile=crew.meanwhile).run_waiting(request.only)
 
 
-def _report(site: Site, decided: _Decided, taken: list[int]) -> TickReport:
+def _report(site: Site, decided: _Decided, taken: list[int], now: datetime) -> TickReport:
     from runner.store import history  # noqa: PLC0415 - loaded while the children run
 
     with reading(site.database) as session:
+        origin = catalogs.origin(session)
         return TickReport(
-            commit=catalogs.origin(session).commit,
+            commit=origin.commit,
             started=tuple(history.runs_by_id(session, {*decided.claimed, *taken} - {*decided.lost, *decided.skipped})),
             skipped=tuple(history.runs_by_id(session, decided.skipped)),
             lost=tuple(history.runs_by_id(session, decided.lost)),
             problems=catalogs.problems(session),
             next_slot=catalogs.next_slot(session),
             clock=decided.clock,
+            followed=followed(origin.ref, origin.branch),
+            moved=moved_from(origin, now),
         )

@@ -12,6 +12,8 @@ _HEX = frozenset("0123456789abcdef")
 _LENGTHS = (40, 64)  # SHA-1 and SHA-256
 _LONGEST = 300  # bytes of HEAD or a ref; more is neither
 _LOOSE = ("refs/heads/", "refs/remotes/")  # a tag's file may name a tag object, not a commit
+#: What stands in HEAD where refs are not kept in files (gitrepository-layout(5)).
+NO_FILES = "refs/heads/.invalid"
 _STEPS = "~^"  # what leads from a commit to one before it; no name of a ref has these in it (git-check-ref-format(1))
 
 
@@ -23,6 +25,21 @@ def commit_at(root: str, ref: str) -> str | None:
     if is_id(ref):
         return ref
     return _plain(root, ref) or _asked(root, ref)
+
+
+def branch_at(root: str) -> str:
+    """Return the full name of the branch that HEAD is on (`refs/heads/main`), empty where it is on none."""
+    branch = plain_branch(root)
+    return _ask(root, "symbolic-ref", "--quiet", "HEAD")[1].strip() if branch is None else branch
+
+
+def plain_branch(root: str) -> str | None:
+    """Return the branch that HEAD is on, empty where it is on none, or None where only git can say."""
+    git_dir = _git_dir(root)
+    content = _read(git_dir + "/HEAD").strip() if git_dir is not None and _is_own(git_dir) else ""
+    if content.startswith("ref: "):
+        return content[5:] if content[5:] != NO_FILES else None
+    return "" if is_id(content) else None
 
 
 def split(name: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import os
 import re
 
 from runner.errors import GitError
-from runner.repo.head import is_id, split
+from runner.repo.head import NO_FILES, is_id, split
 from runner.repo.process import explain, git, run
 from runner.value import Value
 
@@ -14,8 +14,6 @@ _SHORT_ID = re.compile(r"[0-9a-f]{4,63}")
 #: What is no name of a ref with steps back, but another way to name a commit (gitrevisions(7)).
 _OTHER = re.compile(r"@\{|\^\{|\^[@!-]|[:*?\[\\\s]|\.\.|^@$|^-")
 _LONGEST = 300  # bytes of HEAD; more is no ref
-#: What stands in HEAD where refs are not kept in files (gitrepository-layout(5)).
-_NO_FILES = "refs/heads/.invalid"
 _MEND = "mend `git.ref` in runner.yaml, or fetch it"
 
 
@@ -175,7 +173,7 @@ def _target_of_head(root: str) -> str:
     except OSError:
         return ""
     target = content.removeprefix("ref:").strip() if content.startswith("ref:") else ""
-    if target != _NO_FILES:
+    if target != NO_FILES:
         return target
     return run(root, "symbolic-ref", "--quiet", "HEAD")[1].decode("utf-8", "replace").strip()
 

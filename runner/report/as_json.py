@@ -124,6 +124,7 @@ def tick(value: TickReport) -> dict[str, Any]:
     """Return what a tick did."""
     return {
         "commit": value.commit,
+        "followed": value.followed,
         "started": _all(run, value.started),
         "skipped": _all(run, value.skipped),
         "lost": _all(run, value.lost),
@@ -189,6 +190,8 @@ def status(value: Status, uncommitted: Iterable[str], now: datetime) -> dict[str
         "last_decision_at": _iso(value.last_decided),
         "commit": value.origin.commit,
         "ref": value.origin.ref,
+        "branch": _branch(value.origin.branch),
+        "branch_before": None if value.moved is None else _branch(value.moved.before),
         "remote": None if value.following is None else _following(value.following),
         "tasks": {"active": value.active, "inactive": value.inactive, "invalid": len(value.invalid)},
         "invalid": list(value.invalid),
@@ -206,6 +209,11 @@ def status(value: Status, uncommitted: Iterable[str], now: datetime) -> dict[str
         "unread": [{"file": path, "reason": why} for path, why in value.unread],
         "problems": _all(problem, value.problems),
     }
+
+
+def _branch(name: str | None) -> str | None:
+    """Return the name of a branch; None where HEAD is on none, or is not what is followed."""
+    return None if not name else name.removeprefix("refs/heads/")
 
 
 def _following(value: Following) -> dict[str, Any]:

@@ -9,13 +9,15 @@ from runner.model.commit import SHORT, Commit
 from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.words import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
+from runner.operations.idle import followed
 from runner.operations.overview import Entry, Fire, Following, Status
 from runner.operations.rehearse import Rehearsal
 from runner.report.facts import Facts
 from runner.report.table import Layout, Table, plain
-from runner.report.tick_text import local, second
+from runner.report.tick_text import local, moved_lines, second
 from runner.report.verdict import next_in_words, verdict
 from runner.schedule.localtime import load_zone
+from runner.store.catalogs import Origin
 from runner.value import Value, replace
 
 _COLOURS = {
@@ -202,6 +204,8 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
     """Yield how everything is: the verdict first."""
     yield Line(verdict(value, now), "bold")
     yield Facts([*_status_facts(value, now)])
+    if value.moved is not None:
+        yield from (Line(line, "yellow") for line in moved_lines(value.moved))
     yield from _sections(value)
     if uncommitted:
         yield Line(f"\nuncommitted, not run: {', '.join(uncommitted)}", "yellow")
@@ -212,7 +216,7 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
 
 
 def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]]:
-    yield "commit", f"{(value.origin.commit or '-')[:SHORT]} ({value.origin.ref})", ""
+    yield "commit", f"{(value.origin.commit or '-')[:SHORT]} ({_followed(value.origin)})", ""
     if value.following is not None:
         remote = value.following.remote
         yield "remote", _remote(value.following), "red" if remote.failing_since or remote.stuck_since else ""
@@ -225,6 +229,11 @@ def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]
     yield "last 24 h", ended or "no runs", ""
     for number, said in enumerate(value.clock):
         yield "" if number else "clock", said, "yellow"
+
+
+def _followed(origin: Origin) -> str:
+    name = followed(origin.ref, origin.branch)
+    return name if name == origin.ref else f"HEAD: {name}"
 
 
 def _remote(value: Following) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from runner.model.problem import Problem
 from runner.model.run import Run
-from runner.operations.idle import rough
+from runner.operations.branch import Moved
+from runner.operations.idle import followed, rough
 from runner.operations.tick import TickReport
 from runner.report.table import Layout, Table, plain, table_lines
 from runner.schedule.localtime import load_zone
@@ -21,18 +22,37 @@ def tick_lines(report: TickReport, now: datetime, width: int | None = None) -> I
     """Yield the lines that say what a tick did, and when the next slot is; the table in so many cells of a terminal."""
     if report.clock is not None:
         yield report.clock
+    if report.moved is not None:
+        yield from moved_lines(report.moved)
     runs = (*report.lost, *report.started, *report.skipped)
     if runs:
         yield from table_lines(Table(_RUNS, [_row(run) for run in runs]), width)
     errors = [problem for problem in report.problems if problem.is_error()]
     if errors:
         yield problem_line(errors)
-    prefix = "" if runs else "nothing due; "
+    prefix = f"[{report.followed}] " if report.followed else ""
+    prefix += "" if runs else "nothing due; "
     if report.next_slot is None:
         yield f"{prefix}no slot is planned"
     else:
         task, slot, local = report.next_slot
         yield f"{prefix}next: {task} at {local} (in {rough(max(0.0, (slot - now).total_seconds()))})"
+
+
+def moved_lines(moved: Moved) -> Iterator[str]:
+    """Yield the warning that HEAD is on another branch than before, and what to do."""
+    before, branch = followed("HEAD", moved.before), followed("HEAD", moved.branch)
+    yield f"warning: HEAD was moved from {before} to {branch} (seen {local(moved.since, UTC)}): the tasks of {branch} run"
+    yield f"hint: {_way_back(moved)}"
+
+
+def _way_back(moved: Moved) -> str:
+    if not moved.before:
+        return "name the branch whose tasks are to run in runner.yaml: `git: {ref: …}`"
+    from shlex import quote  # noqa: PLC0415 - it loads `re`, and HEAD is seldom moved
+
+    name = followed("HEAD", moved.before)
+    return f"`git switch {quote(name)}` goes back; with `git: {{ref: {name}}}` in runner.yaml only what is on {name} ever runs"
 
 
 def problem_line(errors: Sequence[Problem]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from runner.operations.idle import rough
+from runner.operations.idle import followed, rough
 from runner.operations.overview import Status
 from runner.report.tick_text import local
 
@@ -36,6 +36,9 @@ def _troubles(value: Status, now: datetime) -> Iterator[str]:
         yield f"ticks do not come since {local(value.overdue, UTC)}: overdue for {_whole(now - value.overdue)}"
     elif not value.has_ticked and value.active:
         yield "no tick has come yet"
+    if value.moved is not None:
+        before, branch = followed("HEAD", value.moved.before), followed("HEAD", value.moved.branch)
+        yield f"HEAD was moved from {before} to {branch}, whose tasks run"
     if value.failing:
         yield f"{_count(len(value.failing), 'task')} failed last"
     broken = {problem.file for problem in value.problems if problem.is_error()}

@@ -41,6 +41,9 @@ class Origin(Value):
 
     `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is what was
     looked at for signatures, as `repo.trust` writes it.
+
+    `branch` is the full name of the branch that HEAD was on, empty for none, None where the ref is another than HEAD;
+    `branch_before` the one that ran before HEAD was moved, `branch_since` when a command found it moved, in milliseconds.
     """
 
     store_id: str
@@ -58,6 +61,9 @@ class Origin(Value):
     require_signed: bool = False
     allowed_signers: str = ""
     seen: str = ""
+    branch: str | None = None
+    branch_before: str | None = None
+    branch_since: int | None = None
 
     def following(self, settings: Settings) -> Origin:
         """Return the origin with what the `runner.yaml` of HEAD says of git."""
@@ -80,7 +86,8 @@ class Origin(Value):
 
 
 _ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
-    max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers, seen"""
+    max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers, seen,
+    branch, branch_before, branch_since"""
 
 
 def origin(session: Reading) -> Origin:

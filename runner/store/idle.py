@@ -20,7 +20,8 @@ SELECT
     (SELECT min(overdue_monotonic) FROM runs WHERE status = 'running'),
     c.decided_at, c.zones,
     (SELECT count(DISTINCT file) FROM problems WHERE severity = 'error'), t.id, t.next_due, t.next_local,
-    c.fetch_every, (SELECT tried_at FROM remote), EXISTS (SELECT 1 FROM problems WHERE code IN ('git', 'unsigned'))
+    c.fetch_every, (SELECT tried_at FROM remote), EXISTS (SELECT 1 FROM problems WHERE code IN ('git', 'unsigned')),
+    c.ref, c.branch
 FROM catalog c
 LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due, id LIMIT 1)
 """
@@ -32,7 +33,7 @@ class Outlook:
     __slots__ = (
         *("version", "commit", "head", "ref_path", "owners", "is_asked", "waiting", "overdue"),
         *("overdue_monotonic", "decided", "zones"),
-        *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried", "is_open"),
+        *("broken", "next_task", "next_due", "next_local", "fetch_every", "fetch_tried", "is_open", "ref", "branch"),
     )
 
     def __init__(self, row: "tuple[Any, ...]") -> None:
@@ -40,7 +41,7 @@ class Outlook:
         self.owners = owners.split(",") if owners else []
         self.waiting, self.overdue, self.overdue_monotonic, self.decided, self.zones = row[6:11]
         self.broken, self.next_task, self.next_due, self.next_local = row[11:15]
-        self.fetch_every, self.fetch_tried, self.is_open = row[15:]
+        self.fetch_every, self.fetch_tried, self.is_open, self.ref, self.branch = row[15:]
 
     def is_fetch_due(self, now: int) -> bool:
         """Return whether the remote that is followed is to be asked in this minute; also after a clock was set back."""

@@ -33,7 +33,7 @@ _TEN = 10
 
 
 def _plan(project: Project, base: str | None = None, head: str | None = None, now: datetime = NOON) -> Plan:
-    compared = sides(project.site, {}, base, head)
+    compared = sides(project.site, {}, base, head, NOON)
     return plans.plan(project.site, compared, now, _TEN)
 
 

@@ -82,7 +82,7 @@ def test_packed_refs_are_read_through_git(project: Project) -> None:
     assert not (project.root / ".git/refs/heads/main").exists()
 
     assert [run.commit for run in project.tick().started] == [commit]
-    assert project.runner("tick", now=NOON).stdout.startswith("nothing due; next: hello")
+    assert project.runner("tick", now=NOON).stdout.startswith("[main] nothing due; next: hello")
 
 
 def test_a_linked_worktree_runs_its_own_branch(project: Project, tmp_path: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_linked_worktree_runs_its_own_branch(project: Project, tmp_path: Path)
     linked.commit()
 
     assert linked.show(linked.tick().started[0].run_id).output == b"other\n"
-    assert linked.runner("tick", now=NOON).stdout.startswith("nothing due; next: hello")
+    assert linked.runner("tick", now=NOON).stdout.startswith("[other] nothing due; next: hello")
 
 
 def test_a_root_in_a_subfolder_of_the_repository_runs_its_own_tasks(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_what_was_damaged_is_not_told_any_more_once_it_is_mended(project: Projec
     done = project.runner("tick", now=NOON + 2 * MINUTE)
 
     assert (done.returncode, done.stdout.count("problems")) == (0, 0)
-    assert done.stdout.startswith("nothing due; next: daily")
+    assert done.stdout.startswith("[main] nothing due; next: daily")
     assert project.json("status", now=NOON + 2 * MINUTE)["problems"] == []
 
 
@@ -364,7 +364,7 @@ def test_a_repository_of_somebody_else_is_read_where_git_is_told_that_it_is_safe
     first, second = (project.runner("tick", now=NOON + minute * MINUTE, env=trusted) for minute in range(2))
 
     assert (first.returncode, second.returncode, first.stderr + second.stderr) == (0, 0, "")
-    assert second.stdout.startswith("nothing due; next: daily")
+    assert second.stdout.startswith("[main] nothing due; next: daily")
 
 
 @_needs_root

@@ -158,7 +158,7 @@ def test_a_later_retry_is_done_by_the_tick_that_comes_due_and_ticks_before_it_st
     assert _due(project) == first.finished_at + 5 * MINUTE
 
     for minutes in (1, 2, 4):
-        assert _tick(project, NOON + minutes * MINUTE).startswith("nothing due; next: once at 2026-06-11 12:00")
+        assert _tick(project, NOON + minutes * MINUTE).startswith("[main] nothing due; next: once at 2026-06-11 12:00")
     assert _only(project).run.attempts == 1
 
     _tick(project, _due(project) + timedelta(milliseconds=20))
@@ -169,7 +169,7 @@ def test_a_later_retry_is_done_by_the_tick_that_comes_due_and_ticks_before_it_st
     _tick(project, _due(project))
 
     assert _statuses(_only(project)) == ["failed", "failed", "succeeded"]
-    assert _tick(project, NOON + 30 * MINUTE).startswith("nothing due")
+    assert _tick(project, NOON + 30 * MINUTE).startswith("[main] nothing due")
 
 
 def test_a_tick_in_the_minute_of_a_retry_waits_for_it(project: Project) -> None:
@@ -309,7 +309,7 @@ def test_a_missing_secret_fails_the_run_before_it_starts_and_is_not_tried_again(
     assert (details.run.status, details.run.attempts, details.attempts) == ("failed", 0, ())
     assert "NOWHERE_TO_BE_FOUND" in str(details.run.reason)
     assert family.names() == []
-    assert _tick(project, NOON + MINUTE).startswith("nothing due")
+    assert _tick(project, NOON + MINUTE).startswith("[main] nothing due")
 
 
 def test_a_run_by_hand_is_tried_once(project: Project) -> None:

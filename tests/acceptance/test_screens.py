@@ -53,7 +53,7 @@ def _table(lines: list[str]) -> list[str]:
     begin = next(number for number, line in enumerate(lines) if re.match(r"(RUN +)?TASK ", line))
     table = []
     for line in lines[begin:]:
-        if not line or line.startswith(("next: ", "nothing due")):
+        if not line or line.startswith("[main] "):
             break
         table.append(line)
     return table

@@ -46,7 +46,7 @@ def test_an_idle_tick_loads_no_heavy_module(project: Project) -> None:
 
     said, loaded = _modules(project, 5)
 
-    assert said.startswith("nothing due; next: daily at 2026-06-11 12:00 UTC")
+    assert said.startswith("[main] nothing due; next: daily at 2026-06-11 12:00 UTC")
     assert loaded & (_HEAVY | _ALSO_NOT) == set()
 
 

@@ -120,7 +120,7 @@ def test_an_idle_tick_notices_that_rules_have_changed_and_is_idle_again(
 
     said = project.runner("tick", now=early + MINUTE, env={"PYTHONTZPATH": rules["summer"]}).stdout
 
-    assert said.startswith("nothing due; next: task at 2026-06-10 09:00 +03 (in 5 h)")
+    assert said.startswith("[main] nothing due; next: task at 2026-06-10 09:00 +03 (in 5 h)")
     written = (project.state / "runner.db").stat().st_mtime_ns
     _tick(project, early + 2 * MINUTE, rules["summer"])
     assert (project.state / "runner.db").stat().st_mtime_ns == written

@@ -59,8 +59,8 @@ def _plan(
     """Say what a change of the tasks means in time; writes nothing."""
     state: State = context.obj
     location(state.site)
-    compared = sides(state.site, os.environ, base, head)
-    value = plans.plan(state.site, compared, clock.now(), count)
+    now = clock.now()
+    value = plans.plan(state.site, sides(state.site, os.environ, base, head, now), now, count)
     if json or form is Format.JSON:
         print(as_json.dumps(plan_json.plan(value)))
     elif form is Format.MARKDOWN:

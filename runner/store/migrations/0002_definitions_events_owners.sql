@@ -34,10 +34,14 @@ CREATE TABLE catalog (
     fetch_every    INTEGER CHECK (fetch_every > 0),  -- milliseconds; NULL where nothing is fetched
     require_signed INTEGER NOT NULL DEFAULT 0 CHECK (require_signed IN (0, 1)),
     allowed_signers TEXT NOT NULL DEFAULT '',     -- '' where there is no such file
+    branch         TEXT,               -- the full name of the branch that HEAD was on; '' for none, NULL where ref is another than HEAD
+    branch_before  TEXT,               -- the one that ran before HEAD was moved from it; NULL where it was not
+    branch_since   INTEGER,            -- when a command found HEAD moved
     seen           TEXT NOT NULL DEFAULT '',      -- the commits that were looked at for signatures, as `repo.trust` writes them
     decided_at     INTEGER,            -- when a tick last decided something: an earlier present is a clock that was set back
     clock_behind_until INTEGER,        -- while the clock is behind: the instant from which it was set back
-    zones          TEXT NOT NULL DEFAULT ''       -- the files of the zones in use, as they were when next_slot was computed
+    zones          TEXT NOT NULL DEFAULT '',      -- the files of the zones in use, as they were when next_slot was computed
+    CHECK ((branch_before IS NULL) = (branch_since IS NULL))
 );
 INSERT INTO catalog (id, store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
                      max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers, decided_at)

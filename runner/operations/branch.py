@@ -1,0 +1,53 @@
+"""On which branch HEAD is, where HEAD is what is followed, and whether somebody has moved it: a branch may not be reviewed yet."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from runner.clock import from_millis, to_millis
+from runner.repo.head import branch_at
+from runner.store import catalogs
+from runner.store.catalogs import Origin
+from runner.store.session import Deciding
+from runner.value import Value, replace
+
+#: So long people are told. By then the branch is the usual one.
+_TOLD_FOR = timedelta(days=1)
+
+
+class Moved(Value):
+    """HEAD is on another branch than before; full names, empty where HEAD was on none."""
+
+    branch: str
+    before: str
+    since: datetime
+
+
+def note_branch(session: Deciding, root: str, now: datetime) -> None:
+    """Note the branch that HEAD is on; writes nothing where that is known. Raises GitError."""
+    known = catalogs.origin(session)
+    branch = branch_at(root) if known.ref_path == "HEAD" else None
+    if branch == known.branch:
+        return
+    with session.transaction(durable=False):
+        known = catalogs.origin(session)
+        catalogs.set_origin(session, on_branch(known, branch, now))
+
+
+def on_branch(known: Origin, branch: str | None, now: datetime) -> Origin:
+    """Return what is known with HEAD on a branch: where that is not the usual one, with the usual one."""
+    if branch is None or known.branch is None:
+        return replace(known, branch=branch, branch_before=None, branch_since=None)
+    moved = moved_from(known, now)
+    usual = known.branch if moved is None else moved.before
+    if branch == usual:
+        return replace(known, branch=branch, branch_before=None, branch_since=None)
+    return replace(known, branch=branch, branch_before=usual, branch_since=to_millis(now))
+
+
+def moved_from(origin: Origin, now: datetime) -> Moved | None:
+    """Return from where HEAD was moved, for a day; None where it is on the usual branch, or not what is followed."""
+    if origin.branch is None or origin.branch_before is None or origin.branch_since is None:
+        return None
+    since = from_millis(origin.branch_since)
+    return None if now - since > _TOLD_FOR else Moved(origin.branch, origin.branch_before, since)
