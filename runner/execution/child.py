@@ -111,8 +111,11 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _set_up_descriptors(common, place)
     atexit._clear()  # noqa: SLF001 - the tick's own exit handlers are not the child's
-    for name, value in workshop.own_environment(job, place.secrets).items():
+    own = workshop.own_environment(job, place.secrets)
+    for name, value in own.items():
         os.environ[name] = value  # `update` asks of which kind its argument is: twenty pages more to copy
+    _make_data_folder(own["RUNNER_DATA"])
+    _find_modules(job, own.get("PYTHONPATH", ""))
     _enter(workshop.folder(job.run_id, job.attempt, os.getpid()), place.spare)
     if place.group is not None:
         place.group.enter()
@@ -122,6 +125,26 @@ def _set_up(job: Job, common: Common, place: Place) -> None:
         from runner.execution.rlimits import set_limits  # noqa: PLC0415 - only for tasks that have limits
 
         set_limits(job.limits)
+
+
+def _make_data_folder(path: str) -> None:
+    if not os.path.isdir(path):
+        make_folder(os.path.dirname(path))
+        make_folder(path)
+
+
+def _find_modules(job: Job, python_path: str) -> None:
+    """Let the code import what `PYTHONPATH` names, and after the standard library what is in `lib/`.
+
+    Nobody writes bytecode beside modules of a commit.
+    """
+    if python_path:
+        sys.path[:0] = python_path.split(":")
+    lib = f"{job.root}/lib"
+    if os.path.isdir(lib):
+        installed = (at for at, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages")))
+        sys.path.insert(next(installed, len(sys.path)), lib)
+        sys.dont_write_bytecode = True
 
 
 def _enter(folder: str, spare: str | None) -> None:
@@ -276,8 +299,13 @@ def _complain(text: str) -> None:
 
 
 def _report(error: BaseException, trace: TracebackType | None, job: Job, *, has_begun: bool) -> Report:
+    text = _text_of(error)
+    found = _where_it_is(error, job)
+    if found is not None:
+        error.add_note(found)
+        text = f"{text}; {found}"
     return Report(
-        _error(_name(type(error)), _text_of(error), error, trace, job),
+        _error(_name(type(error)), text, error, trace, job),
         _traceback_text(error, trace),
         _limit_of(error, job),
         has_begun=has_begun,
@@ -296,6 +324,20 @@ def _error(kind: str, message: str, error: BaseException, trace: TracebackType |
         line = error.lineno
     is_line = isinstance(line, int) and 0 < line < _LONGEST_LINE
     return RunError(kind, message, job.path if is_line else None, line if is_line else None)
+
+
+def _where_it_is(error: BaseException, job: Job) -> str | None:
+    """Return where a file is that was looked for in the working folder, which is empty; None where that is not known."""
+    name = error.filename if isinstance(error, FileNotFoundError) else None
+    if not isinstance(name, str) or name.startswith("/"):
+        return None
+    if os.path.lexists(f"{job.root}/{name}"):
+        return f'it is in the commit of this run: task.root / "{name}"'
+    if os.path.lexists(f"{os.environ.get('RUNNER_REPO')}/{name}"):
+        return (
+            f"{name} is in the repository, and not among the `files` of runner.yaml, or not in the commit of this run"
+        )
+    return None
 
 
 def _limit_of(error: BaseException, job: Job) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import datetime  # noqa: ICN001 - by this name tasks find it in scope
 import linecache
+import os
 import sys
 
 from runner import clock
@@ -14,18 +15,35 @@ from runner.value import Value
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
+    from pathlib import Path
     from types import ModuleType
 else:
     ModuleType = type(sys)  # without `types`
 
 
 class TaskInfo(Value):
-    """`task` in a task's code."""
+    """`task` in a task's code. `root` and `state` are folders: the files of its commit, and what it keeps from run to run."""
 
     id: str
     run_id: int
     scheduled_for: datetime.datetime | None
     attempt: int
+    _root: str
+    _state: str
+
+    @property
+    def root(self) -> Path:
+        """The folder with the files of the commit of this run, which nobody changes."""
+        from pathlib import Path  # noqa: PLC0415 - only for code that asks where its files are
+
+        return Path(self._root)
+
+    @property
+    def state(self) -> Path:
+        """The folder in which this task keeps what lasts from run to run."""
+        from pathlib import Path  # noqa: PLC0415 - as above
+
+        return Path(self._state)
 
 
 class WallClock:
@@ -72,7 +90,8 @@ def _fill(namespace: dict[str, object], job: Job) -> None:
         datetime=datetime,
         timedelta=datetime.timedelta,
         timezone=WallClock(job.timezone),
-        task=TaskInfo(job.task, job.run_id, job.scheduled_for, job.attempt),
+        __file__=f"{job.root}/{job.path}",
+        task=TaskInfo(job.task, job.run_id, job.scheduled_for, job.attempt, job.root, os.environ["RUNNER_DATA"]),
     )
     if "logger" in job.code:
         # `logging` takes longer to load than most tasks take to run.

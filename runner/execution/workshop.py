@@ -29,14 +29,18 @@ class Workshop(Value):
         inherited = {name: outside[name] for name in INHERITED if name in outside}
         inherited["PATH"] = _absolute(outside.get("PATH", ""))
         # Those of one run stand here, too: to change a variable in a child is cheaper than to add one.
-        own = {"RUNNER_RUN_ID": "", "RUNNER_TASK": "", "RUNNER_MARK": ""}
-        return {**inherited, "RUNNER_ROOT": self.root, **own}
+        own = ("RUNNER_ROOT", "RUNNER_DATA", "RUNNER_RUN_ID", "RUNNER_TASK", "RUNNER_MARK")
+        return {**inherited, "RUNNER_REPO": self.root, **dict.fromkeys(own, "")}
 
     def own_environment(self, job: Job, secrets: dict[str, str]) -> dict[str, str]:
         """Return what a child's environment has of its own."""
+        own = {**job.environment(), **secrets}
+        if "PYTHONPATH" in own:
+            own["PYTHONPATH"] = ":".join(os.path.join(job.root, path) for path in own["PYTHONPATH"].split(":") if path)
         return {
-            **job.environment(),
-            **secrets,
+            **own,
+            "RUNNER_ROOT": job.root,
+            "RUNNER_DATA": self.data(job),
             "RUNNER_RUN_ID": str(job.run_id),
             "RUNNER_TASK": job.task,
             "RUNNER_MARK": self.mark(job.run_id, job.attempt),
@@ -49,6 +53,10 @@ class Workshop(Value):
     def folder(self, run_id: int, attempt: int, pid: int) -> str:
         """Return the private folder of a child; its name says whose it was should nobody be left to ask."""
         return f"{self.state}/work/{run_id}-{attempt}-{pid}"
+
+    def data(self, job: Job) -> str:
+        """Return the folder in which a task keeps what lasts from run to run."""
+        return f"{self.state}/data/{job.data}"
 
     def live_file(self, run_id: int, attempt: int) -> str:
         """Return the file that has the output of an attempt while it is under way."""

@@ -10,7 +10,11 @@ from runner.value import Value
 
 
 class Job(Value):
-    """A run in this process's hands, and the version of the task that it runs. `scheduled_for` is None for runs by hand."""
+    """A run in this process's hands, and the version of the task that it runs. `scheduled_for` is None for runs by hand.
+
+    `commit` is the commit of the run and `blob` the id of its task file; `root` is the folder with the files of that commit, and
+    `data` the name of the one in which the task keeps what lasts from run to run.
+    """
 
     run_id: int
     task: str
@@ -26,6 +30,10 @@ class Job(Value):
     limits: Limits = UNLIMITED
     env: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
+    commit: str = ""
+    blob: str = ""
+    root: str = ""
+    data: str = ""
 
     def environment(self) -> dict[str, str]:
         """Return the task's own variables."""

@@ -12,6 +12,10 @@ from runner.value import Value
 FILE = "runner.yaml"
 
 
+#: What runs see of their commit, unless the settings say otherwise: data beside the tasks, and modules.
+FILES = ("tasks", "lib")
+
+
 class Settings(Value):
     """The settings in force; the values here are those of a repository without a `runner.yaml`."""
 
@@ -23,6 +27,7 @@ class Settings(Value):
     max_parallel: int = 4
     shutdown_grace: timedelta = timedelta(seconds=30)
     secrets_file: str = ""
+    files: tuple[str, ...] = FILES
     timeout: timedelta = timedelta(hours=1)
     kill_grace: timedelta = timedelta(seconds=10)
     owner: str = ""

@@ -22,7 +22,7 @@ _UNSAID = {
     "catchup": Policy().catchup,
 }
 #: What of a `runner.yaml` is no default of tasks: those are shown with each task that they change.
-_SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file")
+_SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file", "files")
 
 
 def fields(before: Task | None, after: Task | None) -> tuple[Difference, ...]:
@@ -130,6 +130,8 @@ def _limits(limits: Limits) -> Iterator[tuple[str, str]]:
 def _said(value: object) -> str:
     if value is None:
         return ""
+    if isinstance(value, tuple):
+        return ", ".join(value)
     if isinstance(value, bool):
         return "true" if value else "false"
     return format_duration(value) if isinstance(value, timedelta) else str(value)

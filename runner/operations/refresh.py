@@ -9,11 +9,12 @@ from runner.adoption import Adoption, Moment
 from runner.errors import GitError, RunnerError
 from runner.model.problem import ERROR, REFUSED, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
-from runner.model.settings import Settings
-from runner.model.task import path_of
+from runner.model.settings import FILES, Settings
+from runner.model.task import FOLDER, path_of
 from runner.operations import adopt
 from runner.operations.compile import compile_files
 from runner.repo import refs, tree
+from runner.repo.files import changed_files
 from runner.repo.head import commit_at
 from runner.repo.tree import Changes
 from runner.repo.trust import Seen, refusals
@@ -21,6 +22,7 @@ from runner.store import catalogs
 from runner.store.catalogs import Origin
 from runner.store.session import Deciding
 from runner.taskfile.compiler import compile_settings
+from runner.taskfile.names import is_task_file
 from runner.taskfile.text import LARGEST_FILE
 from runner.value import Value, replace
 
@@ -72,6 +74,7 @@ def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, 
     """Put a commit in force and return what has become of each task; None where the store is not as it was `known`."""
     refused = _refused(session, root, target)
     origin = _looked_at(root, target, refused)
+    origin, refused_files = _with_files(root, known, origin, target.seen)
     changes = _without(target.changes, refused) if target.is_again else target.changes
     if not changes.touch_tasks() and target.settings_problems is None:
         with session.transaction(durable=False):
@@ -80,6 +83,7 @@ def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, 
             if origin != known:
                 catalogs.set_origin(session, origin)
             _note_head(session, target.at_head)
+            _note_files(session, refused_files)
         return []
     blob = origin.settings_blob
     found = compile_files(session, root, changes.files, blob, lambda: settings_of(root, blob))
@@ -92,6 +96,7 @@ def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, 
             catalogs.set_problems(session, [SETTINGS_FILE], target.settings_problems)
         catalogs.set_origin(session, origin)
         _note_head(session, target.at_head)
+        _note_files(session, refused_files)
     return adoptions
 
 
@@ -109,6 +114,41 @@ def _note_head(session: Deciding, problem: Problem | None) -> None:
     known = [found for found in catalogs.problems(session) if found.file == _AT_HEAD]
     if known != ([] if problem is None else [problem]):
         catalogs.set_problems(session, [_AT_HEAD], [] if problem is None else [problem])
+
+
+def _with_files(root: str, known: Origin, origin: Origin, seen: Seen) -> tuple[Origin, list[Problem]]:
+    """Return the origin with the commit whose files runs see, and what is wrong with those that have changed since.
+
+    Where signatures are asked for, that is the last commit of which all files were changed by who may.
+    """
+    if not origin.require_signed:
+        return replace(origin, files_commit=None, files_seen=""), []
+    before = Seen.decode(known.files_seen) if known.files_seen else Seen(seen.commits)
+    accepted = before.commits[0] if before.commits else None
+    folders = tuple(origin.files.split("\n")) if origin.files else FILES
+    changed = _changed(root, accepted, str(origin.commit), folders)
+    found = refusals(root, before, str(origin.commit), changed, origin.allowed_signers, folders)
+    if not found:
+        return replace(origin, files_commit=None, files_seen=""), []
+    problems = [_refusal(path, why) for path, why in found.items()]
+    return replace(origin, files_commit=accepted or "", files_seen=before.encode()), problems
+
+
+def _changed(root: str, accepted: str | None, commit: str, folders: tuple[str, ...]) -> list[str]:
+    try:
+        return changed_files(root, accepted, commit, folders)
+    except GitError:  # what was accepted is gone here: everything is to be looked at
+        return changed_files(root, None, commit, folders)
+
+
+def _note_files(session: Deciding, refused: list[Problem]) -> None:
+    known = [it for it in catalogs.problems(session) if it.code == REFUSED and _is_of_files(it.file)]
+    if known != sorted(refused, key=Problem.order):
+        catalogs.set_problems(session, {it.file for it in (*known, *refused)}, refused)
+
+
+def _is_of_files(path: str) -> bool:
+    return path not in {SETTINGS_FILE, _AT_HEAD} and not (path.startswith(f"{FOLDER}/") and is_task_file(path))
 
 
 def _target(session: Deciding, root: str, known: Origin) -> _Target:

@@ -152,7 +152,7 @@ def claim(session: Deciding, stored: StoredTask, wanted: Wanted, owner: str, now
         )
     run_id = claims.claim_by_hand(session, wanted, owner, now)
     in_the_way = _replace(session, stored, under_way, run_id, now)
-    return Claimed(queue.job(session, run_id), queue.terms(session), in_the_way)
+    return Claimed(queue.taken_job(session, run_id), queue.terms(session), in_the_way)
 
 
 def _replace(

@@ -7,13 +7,16 @@ from collections import deque
 from datetime import datetime, timedelta
 
 from runner import clock
-from runner.errors import RunnerError, StoreError, StoreGoneError
+from runner.errors import GitError, RunnerError, StoreError, StoreGoneError
 from runner.execution.events import Ended, Refused, Started
 from runner.execution.signals import REASONS
 from runner.execution.slots import Slots
+from runner.execution.workshop import Workshop
+from runner.model.commit import SHORT
 from runner.model.ending import Ending
 from runner.model.job import Job
 from runner.model.words import CANCELLED, FAILED
+from runner.operations.files import Files
 from runner.operations.journal import Journal
 from runner.operations.site import Site
 from runner.operations.waiting import Waiting
@@ -65,6 +68,9 @@ class Supervisor:
         self._executor = executor
         self._slots = Slots(f"{site.state}/slots", terms.max_parallel)
         self._free = 0
+        self._files = Files(
+            site, terms.files, terms.accepted, Workshop(site.root, site.state, terms.store_id).spare_folder(owner, 0)
+        )
         self._known = file_id(site.database)
         self._journal = Journal(site.database, self._known, owner)
         self._owner = owner
@@ -232,9 +238,19 @@ class Supervisor:
         return bool(taken.jobs)
 
     def _start(self, job: Job) -> None:
+        """Have a job started, with the files of its commit; where git cannot give them, its run fails."""
+        try:
+            placed = self._files.placed(job)
+        except GitError as error:
+            reason = f"the files of commit {job.commit[:SHORT]} cannot be read: {error.message}"
+            self._journal.note(Ended(job, Ending(FAILED, None, clock.now(), reason)))
+            return
+        except OSError as error:
+            self._never_begun(Refused(job, f"the files of its commit cannot be written: {error.strerror}"))
+            return
         self._free -= 1
         self._under_way.add(job.run_id)
-        self._executor.start(job)
+        self._executor.start(placed)
         if self._journal.is_full():
             self._flush()
 

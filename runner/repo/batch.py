@@ -14,7 +14,7 @@ from runner.repo.process import PATIENCE, end, late, start
 TYPE_CHECKING = False  # the name is enough for type checkers
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Self
+    from typing import IO, Self
 
 _CHUNK = 65_536
 
@@ -59,16 +59,32 @@ class Batch:
 
     def content(self, name: str, most: int) -> bytes:
         """Return the next object that was asked for, no more than `most` bytes of it. Raises GitError where it is not there."""
-        header = self._line().split()
-        if len(header) != 3:  # noqa: PLR2004 - id, type, size
-            hint = "run `git fsck`; a partial clone needs `git fetch --refetch`"
-            raise GitError(f"git has lost the object {name}", hint)
-        size = int(header[2])
+        size = self._size(name)
         content = self._read(min(size, most))
         rest = size - len(content) + 1  # a newline comes behind the content
         while rest:
             rest -= len(self._read(min(rest, _CHUNK)))
         return content
+
+    def copy(self, name: str, file: IO[bytes]) -> None:
+        """Write the next object that was asked for to a file, however large it is. Raises GitError where it is not there."""
+        rest = self._size(name)
+        while rest:
+            part = self._read(min(rest, _CHUNK))
+            file.write(part)
+            rest -= len(part)
+        self._read(1)  # a newline comes behind the content
+
+    def _size(self, name: str) -> int:
+        """Return how many bytes the next object that was asked for has. Raises GitError where git does not have it."""
+        line = self._line()
+        if not line:
+            raise GitError(f"git ended before it gave the object {name}", "try again; what has ended it?")
+        header = line.split()
+        if len(header) != 3:  # noqa: PLR2004 - id, type, size
+            hint = "run `git fsck`; a partial clone needs `git fetch --refetch`"
+            raise GitError(f"git has lost the object {name}", hint)
+        return int(header[2])
 
     def _line(self) -> bytes:
         end_of_line = self._ready.find(b"\n", self._at)

@@ -77,8 +77,12 @@ class _Change(Value):
     otherwise: str
 
 
-def refusals(root: str, seen: Seen, commit: str, paths: Iterable[str], signers: str) -> dict[str, str]:
+def refusals(
+    root: str, seen: Seen, commit: str, paths: Iterable[str], signers: str, below: tuple[str, ...] = _OURS
+) -> dict[str, str]:
     """Return why the content of a path at a commit is not to be trusted, for each path of which that is so. Raises GitError.
+
+    All paths lie below those of `below`.
 
     SSH keys are allowed by a file (ssh-keygen(1), ALLOWED SIGNERS), GPG keys by the keyring of this user, which has to trust them.
     A path that is gone was changed by the commit that removed it.
@@ -86,27 +90,32 @@ def refusals(root: str, seen: Seen, commit: str, paths: Iterable[str], signers: 
     groups: dict[tuple[str, ...], list[str]] = {}
     for path in paths:
         groups.setdefault(seen.before(path), []).append(path)
-    now = _contents(root, commit) if groups else {}
+    now = _contents(root, commit, below) if groups else {}
     changes: dict[str, _Change] = {}
     for before, group in groups.items():
-        changes |= _changes(root, before, seen.commits, commit, {path: now.get(path) for path in group})
+        changes |= _changes(root, before, seen.commits, commit, {path: now.get(path) for path in group}, below)
     said = _signatures(root, sorted({name for change in changes.values() for name in change.commits}), signers)
     why = {path: _why(change, said) for path, change in changes.items()}
     return {path: reason for path, reason in why.items() if reason is not None}
 
 
 def _changes(
-    root: str, before: tuple[str, ...], known: tuple[str, ...], commit: str, wanted: Mapping[str, _Content]
+    root: str,
+    before: tuple[str, ...],
+    known: tuple[str, ...],
+    commit: str,
+    wanted: Mapping[str, _Content],
+    below: tuple[str, ...],
 ) -> dict[str, _Change]:
     """Return how each path came to what it is; none of the paths that are what they were when they were last accepted."""
     there, gone = _divided(root, before)
-    accepted = _contents(root, before[0]) if before and before[0] not in gone else None
+    accepted = _contents(root, before[0], below) if before and before[0] not in gone else None
     open_paths = [path for path in wanted if accepted is None or accepted.get(path) != wanted[path]]
     if not open_paths:
         return {}
     if gone:
         there = _divided(root, dict.fromkeys((*there, *known)))[0]
-    history = _History.read(root, there, commit)
+    history = _History.read(root, there, commit, below)
     return {path: _change(root, history, path, wanted[path], before, gone, there) for path in open_paths}
 
 
@@ -121,14 +130,14 @@ class _History(Value):
     cut: frozenset[str]
 
     @classmethod
-    def read(cls, root: str, known: Iterable[str], commit: str) -> _History:
+    def read(cls, root: str, known: Iterable[str], commit: str, below: tuple[str, ...]) -> _History:
         """Return what of a commit's history is not that of the known commits."""
-        asked = "\n".join((commit, *(f"^{name}" for name in known), "--", *_OURS, ""))
+        asked = "\n".join((commit, *(f"^{name}" for name in known), "--", *below, ""))
         options = ("--full-history", "--topo-order", "--parents", "--stdin")
         lines = git(root, "rev-list", *options, given=asked.encode()).decode().splitlines()
         parents = {names[0]: tuple(names[1:]) for names in map(str.split, lines)}
         touches: dict[str, list[tuple[str, _Content]]] = {}
-        for name, path, content in _touched(root, parents):
+        for name, path, content in _touched(root, parents, below):
             touches.setdefault(path, []).append((name, content))
         return cls(parents, touches, _cut_off(root))
 
@@ -191,9 +200,9 @@ def _why(change: _Change, said: Mapping[str, str]) -> str | None:
     return f"commit {change.commits[0][:_SHORT]} changed it, and {_IN_WORDS.get(letters[0], 'is not to be trusted')}"
 
 
-def _contents(root: str, commit: str) -> dict[str, _Content]:
-    """Return what stands at each path of ours in a commit."""
-    entries = git(root, "ls-tree", "-r", "-z", commit, "--", *_OURS).decode("utf-8", "surrogateescape").split("\0")[:-1]
+def _contents(root: str, commit: str, below: tuple[str, ...]) -> dict[str, _Content]:
+    """Return what stands at each path below some others in a commit."""
+    entries = git(root, "ls-tree", "-r", "-z", commit, "--", *below).decode("utf-8", "surrogateescape").split("\0")[:-1]
     found: dict[str, _Content] = {}
     for entry in entries:
         meta, _, path = entry.partition("\t")
@@ -202,12 +211,12 @@ def _contents(root: str, commit: str) -> dict[str, _Content]:
     return found
 
 
-def _touched(root: str, commits: Iterable[str]) -> Iterator[tuple[str, str, _Content]]:
+def _touched(root: str, commits: Iterable[str], below: tuple[str, ...]) -> Iterator[tuple[str, str, _Content]]:
     """Yield each commit, each path below the root that it touches, and what it has made of that."""
     prefix = git(root, "rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").rstrip("\n")
     options = ("--stdin", "-r", "-z", "-c", "--root", "--raw", "--no-renames", "--no-abbrev")
     asked = "".join(f"{commit}\n" for commit in commits).encode()
-    answer = git(root, "diff-tree", *options, "--", *_OURS, given=asked).decode("utf-8", "surrogateescape")
+    answer = git(root, "diff-tree", *options, "--", *below, given=asked).decode("utf-8", "surrogateescape")
     commit = ""
     fields = iter(answer.split("\0")[:-1])
     for header in fields:

@@ -42,6 +42,8 @@ class Origin(Value):
     `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is what was
     looked at for signatures, as `repo.trust` writes it.
 
+    `files` are the paths that runs see of their commit; `files_commit` is the last one whose files were accepted, None where those
+    of `commit` are, empty where none ever were, and `files_seen` what was looked at then.
     `branch` is the full name of the branch that HEAD was on, empty for none, None where the ref is another than HEAD;
     `branch_before` the one that ran before HEAD was moved, `branch_since` when a command found it moved, in milliseconds.
     """
@@ -57,6 +59,9 @@ class Origin(Value):
     max_parallel: int = 4
     shutdown_grace: int = 30_000
     secrets_file: str = ""
+    files: str = ""
+    files_commit: str | None = None
+    files_seen: str = ""
     fetch_every: int | None = None
     require_signed: bool = False
     allowed_signers: str = ""
@@ -82,11 +87,13 @@ class Origin(Value):
             max_parallel=settings.max_parallel,
             shutdown_grace=settings.shutdown_grace // _MILLISECOND,
             secrets_file=settings.secrets_file,
+            files="\n".join(settings.files),
         )
 
 
 _ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
-    max_parallel, shutdown_grace, secrets_file, fetch_every, require_signed, allowed_signers, seen,
+    max_parallel, shutdown_grace, secrets_file, files, files_commit, files_seen,
+    fetch_every, require_signed, allowed_signers, seen,
     branch, branch_before, branch_since"""
 
 
@@ -234,6 +241,20 @@ def add_task(session: Deciding, task_id: str, blob: str, version: Version | None
 def add_tried(session: Deciding, task_id: str) -> int:
     """Add a task that is only in the work tree, so that its runs are on record; return its key. Nothing is decided about it."""
     return session.add("tasks", {"id": task_id})
+
+
+def data_folder(session: Deciding, task_id: str) -> str:
+    """Return the name of the folder in which a task keeps what lasts from run to run; renamed tasks keep it."""
+    found = session.value("SELECT data FROM tasks WHERE id = ?", (task_id,))
+    if found is not None:
+        return str(found)
+    plain = name = task_id.replace("/", "+")  # ids have no plus sign in them
+    number = 1
+    while session.one("SELECT 1 FROM tasks WHERE data = ?", (name,)) is not None:
+        number += 1
+        name = f"{plain}+{number}"  # a task that is called otherwise by now has the first one
+    session.change("UPDATE tasks SET data = ? WHERE id = ?", (name, task_id))
+    return name
 
 
 def put_in_force(session: Deciding, key: int, task_id: str, blob: str, version: Version, state: TaskState) -> None:

@@ -15,30 +15,46 @@ from runner.model import event
 from runner.model.ending import Ending
 from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
+from runner.model.settings import FILES
 from runner.model.task import Task
 from runner.model.words import BY_HAND, CANCELLED, RUNNING, SKIPPED
+from runner.store.catalogs import data_folder
 from runner.store.endings import MARGIN, NOT_STARTED, OVERDUE, AttemptEnd, end_attempt, overdue
 from runner.store.events import note
 from runner.store.rows import TASK_COLUMNS, instant, policy_of, task_of
 from runner.store.session import Deciding, Reading
-from runner.value import Value
+from runner.value import Value, replace
 
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Terms(Value):
-    """What the repository settles for all runs. `secrets_file` is None where there is none."""
+    """What the repository settles for all runs; `files` is what they see of their commit.
+
+    `secrets_file` is None where there is none; `accepted` is the commit whose files were accepted last, None where signatures are
+    not asked for, empty where none ever were.
+    """
 
     store_id: str
     max_parallel: int
     shutdown_grace: timedelta
     secrets_file: str | None
+    files: tuple[str, ...]
+    accepted: str | None
 
 
 def terms(session: Reading) -> Terms:
     """Return what the repository settles for all runs."""
-    row = session.one("SELECT store_id, max_parallel, shutdown_grace, secrets_file FROM catalog") or ("", 1, 0, "")
-    return Terms(row[0], row[1], row[2] * _MILLISECOND, row[3] or None)
+    row = session.one(
+        """
+        SELECT store_id, max_parallel, shutdown_grace, secrets_file, files,
+               CASE WHEN require_signed = 1 THEN coalesce(files_commit, commit_id) END
+        FROM catalog
+        """
+    )
+    store_id, max_parallel, grace, secrets_file, files, accepted = row or ("", 1, 0, "", "", None)
+    folders = tuple(files.split("\n")) if files else FILES
+    return Terms(store_id, max_parallel, grace * _MILLISECOND, secrets_file or None, folders, accepted)
 
 
 # Under `forbid` and `replace` the runs of a task come one after another, the oldest first. A run that tries the work tree is
@@ -53,10 +69,10 @@ _WAITING = """
       ))
 """
 _JOB = f"""
-    SELECT r.id, t.id, r.scheduled_for, r.attempts, r."trigger", {TASK_COLUMNS}
+    SELECT r.id, t.id, r.scheduled_for, r.attempts, r."trigger", r.commit_id, v.blob, t.data, {TASK_COLUMNS}
     FROM runs r JOIN versions v ON v.id = r.version JOIN tasks t ON t.key = r.task WHERE r.id = ?
 """  # noqa: S608 - columns are constants of ours
-_TASK = 5  # where TASK_COLUMNS begin in it
+_TASK = 8  # where TASK_COLUMNS begin in it
 
 
 class Taken(Value):
@@ -97,7 +113,7 @@ def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
         (owner, *overdue(now, MARGIN * 2), run_id),
     )
     _note_wait(session, run_id, now)
-    return job(session, run_id)
+    return taken_job(session, run_id)
 
 
 def _note_wait(session: Deciding, run_id: int, now: datetime) -> None:
@@ -153,7 +169,14 @@ def job(session: Reading, run_id: int) -> Job:
         raise LookupError(f"there is no run {run_id}")
     task = task_of(row[1], row[_TASK:])
     # Whoever asks for a run by hand looks at how it ends, and asks again.
-    return job_of(task, row[0], row[3] + 1, instant(row[2]), retry=ONCE if row[4] in BY_HAND else task.retry)
+    made = job_of(task, row[0], row[3] + 1, instant(row[2]), retry=ONCE if row[4] in BY_HAND else task.retry)
+    return replace(made, commit=row[5] or "", blob=row[6], data=row[7] or "")
+
+
+def taken_job(session: Deciding, run_id: int) -> Job:
+    """Return what it takes to make the next attempt of a run; from now on its task has a folder for what it keeps."""
+    found = job(session, run_id)
+    return found if found.data else replace(found, data=data_folder(session, found.task))
 
 
 def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None, *, retry: Retry) -> Job:

@@ -104,6 +104,7 @@ def build_settings(document: Document) -> Settings:
         tags=tuple(defaults.get("tags", plain.tags)),
         shutdown_grace=parse_duration(value["shutdown_grace"]) if "shutdown_grace" in value else plain.shutdown_grace,
         secrets_file=value.get("secrets_file", plain.secrets_file),
+        files=tuple(value.get("files", plain.files)),
         retry=_retry(defaults["retry"], plain.retry) if "retry" in defaults else plain.retry,
         limits=_limits(defaults.get("limits", {}), plain.limits),
     )

@@ -620,3 +620,74 @@ def test_no_setting_of_git_changes_who_is_trusted(signed: Project, tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     assert (_last(signed), signed.runs("new")) == (b"again by ada\n", [])
     assert "it has no signature" in _problems(signed)["tasks/new.yaml"]
+
+
+_ASK_LIB = "import shop\nprint(shop.who)"
+
+
+@pytest.fixture
+def with_lib(signed: Project) -> Project:
+    signed.write("lib/shop.py", "who = 'ada'\n")
+    signed.task("hello", _ASK_LIB)
+    signed.commit()
+    _tick(signed, 1)
+    return signed
+
+
+def test_a_module_that_who_may_not_has_changed_is_not_run_until_it_is_signed(with_lib: Project, keys: Path) -> None:
+    _sign_by(with_lib, None)
+    with_lib.write("lib/shop.py", "who = 'eve'\n")
+    commit = with_lib.commit()
+    _tick(with_lib, 2)
+    assert _last(with_lib) == b"ada\n"
+    assert _problems(with_lib) == {"lib/shop.py": f"commit {commit[:12]} changed it, and it has no signature"}
+
+    with_lib.write("other.txt", "x")
+    with_lib.commit()
+    _tick(with_lib, 3)
+    assert _last(with_lib) == b"ada\n"
+
+    _sign_by(with_lib, keys / "ada")
+    with_lib.write("lib/shop.py", "who = 'ada again'\n")
+    with_lib.commit()
+    _tick(with_lib, 4)
+    assert _last(with_lib) == b"ada again\n"
+    assert _problems(with_lib) == {}
+
+
+def test_data_beside_a_task_are_asked_for_a_signature_as_modules_are(signed: Project) -> None:
+    signed.write("tasks/rates.csv", "1")
+    signed.task("hello", "print((task.root / 'tasks/rates.csv').read_text())")
+    signed.commit()
+    _tick(signed, 1)
+    _sign_by(signed, None)
+    signed.write("tasks/rates.csv", "2")
+    signed.commit()
+    _tick(signed, 2)
+
+    assert _last(signed) == b"1\n"
+    assert list(_problems(signed)) == ["tasks/rates.csv"]
+
+
+def test_an_old_module_does_not_come_back_by_its_old_signature(with_lib: Project) -> None:
+    with_lib.write("lib/shop.py", "who = 'newer'\n")
+    with_lib.commit()
+    _tick(with_lib, 2)
+    _sign_by(with_lib, None)
+    with_lib.git("checkout", "--quiet", "HEAD~1", "--", "lib")
+    with_lib.commit()
+    _tick(with_lib, 3)
+
+    assert _last(with_lib) == b"newer\n"
+
+
+def test_without_any_accepted_files_a_run_sees_none(project: Project, keys: Path) -> None:
+    project.write("lib/shop.py", "who = 'eve'\n")
+    project.commit()
+    _sign_by(project, keys / "ada")
+    project.write("runner.yaml", f"git: {{require_signed: true, allowed_signers: {keys / 'allowed'}}}\n")
+    project.task("hello", _ASK_LIB)
+    project.commit()
+    _tick(project, 0)
+
+    assert b"No module named 'shop'" in _last(project)

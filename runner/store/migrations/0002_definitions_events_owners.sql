@@ -31,6 +31,9 @@ CREATE TABLE catalog (
     max_parallel   INTEGER NOT NULL DEFAULT 4 CHECK (max_parallel > 0),
     shutdown_grace INTEGER NOT NULL DEFAULT 30000 CHECK (shutdown_grace >= 0),  -- milliseconds
     secrets_file   TEXT NOT NULL DEFAULT '',      -- '' where there is none
+    files          TEXT NOT NULL DEFAULT '',      -- what runs see of their commit, a path a line; '' for what is usual
+    files_commit   TEXT,               -- the commit whose files runs see where those of commit_id are refused; '' for none, NULL for commit_id
+    files_seen     TEXT NOT NULL DEFAULT '',      -- the commits that were looked at when these were accepted
     fetch_every    INTEGER CHECK (fetch_every > 0),  -- milliseconds; NULL where nothing is fetched
     require_signed INTEGER NOT NULL DEFAULT 0 CHECK (require_signed IN (0, 1)),
     allowed_signers TEXT NOT NULL DEFAULT '',     -- '' where there is no such file
@@ -99,6 +102,7 @@ CREATE TABLE tasks (
     key            INTEGER PRIMARY KEY,
     id             TEXT NOT NULL UNIQUE,
     blob           TEXT,               -- the file in the commit; NULL once it is gone
+    data           TEXT UNIQUE,        -- the folder in which it keeps what lasts from run to run; NULL before its first run
     version        INTEGER REFERENCES versions (id),  -- in force; NULL while the file was never valid
     valid_commit   TEXT,               -- degraded: the commit that the version in force is from
     invalid_commit TEXT,               -- degraded: the commit since which the file is invalid

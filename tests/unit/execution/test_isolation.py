@@ -16,7 +16,7 @@ from runner.execution.workshop import INHERITED, remove_folder
 from tests.support.processes import runner_after
 from tests.support.project import RUNNER, Project
 
-_OWN = {"RUNNER_ROOT", "RUNNER_RUN_ID", "RUNNER_TASK", "RUNNER_MARK"}
+_OWN = {"RUNNER_REPO", "RUNNER_ROOT", "RUNNER_DATA", "RUNNER_RUN_ID", "RUNNER_TASK", "RUNNER_MARK"}
 
 
 def _told(project: Project, code: str, env: dict[str, str] | None = None) -> Any:
@@ -44,7 +44,8 @@ def test_nothing_is_inherited_but_a_short_list(project: Project) -> None:
 
     assert set(seen) <= {*INHERITED, *_OWN}
     assert {name for name in seen if name.startswith("RUNNER_")} == _OWN
-    assert seen["RUNNER_ROOT"] == str(project.root)
+    assert seen["RUNNER_REPO"] == str(project.root)
+    assert seen["RUNNER_DATA"] == str(project.state / "data/once")
     assert (seen["RUNNER_RUN_ID"], seen["RUNNER_TASK"]) == ("1", "once")
 
 

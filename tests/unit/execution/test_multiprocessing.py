@@ -164,9 +164,9 @@ def _read(path: Path) -> bytes:
 
 
 def test_the_main_module_of_a_task_has_no_more_than_that_of_a_script(project: Project) -> None:
-    code = "import __main__\nprint(__spec__.name, __spec__.parent == '', __package__, hasattr(__main__, '__file__'))"
+    code = "import __main__\nprint(__spec__.name, __spec__.parent == '', __package__, __main__.__file__ == __file__)"
 
-    assert project.run_once(code).output == b"__main__ True None False\n"
+    assert project.run_once(code).output == b"__main__ True None True\n"
 
 
 def test_a_relative_import_in_a_task_finds_nothing_of_runner(project: Project) -> None:

@@ -371,7 +371,7 @@ def test_a_task_may_become_another_program(project: Project) -> None:
 def test_a_task_may_run_another_task_by_hand(project: Project) -> None:
     project.task("other", "print('inner')", cron="0 0 1 1 *")
     words = [RUNNER, "--state", str(project.state), "--repo"]
-    code = f"import os, subprocess\nsubprocess.run([*{words}, os.environ['RUNNER_ROOT'], 'run', 'other'])"
+    code = f"import os, subprocess\nsubprocess.run([*{words}, os.environ['RUNNER_REPO'], 'run', 'other'])"
 
     details = project.run_once(code)
 

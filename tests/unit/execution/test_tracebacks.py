@@ -81,7 +81,7 @@ def test_the_line_is_right_where_the_block_begins_with_blank_lines(project: Proj
 
 def test_the_lines_are_those_of_the_version_that_was_run(project: Project) -> None:
     code = (
-        "import pathlib, os\npathlib.Path(os.environ['RUNNER_ROOT'], 'tasks/once.yaml').write_text('#\\n' * 9)\n1 / 0"
+        "import pathlib, os\npathlib.Path(os.environ['RUNNER_REPO'], 'tasks/once.yaml').write_text('#\\n' * 9)\n1 / 0"
     )
 
     _, error, traceback = _failed(project, code)

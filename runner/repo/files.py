@@ -1,0 +1,98 @@
+"""The files of a commit that tasks use: data and modules, everything but the task files. Which there are, and writing them out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+
+from runner.model.task import FOLDER
+from runner.repo.batch import Batch
+from runner.repo.process import explain, run
+from runner.value import Value
+
+_SYMLINK, _PROGRAM = "120000", "100755"
+_MODES = {_SYMLINK, _PROGRAM, "100644"}
+#: The tree without a file, which every repository knows, by the length of its ids (SHA-1, SHA-256).
+_NOTHING = {
+    40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
+    64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
+}
+#: What git leaves out by itself: there may be ten thousand task files beside ten others (gitglossary(7), pathspec).
+_BUT_TASKS = tuple(f":(exclude,glob,icase){FOLDER}/**/*.{ending}" for ending in ("yaml", "yml"))
+#: So many ids fit into a pipe before git has to be read from.
+_BATCH = 500
+_LONGEST_LINK = 4096  # PATH_MAX
+
+
+class CommittedFile(Value):
+    """A file of a commit: its path below the root, its mode as git writes it, and the id of its content."""
+
+    path: str
+    mode: str
+    blob: str
+
+
+def committed_files(root: str, commit: str, folders: Iterable[str]) -> list[CommittedFile]:
+    """Return the files below some folders of a commit, task files aside; a folder may be a file, too. Raises GitError."""
+    return [file for file in _difference(root, _NOTHING[len(commit)], commit, folders) if file.mode in _MODES]
+
+
+def changed_files(root: str, old: str | None, new: str, folders: Iterable[str]) -> list[str]:
+    """Return the paths of such files that differ between two commits, or all of the new one. Raises GitError."""
+    return [file.path for file in _difference(root, old or _NOTHING[len(new)], new, folders)]
+
+
+def _difference(root: str, old: str, new: str, folders: Iterable[str]) -> list[CommittedFile]:
+    wanted = [f":(literal){folder}" for folder in folders]
+    words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--relative", old, new)
+    patterns = {"GIT_LITERAL_PATHSPECS": "0"}  # the exclusion is one
+    code, printed, said = run(root, *words, "--", *wanted, *_BUT_TASKS, env=patterns)
+    if code:
+        raise explain(root, said)
+    return list(_entries(printed))
+
+
+def _entries(printed: bytes) -> Iterator[CommittedFile]:
+    fields = iter(printed.decode("utf-8", "surrogateescape").split("\0")[:-1])
+    for header in fields:
+        _, mode, _, blob, _ = header.split(" ")
+        path = next(fields)
+        # A tree that was made by hand may name anything (git-fsck(1), hasDotdot).
+        if not {"", ".", ".."} & {*path.split("/")}:
+            yield CommittedFile(path, mode, blob)
+
+
+def write_files(root: str, files: Sequence[CommittedFile], folder: str) -> None:
+    """Write files, and the folders that they lie in, into an empty folder; nobody may change them. Raises GitError, OSError."""
+    for path in dict.fromkeys((FOLDER, *(os.path.dirname(file.path) for file in files))):
+        os.makedirs(os.path.join(folder, path), exist_ok=True)
+    # Links come last: until then no path leads through one.
+    ordered = sorted(files, key=lambda file: file.mode == _SYMLINK)
+    with Batch(root) as batch:
+        for begin in range(0, len(ordered), _BATCH):
+            several = ordered[begin : begin + _BATCH]
+            batch.request(file.blob for file in several)
+            for file in several:
+                _write(batch, file, os.path.join(folder, file.path))
+    for path, _, _ in os.walk(folder, topdown=False):
+        os.chmod(path, 0o555)  # noqa: S103 - as in the repository, for whoever runs tasks
+        _sync(path)
+
+
+def _write(batch: Batch, file: CommittedFile, path: str) -> None:
+    if file.mode == _SYMLINK:
+        os.symlink(batch.content(file.blob, _LONGEST_LINK), os.fsencode(path))
+        return
+    with open(path, "xb") as written:
+        batch.copy(file.blob, written)
+        os.fchmod(written.fileno(), 0o555 if file.mode == _PROGRAM else 0o444)
+        written.flush()
+        os.fsync(written.fileno())
+
+
+def _sync(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
