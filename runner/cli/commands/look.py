@@ -8,7 +8,7 @@ import typer
 
 from runner import clock
 from runner.cli.commands.completion import statuses, task_ids
-from runner.cli.context import State, instant, show, text, write_through
+from runner.cli.context import State, instant, paged, show, text, write_through
 from runner.operations import overview, past
 from runner.operations.find import run_named
 from runner.operations.follow import logs
@@ -78,7 +78,7 @@ def _list(
     json: _Json = False,
 ) -> int:
     """List the tasks of the commit in force."""
-    place: State = context.obj
+    place = paged(context)
     wanted = overview.Filter(pattern, state, tag, owner)
     entries = overview.list_tasks(place.site, clock.now(), wanted)
     if json:
@@ -103,7 +103,7 @@ def _next(
     json: _Json = False,
 ) -> int:
     """Show the next slots, the earliest first."""
-    state: State = context.obj
+    state = paged(context)
     fires = overview.next_slots(state.site, task, count, instant(since), clock.now())
     if json:
         print(as_json.dumps([as_json.fire(fire) for fire in fires]))
@@ -117,7 +117,7 @@ def _status(context: typer.Context, json: _Json = False) -> int:
 
     The commit, failures, problems, edits that are not committed.
     """
-    state: State = context.obj
+    state = paged(context)
     now = clock.now()
     value = overview.status(state.site, now)
     edits = uncommitted(state.site)
@@ -144,7 +144,7 @@ def _history(
     json: _Json = False,
 ) -> int:
     """Show what has run, the newest first."""
-    state: State = context.obj
+    state = paged(context)
     runs = past.history(state.site, task, status, count, instant(since), instant(until))
     commits = past.commits_of(state.site, runs)
     if json:
@@ -168,7 +168,7 @@ def _show(
     json: _Json = False,
 ) -> int:
     """Show one run: how it ended, what it printed, where it failed."""
-    state: State = context.obj
+    state = paged(context)
     details = past.show(state.site, run_named(state.site, run))
     commits = past.commits_of(state.site, [details.run])
     if json:
@@ -190,7 +190,7 @@ def _logs(
 
     Byte for byte, as it was printed.
     """
-    state: State = context.obj
+    state: State = context.obj if follow else paged(context)
     for data in logs(state.site, run_named(state.site, name), follow=follow):
         write_through(data)
     return 0

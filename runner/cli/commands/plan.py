@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from runner import clock
-from runner.cli.context import State, show_lines
+from runner.cli.context import paged, show_lines
 from runner.operations import plan as plans
 from runner.operations.place import location
 from runner.operations.sides import sides
@@ -57,7 +57,7 @@ def _plan(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 2 where there are changes.")] = False,
 ) -> int:
     """Say what a change of the tasks means in time; writes nothing."""
-    state: State = context.obj
+    state = paged(context)
     location(state.site)
     compared = sides(state.site, os.environ, base, head)
     value = plans.plan(state.site, compared, clock.now(), count)

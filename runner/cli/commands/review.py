@@ -10,7 +10,7 @@ import typer
 
 from runner import clock
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import State, remark, say_wait, show_lines, text, time
+from runner.cli.context import State, paged, remark, say_wait, show_lines, text, time
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
@@ -75,7 +75,7 @@ def _why(
     json: _Json = False,
 ) -> int:
     """Say why a task ran or did not: now, or at a time that is over."""
-    state: State = context.obj
+    state = paged(context)
     value = why(state.site, task, time(at), clock.now())
     if json:
         print(as_json.dumps(answers.why_json(value)))
