@@ -9,7 +9,7 @@ import os
 import sys
 
 from runner.cli import streams
-from runner.errors import RunnerError, StoreError
+from runner.errors import RunnerError
 from runner.execution.hands import with_brain
 from runner.execution.ownership import become_owner
 from runner.operations.site import Site
@@ -34,12 +34,7 @@ def run_tick(site: Site, request: Request | None = None, show: Show | None = Non
         from runner.cli.state_folder import prepare_state  # noqa: PLC0415 - once in the life of a state folder
 
         prepare_state(site)
-    try:
-        made = become_owner(site.state)
-    except OSError as error:
-        raise StoreError(
-            f"the folder {site.state} cannot be written: {error.strerror}", "check its permissions, and the disk"
-        ) from error
+    made = become_owner(site.state)
     sys.stdout.flush()
     hands = os.getpid()
     code = with_brain(

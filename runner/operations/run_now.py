@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import partial
 
 from runner import clock
-from runner.errors import RunnerError, StoreError, UsageError
+from runner.errors import RunnerError, UsageError
 from runner.execution.events import Printed
 from runner.execution.owner import Owner
 from runner.execution.pool import Pool
@@ -81,12 +81,7 @@ def _claim_committed(site: Site, task_id: str, owner: str, now: datetime) -> Cla
 @contextmanager
 def owned(site: Site) -> Iterator[Owner]:
     """Be an owner of runs for a while. Raises StoreError."""
-    try:
-        owner = Owner(site.state)
-    except OSError as error:
-        raise StoreError(
-            f"the folder {site.state} cannot be written: {error.strerror}", "check its permissions, and the disk"
-        ) from error
+    owner = Owner(site.state)
     is_done = False
     try:
         yield owner

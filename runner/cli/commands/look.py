@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from runner import clock
+from runner.cli.commands.arguments import AnyRun, Json
 from runner.cli.commands.completion import statuses, task_ids
 from runner.cli.context import State, instant, paged, show, text, write_through
 from runner.operations import overview, past
@@ -15,7 +16,6 @@ from runner.operations.follow import logs
 from runner.operations.place import uncommitted
 from runner.report import as_json, tables
 
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Task = Annotated[
     str | None, typer.Argument(metavar="ID", help="One task; default all.", parser=text, autocompletion=task_ids)
 ]
@@ -75,7 +75,7 @@ def _list(
     ] = None,
     tag: Annotated[str | None, typer.Option("--tag", metavar="T", help="Only tasks with this tag.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="O", help="Only tasks of this owner.")] = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """List the tasks of the commit in force."""
     place = paged(context)
@@ -100,7 +100,7 @@ def _next(
             help="From this time on (ISO 8601, UTC unless it says otherwise); default now.",
         ),
     ] = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Show the next slots, the earliest first."""
     state = paged(context)
@@ -112,7 +112,7 @@ def _next(
     return 0
 
 
-def _status(context: typer.Context, json: _Json = False) -> int:
+def _status(context: typer.Context, json: Json = False) -> int:
     """Show how everything is.
 
     The commit, failures, problems, edits that are not committed.
@@ -141,7 +141,7 @@ def _history(
         typer.Option("--since", metavar="T", help="Only from this time on (ISO 8601, UTC unless it says otherwise)."),
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="T", help="Only before this time.")] = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Show what has run, the newest first."""
     state = paged(context)
@@ -156,16 +156,8 @@ def _history(
 
 def _show(
     context: typer.Context,
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help="The number of the run, from `runner history`; or a task: its last run.",
-            parser=text,
-            autocompletion=task_ids,
-        ),
-    ],
-    json: _Json = False,
+    run: AnyRun,
+    json: Json = False,
 ) -> int:
     """Show one run: how it ended, what it printed, where it failed."""
     state = paged(context)

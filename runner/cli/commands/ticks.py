@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from runner import clock
+from runner.cli.commands.arguments import Json, OneTask
 from runner.cli.commands.completion import task_ids
 from runner.cli.context import State, remark, say_wait, show, show_lines, text
 from runner.cli.passing import Passing
@@ -25,7 +26,6 @@ from runner.operations.tick import Request, TickReport
 from runner.report import as_json, tables, tick_text
 from runner.report.progress_text import ProgressText
 
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Worktree = Annotated[
     bool,
     typer.Option("--worktree", help="Take the files of the work tree, committed or not; for people at work."),
@@ -71,7 +71,7 @@ def _tick(
         ),
     ] = 0,
     worktree: _Worktree = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Run what is due, and record it."""
     state: State = context.obj
@@ -119,9 +119,9 @@ def _point_out_edits(state: State, *, worktree: bool) -> None:
 
 def _run(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", parser=text, autocompletion=task_ids)],
+    task: OneTask,
     worktree: _Worktree = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Run one task now, due or not; its schedule is not touched."""
     state: State = context.obj
@@ -152,7 +152,7 @@ def _cancel(
             autocompletion=task_ids,
         ),
     ],
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """End a run with everything that it has started.
 
