@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _INTERRUPTED = 130
 _USAGE = 2
 
-#: Where the commands stand, in the order of the help. Only what a command needs is loaded: half of the time of most.
+#: Where the commands stand. Only what a command needs is loaded: half of the time of most.
 _COMMANDS = {
     "ticks": ("tick", "run", "cancel"),
     "check": ("validate",),
@@ -64,6 +64,11 @@ def _options(
     context: typer.Context,
     repo: str = typer.Option(None, metavar="DIR", help="The folder that holds tasks/. Default: here or above."),
     state: str = typer.Option(None, metavar="DIR", help="Where runner remembers. Default: $RUNNER_STATE, else state/."),
+    no_pager: bool = typer.Option(  # noqa: FBT001 - typer makes options of boolean arguments
+        False,  # noqa: FBT003
+        "--no-pager",
+        help="Print straight to the terminal, whatever $RUNNER_PAGER and $PAGER say.",
+    ),
     version: bool = typer.Option(  # noqa: FBT001 - typer makes options of boolean arguments
         False,  # noqa: FBT003
         "--version",
@@ -74,13 +79,13 @@ def _options(
 ) -> None:
     del version
     root = find_root(repo)
-    context.obj = State(Site(root, state_of(root, state)))
+    context.obj = State(Site(root, state_of(root, state)), has_pager=not no_pager)
 
 
 def _register(words: list[str]) -> None:
     """Add the module of the command that is called; all of them where that is not plain, for the help and for hints."""
-    while words[:1] in (["--repo"], ["--state"]):
-        words = words[2:]
+    while words[:1] in (["--repo"], ["--state"], ["--no-pager"]):
+        words = words[1 if words[0] == "--no-pager" else 2 :]
     called = [name for name, commands in _COMMANDS.items() if words and words[0] in commands]
     for name in called or _COMMANDS:
         import_module(f"runner.cli.commands.{name}").register(app)

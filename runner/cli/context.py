@@ -6,6 +6,9 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
+import typer
+
+from runner.cli.pager import Pager
 from runner.cli.screen import has_colour, in_width, terminal_width
 from runner.cli.state_folder import check_state
 from runner.errors import UsageError
@@ -19,15 +22,26 @@ from runner.value import Value
 
 
 class State(Value):
-    """Where the command works; `place` for those that need no state."""
+    """Where the command works; `place` for those that need no state. `has_pager` is whether a pager may be used."""
 
     place: Site
+    has_pager: bool = True
 
     @property
     def site(self) -> Site:
         """The place, of which the state can be used or is not there yet. Raises StoreError."""
         check_state(self.place)
         return self.place
+
+
+def paged(context: typer.Context) -> State:
+    """Return the state of a command of which everything that it prints on a terminal goes through the pager."""
+    state: State = context.obj
+    if state.has_pager:
+        pager = Pager()
+        context.call_on_close(pager.end)
+        pager.begin()
+    return state
 
 
 def show(*parts: Part) -> None:

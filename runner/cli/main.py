@@ -7,6 +7,7 @@ import os
 import sys
 
 _INTERRUPTED = 130
+_ENOMEM = 12  # on Linux and on macOS: without memory there is no loading of `errno`
 _NO_MEMORY = b"error: there is not enough memory\nhint: free some memory, or raise the limit: `ulimit -v`\n"
 
 
@@ -16,11 +17,26 @@ def main() -> None:
         _main(sys.argv[1:])
     except KeyboardInterrupt:  # before the command has begun, or after its end
         _leave(_INTERRUPTED)
-    except (MemoryError, ImportError, SystemError):  # not even what explains errors could be loaded
+    except (MemoryError, ImportError, SystemError) as error:  # not even what explains errors could be loaded
         try:
-            os.write(2, _NO_MEMORY)
+            os.write(2, _NO_MEMORY if _is_without_memory(error) else _not_installed(error))
         finally:
             _leave(1)
+
+
+def _is_without_memory(error: BaseException | None) -> bool:
+    """Return whether an error, or one that it came of, is a lack of memory; also where a library finds no room for itself."""
+    while error is not None:
+        is_of_system = isinstance(error, OSError) and error.errno == _ENOMEM
+        is_of_library = isinstance(error, ImportError) and ".so" in str(error)
+        if is_of_system or is_of_library or isinstance(error, (MemoryError, SystemError)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _not_installed(error: BaseException) -> bytes:
+    return f"error: runner cannot be loaded: {error}\nhint: install it again\n".encode("utf-8", "backslashreplace")
 
 
 def _main(words: list[str]) -> None:

@@ -9,7 +9,7 @@ import os
 import sys
 
 from runner.cli import streams
-from runner.errors import RunnerError, StoreError
+from runner.errors import RunnerError
 from runner.execution.hands import with_brain
 from runner.execution.ownership import become_owner
 from runner.operations.site import Site
@@ -19,26 +19,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.execution.wire import Receiver, Sender
+    from runner.operations.progress import Watch
     from runner.operations.tick import Request, TickReport
 
     Show = Callable[[TickReport], None]
 
 
-def run_tick(site: Site, request: Request | None = None, show: Show | None = None) -> int:
-    """Run what is due, have the report shown, by default as text, and return the exit code. Raises RunnerError."""
+def run_tick(site: Site, request: Request | None = None, show: Show | None = None, watch: Watch | None = None) -> int:
+    """Run what is due, have the report shown, by default as text, and return the exit code. Raises RunnerError.
+
+    `watch` is told what happens, as it happens.
+    """
     if not os.path.isdir(site.state):
         from runner.cli.state_folder import prepare_state  # noqa: PLC0415 - once in the life of a state folder
 
         prepare_state(site)
-    try:
-        made = become_owner(site.state)
-    except OSError as error:
-        raise StoreError(
-            f"the folder {site.state} cannot be written: {error.strerror}", "check its permissions, and the disk"
-        ) from error
+    made = become_owner(site.state)
     sys.stdout.flush()
     hands = os.getpid()
-    code = with_brain(site.state, made, lambda events, orders: _think(site, made, hands, events, orders, request, show))
+    code = with_brain(
+        site.state, made, lambda events, orders: _think(site, made, hands, events, orders, request, show, watch)
+    )
     if code < 0:
         raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
     return code
@@ -52,6 +53,7 @@ def _think(
     orders: Sender,
     request: Request | None,
     show: Show | None,
+    watch: Watch | None,
 ) -> int:
     """Be the brain of a tick: return its exit code, with every error explained."""
     try:
@@ -59,11 +61,13 @@ def _think(
         from runner.execution.remote import Hands  # noqa: PLC0415
         from runner.operations.tick import Crew, Request, tick  # noqa: PLC0415
 
+        tells_output = watch is not None and watch.wants_output
         crew = Crew(
             made[0],
-            lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file),
+            lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file, tells_output=tells_output),
             lambda: _check_parent(hands),
             _load_report,
+            watch,
         )
         report = tick(site, clock.now(), crew, request or Request())
         (show or _show)(report)

@@ -34,6 +34,13 @@ class Refused(Value):
     why: str
 
 
+class Printed(Value):
+    """A piece of what a child prints, masked; only where somebody looks on."""
+
+    job: Job
+    data: bytes
+
+
 TYPE_CHECKING = False  # the name is enough for type checkers
 if TYPE_CHECKING:
-    Event = Started | Ended | Refused
+    Event = Started | Ended | Refused | Printed

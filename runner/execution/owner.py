@@ -18,7 +18,7 @@ class Owner:
     """This process as an owner, from now until `close`. A process that is forked holds the lock with it, until both are gone."""
 
     def __init__(self, state: str, made: tuple[str, int] | None = None) -> None:
-        """Make the file, unless that is done, and note in it which process this is. Raises OSError."""
+        """Make the file, unless that is done, and note in it which process this is. Raises StoreError."""
         self.name, self._descriptor = made or become_owner(state)
         self._path = path_of(state, self.name)
         self._size = os.fstat(self._descriptor).st_size

@@ -34,10 +34,20 @@ def short(owner: str) -> str:
 
 
 def become_owner(state: str) -> tuple[str, int]:
-    """Make a file for this process, lock it, and say in it who this is; return its name and its descriptor. Raises OSError.
+    """Make a file for this process, lock it, and say in it who this is; return its name and its descriptor. Raises StoreError.
 
     A process that is forked holds the lock with it, until both are gone.
     """
+    try:
+        return _become_owner(state)
+    except OSError as error:
+        from runner.errors import StoreError  # noqa: PLC0415 - an idle tick asks this module and meets no error
+
+        hint = "check its permissions, and the disk"
+        raise StoreError(f"the folder {state} cannot be written: {error.strerror}", hint) from error
+
+
+def _become_owner(state: str) -> tuple[str, int]:
     if getsignal(NEWS) == SIG_DFL:
         set_handler(NEWS, SIG_IGN)  # else who reads the file, and wakes this process, would end it before it listens
     # Durable in the store where the file may not be: boot id and pid stand in the name, too.

@@ -11,7 +11,7 @@ from runner import clock
 from runner.execution import child, processes
 from runner.execution.attempt import Attempt
 from runner.execution.common import Common
-from runner.execution.events import Ended, Refused, Started
+from runner.execution.events import Ended, Printed, Refused, Started
 from runner.execution.owner import Owner
 from runner.execution.secrets import SecretError, find_secrets
 from runner.execution.signals import Signals
@@ -22,7 +22,6 @@ from runner.model.words import CANCELLED, FAILED
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Self
 
     from runner.execution.cgroups import Group
@@ -38,7 +37,7 @@ _MOST_CHUNKS = 64
 
 
 class Pool:
-    """The executor: runs jobs in children, for as long as it is open. `show` is given what they print, as it comes.
+    """The executor: runs jobs in children, for as long as it is open. With `tells_output`, what they print is an event, too.
 
     `control` is a descriptor that ends a wait when it becomes readable: somebody has another job.
     """
@@ -48,13 +47,14 @@ class Pool:
         workshop: Workshop,
         owner: Owner,
         secrets_file: str | None = None,
-        show: Callable[[bytes], None] | None = None,
         control: int | None = None,
+        *,
+        tells_output: bool = False,
     ) -> None:
         self._workshop = workshop
         self._owner = owner
         self._secrets_file = secrets_file
-        self._show = show
+        self._tells_output = tells_output
         self._control = control
         self._events: list[Event] = []
         #: Whether `control` was readable when `wait` returned.
@@ -139,7 +139,8 @@ class Pool:
             os.close(report_end)
         os.set_blocking(output, False)
         live_file = self._workshop.live_file(job.run_id, job.attempt)
-        return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, self._show)
+        show = (lambda data: self._events.append(Printed(job, data))) if self._tells_output else None
+        return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, show)
 
     def _group(self, job: Job) -> Group | None:
         """Return a control group for an attempt that has limits, where the machine lets us make one."""
@@ -163,7 +164,9 @@ class Pool:
             elif descriptor == attempt.output:
                 self._read(attempt)
         self._meter()
-        return [*events, *self._collect()]
+        ended = self._collect()
+        printed, self._events = self._events, []
+        return [*events, *printed, *ended]
 
     def _patience(self, longest: float) -> int:
         """Return for how many milliseconds nothing has to be looked at, should nothing happen."""

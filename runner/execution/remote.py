@@ -7,7 +7,7 @@ import signal
 from collections import deque
 
 from runner.clock import from_micros
-from runner.execution.events import Ended, Refused, Started
+from runner.execution.events import Ended, Printed, Refused, Started
 from runner.execution.packing import pack_job, unpack_ending
 from runner.execution.signals import NEWS, REASONS, Signals
 from runner.execution.wire import Receiver, Sender
@@ -29,10 +29,18 @@ _SOON = 0.02
 class Hands:
     """Jobs are started by another process, which ends them should this one die."""
 
-    def __init__(self, events: Receiver, orders: Sender, workshop: Workshop, secrets_file: str | None) -> None:
+    def __init__(
+        self,
+        events: Receiver,
+        orders: Sender,
+        workshop: Workshop,
+        secrets_file: str | None,
+        *,
+        tells_output: bool = False,
+    ) -> None:
         self._receiver = events
         self._sender = orders
-        self._opening = (workshop.root, workshop.state, workshop.store_id, secrets_file)
+        self._opening = (workshop.root, workshop.state, workshop.store_id, secrets_file, tells_output)
         self._jobs: dict[int, Job] = {}
         self._found: deque[Event] = deque()
         self._poll = select.poll()
@@ -88,6 +96,9 @@ class Hands:
         job = self._jobs[values[0]]
         if kind == "started":
             self._found.append(Started(job, from_micros(values[1])))
+            return
+        if kind == "printed":
+            self._found.append(Printed(job, values[1]))
             return
         del self._jobs[job.run_id]
         if kind == "ended":

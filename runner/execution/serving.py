@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runner.clock import to_micros
-from runner.execution.events import Ended, Started
+from runner.execution.events import Ended, Printed, Started
 from runner.execution.owner import Owner
 from runner.execution.packing import pack_ending, unpack_job
 from runner.execution.pool import Pool
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: Seconds between looks at children where there is no news, and at a pipe that is full.
 _FOR_EVER = 3_600.0
 _SOON = 0.02
+#: So many bytes are kept for a brain that is busy; then what children print is left out. All of it is on record.
+_MOST_KEPT = 4 << 20
 
 
 class Serving:
@@ -30,15 +32,25 @@ class Serving:
         self._orders = orders
         self._events = events
         self._told = (0, False)
+        self._left_out: dict[int, int] = {}
         self._is_over = False
 
-    def serve(self, first: list[Message], root: str, state: str, store_id: str, secrets_file: str | None) -> None:
+    def serve(
+        self,
+        first: list[Message],
+        root: str,
+        state: str,
+        store_id: str,
+        secrets_file: str | None,
+        tells_output: bool,  # noqa: FBT001 - it comes in a message
+    ) -> None:
         """Carry out orders until the brain has no more, or is gone: then everything that it has started is ended.
 
         `first` are those that have come already.
         """
         workshop = Workshop(root, state, store_id)
-        with Pool(workshop, self._owner, secrets_file, control=self._orders.descriptor) as pool:
+        control = self._orders.descriptor
+        with Pool(workshop, self._owner, secrets_file, control, tells_output=tells_output) as pool:
             self._carry_out(pool, first)
             self._tell_signals(pool)
             while not self._is_over:
@@ -76,8 +88,18 @@ class Serving:
             self._send("started", run_id, to_micros(event.at))
         elif isinstance(event, Ended):
             self._send("ended", run_id, pack_ending(event.ending), event.live_file)
+        elif isinstance(event, Printed):
+            self._tell_output(run_id, event.data)
         else:
             self._send("refused", run_id, event.why)
+
+    def _tell_output(self, run_id: int, data: bytes) -> None:
+        if self._events.kept() > _MOST_KEPT:
+            self._left_out[run_id] = self._left_out.get(run_id, 0) + len(data)
+            return
+        left_out = self._left_out.pop(run_id, 0)
+        note = b"\n[... %d bytes not shown, see `runner logs` ...]\n" % left_out if left_out else b""
+        self._send("printed", run_id, note + data)
 
     def _send(self, *message: object) -> None:
         try:

@@ -43,6 +43,10 @@ class Sender:
         """Return whether something is kept."""
         return bool(self._data)
 
+    def kept(self) -> int:
+        """Return how many bytes are kept."""
+        return len(self._data)
+
 
 class Receiver:
     """The end of a pipe that messages are read from."""

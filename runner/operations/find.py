@@ -10,34 +10,41 @@ from runner.store import catalogs, history
 from runner.store.database import reading
 from runner.store.session import Reading
 
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runner.model.run import Run
+
 #: The largest number that a run can have (https://sqlite.org/autoinc.html).
 _LARGEST = 2**63 - 1
 
 
 def run_named(site: Site, name: str) -> int:
     """Return the run of that number, or the last one of the task of that id. Raises UsageError where there is none."""
-    number = _number(name)
-    if number is not None:
-        return number
-    with reading(site.database) as session:
-        known_task(session, name, or_tried=True)
-        run = history.last_run(session, name)
-    if run is None:
+    run_id = _run_of(site, name, lambda session: history.last_run(session, name))
+    if run_id is None:
         raise UsageError(f"the task {name} has not run yet", f"`runner next {name}` says when it will")
-    return run.run_id
+    return run_id
 
 
 def unfinished_run_named(site: Site, name: str) -> int:
     """Return the run of that number, or the last one of the task of that id that waits or runs. Raises UsageError."""
+    run_id = _run_of(site, name, lambda session: next(iter(history.find_runs(session, name, RUNNING, 1)), None))
+    if run_id is None:
+        raise UsageError(f"the task {name} has no run that waits or runs", f"`runner history {name}` lists its runs")
+    return run_id
+
+
+def _run_of(site: Site, name: str, find: Callable[[Reading], Run | None]) -> int | None:
+    """Return the run of that number, or what `find` finds for the task of that id. Raises UsageError where there is no such."""
     number = _number(name)
     if number is not None:
         return number
     with reading(site.database) as session:
         known_task(session, name, or_tried=True)
-        runs = history.find_runs(session, name, RUNNING, 1)
-    if not runs:
-        raise UsageError(f"the task {name} has no run that waits or runs", f"`runner history {name}` lists its runs")
-    return runs[0].run_id
+        run = find(session)
+    return None if run is None else run.run_id
 
 
 def _number(name: str) -> int | None:

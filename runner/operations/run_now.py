@@ -8,7 +8,8 @@ from datetime import datetime
 from functools import partial
 
 from runner import clock
-from runner.errors import RunnerError, StoreError, UsageError
+from runner.errors import RunnerError, UsageError
+from runner.execution.events import Printed
 from runner.execution.owner import Owner
 from runner.execution.pool import Pool
 from runner.execution.workshop import Workshop
@@ -22,6 +23,7 @@ from runner.operations.cancel import wait_for_end
 from runner.operations.current import bring_up_to_date
 from runner.operations.find import known_task
 from runner.operations.lost import end_lost
+from runner.operations.progress import Watch
 from runner.operations.site import Site
 from runner.operations.supervise import Supervisor, interrupted
 from runner.store import catalogs, claims, history, queue
@@ -79,12 +81,7 @@ def _claim_committed(site: Site, task_id: str, owner: str, now: datetime) -> Cla
 @contextmanager
 def owned(site: Site) -> Iterator[Owner]:
     """Be an owner of runs for a while. Raises StoreError."""
-    try:
-        owner = Owner(site.state)
-    except OSError as error:
-        raise StoreError(
-            f"the folder {site.state} cannot be written: {error.strerror}", "check its permissions, and the disk"
-        ) from error
+    owner = Owner(site.state)
     is_done = False
     try:
         yield owner
@@ -103,14 +100,23 @@ def run_claimed(site: Site, owner: Owner, claimed: Claimed, now: datetime, watch
         _never_start(site, owner, claimed.job)
         raise KeyboardInterrupt(interrupted([claimed.job])) from None
     terms = claimed.terms
-    pool = Pool(Workshop(site.root, site.state, terms.store_id), owner, terms.secrets_file, watcher.show)
+    workshop = Workshop(site.root, site.state, terms.store_id)
+    watch = _watch(site, watcher.show)
+    pool = Pool(workshop, owner, terms.secrets_file, tells_output=watch is not None)
     waits = partial(_wait_for_slot, site, claimed.job, watcher)
-    Supervisor(site, terms, owner.name, pool, now, waits).run(claimed.job)
+    Supervisor(site, terms, owner.name, pool, now, waits, watch=watch).run(claimed.job)
     with reading(site.database) as session:
         details = history.run_details(session, claimed.job.run_id)
     if details is None:
         raise RunnerError(f"run {claimed.job.run_id} is no longer on record", "was the database replaced meanwhile?")
     return details
+
+
+def _watch(site: Site, show: Callable[[bytes], None] | None) -> Watch | None:
+    """Return who is told what happens, where anybody looks on: of one run, only what it prints is of interest."""
+    if show is None:
+        return None
+    return Watch(site.database, lambda news: show(news.data) if isinstance(news, Printed) else None, wants_output=True)
 
 
 def _for_replaced(site: Site, claimed: Claimed) -> Wait:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from runner import clock
 from runner.errors import GitError, RunnerError, StoreError, StoreGoneError
-from runner.execution.events import Ended, Refused, Started
+from runner.execution.events import Ended, Printed, Refused, Started
 from runner.execution.signals import REASONS
 from runner.execution.slots import Slots
 from runner.execution.workshop import Workshop
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from runner.execution.events import Event
     from runner.execution.executor import Executor
+    from runner.operations.progress import Watch
 
 #: Seconds for which the ends of runs are kept in memory while the disk is full or the database locked.
 _PATIENCE = 60.0
@@ -60,8 +61,12 @@ class Supervisor:
         now: datetime,
         waits: Callable[[], None] | None = None,
         meanwhile: Callable[[], None] = lambda: None,
+        watch: Watch | None = None,
     ) -> None:
-        """Take what it needs; `waits` is called once where a job has to wait for a slot, `meanwhile` once what fits has started."""
+        """Take what it needs; `waits` is called once where a job has to wait for a slot, `meanwhile` once what fits has started.
+
+        `watch` is told of everything that happens.
+        """
         self._terms = terms
         self._now = now
         self._began = clock.monotonic()
@@ -86,6 +91,7 @@ class Supervisor:
         self._no_slot_since: float | None = None
         self._waits = waits
         self._meanwhile = meanwhile
+        self._watch = watch
         self._grace_ends: float | None = None
         #: Why nothing more is started; and why nothing could be taken, which may be over by the end.
         self._trouble: StoreError | None = None
@@ -235,22 +241,21 @@ class Supervisor:
         self._hand.extend(taken.jobs)
         self._taken += [job.run_id for job in taken.jobs]
         self._missed += taken.missed
+        if self._watch is not None:
+            self._watch.decided(taken.missed)
         return bool(taken.jobs)
 
     def _start(self, job: Job) -> None:
         """Have a job started, with the files of its commit; where git cannot give them, its run fails."""
-        try:
-            placed = self._files.placed(job)
-        except GitError as error:
-            reason = f"the files of commit {job.commit[:SHORT]} cannot be read: {error.message}"
-            self._journal.note(Ended(job, Ending(FAILED, None, clock.now(), reason)))
-            return
-        except OSError as error:
-            self._never_begun(Refused(job, f"the files of its commit cannot be written: {error.strerror}"))
-            return
         self._free -= 1
         self._under_way.add(job.run_id)
-        self._executor.start(placed)
+        try:
+            self._executor.start(self._files.placed(job))
+        except GitError as error:
+            reason = f"the files of commit {job.commit[:SHORT]} cannot be read: {error.message}"
+            self._note([Ended(job, Ending(FAILED, None, clock.now(), reason))])
+        except OSError as error:
+            self._note([Refused(job, f"the files of its commit cannot be written: {error.strerror}")])
         if self._journal.is_full():
             self._flush()
 
@@ -280,15 +285,24 @@ class Supervisor:
         """Note what has happened; return whether any run has ended."""
         for event in events:
             if isinstance(event, Started):
-                self._journal.note(event)
+                self._record(event)
+                continue
+            if isinstance(event, Printed):
+                if self._watch is not None:
+                    self._watch.printed(event)
                 continue
             self._under_way.discard(event.job.run_id)
             self._free += 1
             if isinstance(event, Ended):
-                self._journal.note(event, asked=asked or event.job.run_id in self._asked)
+                self._record(event, asked=asked or event.job.run_id in self._asked)
             else:
                 self._never_begun(event)
-        return not all(isinstance(event, Started) for event in events)
+        return not all(isinstance(event, (Started, Printed)) for event in events)
+
+    def _record(self, event: Started | Ended, *, asked: bool = False) -> None:
+        self._journal.note(event, asked=asked)
+        if self._watch is not None:
+            self._watch.happened(event, asked=asked)
 
     def _never_begun(self, refused: Refused) -> None:
         self._stop_taking(f"no attempt can be begun: {refused.why}")
@@ -333,7 +347,7 @@ class Supervisor:
             self._never_start(job, reason)
 
     def _never_start(self, job: Job, reason: str) -> None:
-        self._journal.note(Ended(job, Ending(CANCELLED, None, clock.now(), reason)), asked=True)
+        self._record(Ended(job, Ending(CANCELLED, None, clock.now(), reason)), asked=True)
 
     def _let_go(self) -> None:
         """Leave what was taken and never started to others; what nobody else may take ends here."""
@@ -350,7 +364,7 @@ class Supervisor:
             self._never_start(job, f"{self._reason()} before it was started")
             return
         reason = f"could not be started: {self._trouble.message}"
-        self._journal.note(Ended(job, Ending(FAILED, None, clock.now(), reason)))
+        self._record(Ended(job, Ending(FAILED, None, clock.now(), reason)))
 
     def _reason(self) -> str:
         return REASONS[self._executor.signals.stopped_by or signal.SIGTERM]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from runner.execution.executor import Executor
     from runner.model.problem import Problem
     from runner.model.run import Run
+    from runner.operations.progress import Watch
 
 _MINUTE = timedelta(minutes=1)
 
@@ -44,13 +45,14 @@ class Crew(Value):
     """Who runs what a tick has decided: the name of the owner, and what makes an executor for the terms of the repository.
 
     `check` raises RunnerError once there is nobody any more to run anything: then nothing is to be decided either. `meanwhile` is
-    called once what is due has been started.
+    called once what is due has been started; `watch` is told what happens, as it happens.
     """
 
     owner: str
     executor: Callable[[Workshop, Terms], Executor]
     check: Callable[[], None]
     meanwhile: Callable[[], None]
+    watch: Watch | None = None
 
 
 class _Decided:
@@ -100,6 +102,8 @@ def tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
 
 def _tick(site: Site, now: datetime, crew: Crew, request: Request) -> TickReport:
     decided = decide(site, now, request, crew.check)
+    if crew.watch is not None:
+        crew.watch.decided((*decided.lost, *decided.skipped))
     with Fetching(site, now):
         taken, missed = _run(site, now, crew, request)
     decided.skipped += missed
@@ -155,7 +159,8 @@ def _run(site: Site, now: datetime, crew: Crew, request: Request) -> tuple[list[
     if due is None or due >= planning.minute_of(max(now, clock.now())) + _MINUTE:
         return [], []
     executor = crew.executor(Workshop(site.root, site.state, terms.store_id), terms)
-    return Supervisor(site, terms, crew.owner, executor, now, meanwhile=crew.meanwhile).run_waiting(request.only)
+    supervisor = Supervisor(site, terms, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch)
+    return supervisor.run_waiting(request.only)
 
 
 def _report(site: Site, decided: _Decided, taken: list[int], now: datetime) -> TickReport:

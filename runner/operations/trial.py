@@ -154,5 +154,6 @@ def _run(site: Site, now: datetime, crew: Crew, due: _DueTrials) -> list[int]:
         terms = terms_of_trial(session, due.settings)
     if jobs:
         executor = crew.executor(Workshop(site.root, site.state, terms.store_id), terms)
-        Supervisor(site, terms, crew.owner, executor, now, meanwhile=crew.meanwhile).run(*jobs)
+        supervisor = Supervisor(site, terms, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch)
+        supervisor.run(*jobs)
     return [job.run_id for job in jobs]

@@ -2,60 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from runner.model.change import Outlook, Plan, TaskChange
 from runner.report import plan_words as words
-from runner.report.table import Layout, Table, plain, table_lines
+from runner.report.fold import fold, pieces
+from runner.report.table import GAP, LEAST, Layout, Table, cells, plain, table_lines
 
 _INDENT = "    "
+_CODE = f"{_INDENT}  "
 _FIRES = Layout(columns=("next, before", "next, after"), name="next, before")
 
 
-def plan_lines(plan: Plan) -> Iterator[str]:
-    """Yield the lines of a plan."""
-    yield f"{words.headline(plan)}, {words.compared(plan)}"
-    yield from plan.remarks
+def plan_lines(plan: Plan, width: int | None = None) -> Iterator[str]:
+    """Yield the lines of a plan; in so many cells of a terminal a line that is longer goes on below itself."""
+    for indent, line in _lines(plan, width):
+        if width is None or cells(indent + line) <= width:
+            yield indent + line
+        elif indent == _CODE:
+            yield from (indent + piece for piece in pieces(line, width - len(indent)))
+        else:
+            first, *others = fold(line, width - len(indent + GAP))
+            yield indent + first
+            yield from (indent + GAP + other for other in others)
+
+
+def _lines(plan: Plan, width: int | None) -> Iterator[tuple[str, str]]:
+    """Yield the lines, each with its indent."""
+    yield "", f"{words.headline(plan)}, {words.compared(plan)}"
+    yield from (("", remark) for remark in plan.remarks)
     if words.unknown(plan):
-        yield words.unknown(plan)
+        yield "", words.unknown(plan)
     for change in plan.tasks:
-        yield ""
-        yield from _task_lines(change)
+        yield "", ""
+        yield "", plain(f"{words.sign(change)} {words.title(change)}")
+        yield from ((_INDENT, plain(line)) for line in _facts(change))
+        yield from ((_INDENT, line) for line in _fires(change.before, change.after, width))
+        if change.code:
+            yield _INDENT, "code:"
+            yield from ((_CODE, plain(line)) for line in change.code)
     if plan.settings:
-        yield ""
-        yield "runner.yaml"
-        yield from (f"{_INDENT}{it.name}: {words.difference(it)}" for it in plan.settings)
+        yield "", ""
+        yield "", "runner.yaml"
+        yield from ((_INDENT, plain(f"{it.name}: {words.difference(it)}")) for it in plan.settings)
     if plan.problems:
-        yield ""
+        yield "", ""
         for problem in plan.problems:
-            yield str(problem)
+            yield "", str(problem)
             if problem.hint:
-                yield f"{_INDENT}hint: {problem.hint}"
+                yield _INDENT, f"hint: {problem.hint}"
 
 
-def _task_lines(change: TaskChange) -> Iterator[str]:
-    yield plain(f"{words.sign(change)} {words.title(change)}")
+def _facts(change: TaskChange) -> list[str]:
+    """Return what differs, when that is due, and what is to be noticed."""
     lines = [f"{it.name}: {words.difference(it)}" for it in words.told_fields(change)]
     if change.after is not None:
         lines.append(f"starts at once: {words.answer(change.at_once)}")
     lines += [f"runs a day: {words.a_day(change.before, change.after)}"] if change.before or change.after else []
     lines += [f"may touch {words.capability(it)}" for it in change.capabilities]
-    lines += [f"note: {note}" for note in change.notes]
-    yield from (_INDENT + plain(line) for line in lines)
-    yield from _fires(change.before, change.after)
-    if change.code:
-        yield f"{_INDENT}code:"
-        yield from (f"{_INDENT}  {plain(line)}" for line in change.code)
+    return lines + [f"note: {note}" for note in change.notes]
 
 
-def _fires(before: Outlook | None, after: Outlook | None) -> Iterator[str]:
+def _fires(before: Outlook | None, after: Outlook | None, width: int | None) -> Iterator[str]:
     """Yield the next starts, side by side where they differ."""
     line = words.in_one_line(before, after)
     if line:
-        yield _INDENT + line
+        yield line
     if line or before is None or after is None:
         return
-    old, new = words.fires(before), words.fires(after)
-    rows = list(zip_longest(old, new, fillvalue=""))
-    yield from (f"{_INDENT}{line}" for line in table_lines(Table(_FIRES, rows)))
+    columns = _fitted(words.fires(before), words.fires(after), None if width is None else width - len(_INDENT))
+    yield from table_lines(Table(_FIRES, list(zip_longest(*columns, fillvalue=""))))
+
+
+def _fitted(old: Sequence[str], new: Sequence[str], width: int | None) -> tuple[Sequence[str], Sequence[str]]:
+    """Return both columns in so many cells: what is longer than half of them and what the other column leaves is folded."""
+    if width is None:
+        return old, new
+    least = [max(map(cells, (title, *column))) for title, column in zip(_FIRES.columns, (old, new), strict=True)]
+    room = width - len(GAP)
+    rooms = [max(room // 2, room - other, LEAST) for other in reversed(least)]
+    return _folded(old, rooms[0]), _folded(new, rooms[1])
+
+
+def _folded(column: Sequence[str], width: int) -> list[str]:
+    return [line for text in column for line in fold(text, width)]

@@ -148,14 +148,14 @@ def _checked(name: str, term: str) -> str:
         first = last = _number(name, low, term)
         if dash:
             last = _number(name, high, term)
+    if slash:
+        _check_step(name, body, step)
     if last < first:
         raise ScheduleError(
             "cron",
             f"{name} range {body} runs backwards: cron would never match it",
-            _unrolled(name, first, last),
+            _unrolled(name, first, last, int(step or 1)),
         )
-    if slash:
-        _check_step(name, body, step)
     # cronsim takes 5-5/10 for 5/10, and that for 5-59/10; cron takes it for 5.
     return low if dash and first == last else term
 
@@ -194,21 +194,34 @@ def _number(name: str, text: str, term: str) -> int:
 
 
 def _dialect_hint(name: str, term: str, names: tuple[str, ...]) -> str:
-    if "#" in term or (name in {"day", "weekday"} and not term.strip("0123456789lw") and term.strip("0123456789")):
+    is_of_month = "#" in term or (not term.strip("0123456789lw") and term.strip("0123456789"))
+    if name in {"day", "weekday"} and is_of_month:
         return "for the nth or last day of a month use rrule, such as FREQ=MONTHLY;BYDAY=2FR or BYMONTHDAY=-1"
-    if "?" in term:
+    if "?" in term and _is_read(name, term.replace("?", "*")):
         return "write * instead of ?"
     if names:
         return f"use numbers or {', '.join(names)}"
     return "use numbers, *, lists (1,2), ranges (1-5) and steps (*/5)"
 
 
-def _unrolled(name: str, first: int, last: int) -> str:
+def _is_read(name: str, term: str) -> bool:
+    try:
+        _checked(name, term)
+    except ScheduleError:
+        return False
+    return True
+
+
+def _unrolled(name: str, first: int, last: int, step: int) -> str:
+    """Return the hint that says what a range that goes past the end of its field means, such as from 22 to 2 o'clock."""
     if name == "weekday":
         days = [*range(first, 7), *range(last + 1)]
-        return f"write {','.join(_WEEKDAYS[day] for day in days)}"
+        return f"write {','.join(_WEEKDAYS[day] for day in days[::step])}"
     lowest = 0 if name in {"minute", "hour"} else 1
-    return f"write {first}-{_MAXIMUM[name]},{lowest}-{last}"
+    if step == 1:
+        return f"write {first}-{_MAXIMUM[name]},{lowest}-{last}"
+    values = [*range(first, _MAXIMUM[name] + 1), *range(lowest, last + 1)]
+    return f"write {','.join(map(str, values[::step]))}"
 
 
 def _never(expression: str, error: CronSimError) -> ScheduleError:

@@ -83,7 +83,7 @@ def _split(text: str) -> dict[str, str]:
 def _frequency(given: dict[str, str]) -> str:
     freq = given.pop("FREQ", None)
     if freq == "SECONDLY":
-        raise _error("FREQ=SECONDLY is finer than cron's minute", "use FREQ=MINUTELY or coarser")
+        raise _error("FREQ=SECONDLY is finer than cron's minute", "FREQ=MINUTELY is the finest")
     if freq not in _FREQUENCIES:
         what = "FREQ is missing" if freq is None else f"unknown FREQ={freq}"
         raise _error(what, f"use one of {', '.join(_FREQUENCIES)}")
@@ -147,8 +147,11 @@ def _check_together(parts: Parts, given: dict[str, str]) -> None:
     if parts.count is not None and parts.until is not None:
         raise _error("COUNT and UNTIL cannot stand together (RFC 5545)", "keep one of them")
     numbered = any(nth for _, nth in parts.byday)
-    if numbered and (parts.freq not in {"MONTHLY", "YEARLY"} or parts.byweekno):
-        raise _error(f"a numbered BYDAY cannot stand beside FREQ={parts.freq} (RFC 5545)", "use FREQ=MONTHLY")
+    if numbered and parts.freq not in {"MONTHLY", "YEARLY"}:
+        hint = "days have numbers in months and years only (FREQ=MONTHLY, FREQ=YEARLY)"
+        raise _error(f"a numbered BYDAY cannot stand beside FREQ={parts.freq} (RFC 5545)", hint)
+    if numbered and parts.byweekno:
+        raise _error("a numbered BYDAY cannot stand beside BYWEEKNO (RFC 5545)", "take the number or BYWEEKNO away")
     if parts.bysetpos and not any(name.startswith("BY") and name != "BYSETPOS" for name in given):
         raise _error("BYSETPOS needs another BY… part (RFC 5545)")
 

@@ -6,7 +6,7 @@ from runner.clock import from_millis, to_millis
 from runner.model.ending import RunError
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.words import RETRYING, RUNNING, WAITING
-from runner.store.rows import instant
+from runner.store.rows import instant, is_of_commit
 from runner.store.session import Reading
 from runner.value import Value
 
@@ -101,7 +101,7 @@ def last_runs(session: Reading) -> dict[str, Run]:
         {_RUN} WHERE r.id IN (
             SELECT (
                 SELECT max(l.id) FROM runs l WHERE l.task = k.key AND l.status <> 'skipped' AND l."trigger" <> 'replay'
-                AND coalesce(l.commit_id, '') <> 'worktree'
+                AND {is_of_commit("l")}
             ) FROM tasks k
         )
     """  # noqa: S608 - a constant of ours
@@ -208,8 +208,7 @@ class Streak(Value):
 
 def streak(session: Reading, task_id: str) -> Streak:
     """Return since when a task fails: its last success, and what has failed after that."""
-    of_task = """r.task = (SELECT key FROM tasks WHERE id = ?) AND r."trigger" <> 'replay'
-        AND coalesce(r.commit_id, '') <> 'worktree'"""
+    of_task = f"""r.task = (SELECT key FROM tasks WHERE id = ?) AND r."trigger" <> 'replay' AND {is_of_commit("r")}"""  # noqa: S608
     failed = f"{of_task} AND r.status IN ('failed', 'timed_out', 'lost') AND r.id > ?"
     last = _one(session, f"{of_task} AND r.status NOT IN ('running', 'skipped') ORDER BY r.id DESC", task_id)
     success = _one(session, f"{of_task} AND r.status = 'succeeded' ORDER BY r.id DESC", task_id)
@@ -228,8 +227,8 @@ def counts_since(session: Reading, since: datetime) -> Counts:
     """Return how many runs are under way, and how many ended each way since an instant, without trials of the work tree."""
     running = int(session.value("SELECT count(*) FROM runs WHERE status = 'running'"))
     at = to_millis(since)
-    is_tried = "coalesce(commit_id, '') = 'worktree'"
-    sql = f"SELECT status, count(*) FROM runs WHERE finished_at >= ? AND NOT {is_tried} GROUP BY status"  # noqa: S608
+    of_commit = is_of_commit("runs")
+    sql = f"SELECT status, count(*) FROM runs WHERE finished_at >= ? AND {of_commit} GROUP BY status"  # noqa: S608
     ended = {status: int(count) for status, count in session.ask(sql, (at,))}
     # A skipped slot has no end. Ids grow with time: the scan ends at the first older row instead of reading all of history.
     skipped = 0

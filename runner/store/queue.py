@@ -21,7 +21,7 @@ from runner.model.words import BY_HAND, CANCELLED, RUNNING, SKIPPED
 from runner.store.catalogs import data_folder
 from runner.store.endings import MARGIN, NOT_STARTED, OVERDUE, AttemptEnd, end_attempt, overdue
 from runner.store.events import note
-from runner.store.rows import TASK_COLUMNS, instant, policy_of, task_of
+from runner.store.rows import TASK_COLUMNS, instant, is_of_commit, policy_of, task_of
 from runner.store.session import Deciding, Reading
 from runner.value import Value, replace
 
@@ -59,15 +59,15 @@ def terms(session: Reading) -> Terms:
 
 # Under `forbid` and `replace` the runs of a task come one after another, the oldest first. A run that tries the work tree is
 # in nobody's way.
-_WAITING = """
+_WAITING = f"""
     FROM runs r JOIN versions v ON v.id = r.version JOIN tasks t ON t.key = r.task
     WHERE r.status = 'running' AND r.supervisor IS NULL
       AND (v.concurrency_policy = 'allow' OR NOT EXISTS (
           SELECT 1 FROM runs o
-          WHERE o.task = r.task AND o.status = 'running' AND o.id <> r.id AND coalesce(o.commit_id, '') <> 'worktree'
+          WHERE o.task = r.task AND o.status = 'running' AND o.id <> r.id AND {is_of_commit("o")}
             AND (o.supervisor IS NOT NULL OR o.id < r.id)
       ))
-"""
+"""  # noqa: S608 - a condition of ours
 _JOB = f"""
     SELECT r.id, t.id, r.scheduled_for, r.attempts, r."trigger", r.commit_id, v.blob, t.data, {TASK_COLUMNS}
     FROM runs r JOIN versions v ON v.id = r.version JOIN tasks t ON t.key = r.task WHERE r.id = ?

@@ -10,6 +10,7 @@ from runner.clock import from_millis, to_millis
 from runner.model.definition import declared_by, definition_of
 from runner.model.state import TaskState
 from runner.model.task import Policy, ScheduleSpec, Task
+from runner.model.words import WORKTREE
 from runner.planning import due_at
 from runner.schedule.localtime import load_zone
 from runner.value import as_dict
@@ -34,6 +35,11 @@ _ACTIVE, _DEFINITION = 11, 12  # where these stand in them
 STATE_COLUMNS = "t.anchor, t.watermark, t.watermark_wall, t.resumed_at, t.last_run_slot, t.next_slot"
 #: How many they are.
 STATE = 6
+
+
+def is_of_commit(runs: str) -> str:
+    """Return the condition that a row of `runs`, as it is called in a question, is no run that tries the work tree."""
+    return f"coalesce({runs}.commit_id, '') <> '{WORKTREE}'"
 
 
 def instant(millis: int | None) -> datetime | None:

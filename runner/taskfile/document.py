@@ -211,7 +211,8 @@ class _Builder:
             first = self.spots[(*holder.path, key)][0]
             self.findings.append(_at(event, "yaml-duplicate", f"`{key}` is given twice", f"first on line {first}"))
         elif not event.style and type(plain_value(key)) is not str:
-            self.findings.append(_at(event, "yaml-key", f"the key {key!r} is not text", "quote it if it is meant"))
+            hint = "quote it if it is meant" if holder.path == ("env",) and key.isalpha() else "a key is a name"
+            self.findings.append(_at(event, "yaml-key", f"the key {key!r} is not text", hint))
 
     def _put(self, holder: _Open | None, event: Any, value: Any, style: str | None) -> Path:
         mark = event.start_mark

@@ -36,10 +36,10 @@ def _escape(letter: str) -> str:
     return letter.encode("unicode_escape").decode("ascii")
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """Return a hint that names the nearest of the known words, or all of them where none is near."""
+def nearest(word: str, known: list[str], alike: float = 0.6) -> str:
+    """Return a hint that names the nearest of the known words, or all of them where none is `alike` enough (difflib)."""
     # Imported when met: only a file with a mistake needs it.
     from difflib import get_close_matches  # noqa: PLC0415
 
-    close = get_close_matches(word.lower(), known, n=1)
+    close = get_close_matches(word.lower(), known, n=1, cutoff=alike)
     return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"

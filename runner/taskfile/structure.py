@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache, lru_cache
 from pathlib import Path as FilePath
 from typing import Any, cast
@@ -108,7 +108,7 @@ def _finding(document: Document, error: ValidationError) -> Iterator[Finding]:
         known: dict[str, Any] = error.schema["properties"] if isinstance(error.schema, dict) else {}
         for key in instance:
             if key not in known:
-                hint = odd_space_hint(key) or nearest(key, list(known))
+                hint = odd_space_hint(key) or _nearest_key(key, known, instance)
                 yield document.finding((*path, key), "unknown-key", f"unknown key `{key}`", hint, at_key=True)
     elif error.validator == "required":
         for key in cast("list[str]", error.validator_value):
@@ -121,6 +121,33 @@ def _finding(document: Document, error: ValidationError) -> Iterator[Finding]:
         name = ".".join(str(step) for step in path)
         message, hint = _said(error, document.word(path))
         yield document.finding(path, _CODES.get(str(error.validator), "value"), f"`{name}` {message}", hint)
+
+
+#: What other schedulers call a key.
+_OTHER_NAMES = {
+    **dict.fromkeys(("until", "stop", "end_date"), "end"),
+    **dict.fromkeys(("since", "from", "start_date", "begin"), "start"),
+    **dict.fromkeys(("enabled", "enable"), "active"),
+    **dict.fromkeys(("command", "script", "run", "python"), "code"),
+    **dict.fromkeys(("tz", "zone"), "timezone"),
+    **dict.fromkeys(("every", "interval"), "frequency"),
+    **dict.fromkeys(("environment", "variables"), "env"),
+    **dict.fromkeys(("retries", "max_retries"), "retry"),
+    **dict.fromkeys(("name", "title"), "description"),
+    **dict.fromkeys(("overlap", "concurrency"), "concurrency_policy"),
+}
+#: How alike an unknown key and a known one are of which one is a slip of the other (difflib): `args` is none of `tags`.
+_ALIKE = 0.8
+
+
+def _nearest_key(key: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> str:
+    """Return a hint that names the key that is meant: by its other name where it could be given, else by a slip."""
+    meant = _OTHER_NAMES.get(key.lower())
+    if meant is None:
+        return nearest(key, list(known), _ALIKE)
+    is_second_schedule = meant == "frequency" and not given.keys().isdisjoint(("cron", "rrule"))
+    may_be_given = meant in known and meant not in given and not is_second_schedule
+    return f"did you mean `{meant}`?" if may_be_given else f"known are {', '.join(known)}"
 
 
 _CODES = {"type": "type"}

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.make import by_a_person
 from tests.support.namespace import needs_namespace, with_mounts
 
 _REPOSITORY = Path(__file__).parents[2]
@@ -47,9 +48,7 @@ def table(tmp_path: Path) -> Path:
 
 def _make(folder: Path, table: Path, target: str, **env: str) -> subprocess.CompletedProcess[bytes]:
     programs = f"{table.parent / 'programs'}:{os.environ['PATH']}"
-    # `make test` has variables for a make that it starts; this one is started by a person.
-    own = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
-    environment = {**own, "PATH": programs, "TABLE": str(table), **env}
+    environment = {**by_a_person(), "PATH": programs, "TABLE": str(table), **env}
     return subprocess.run([*_MAKE, target], cwd=folder, env=environment, check=False, capture_output=True)
 
 

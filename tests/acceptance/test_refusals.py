@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import runner
 from tests.support.namespace import needs_namespace, with_mounts
 from tests.support.project import RUNNER, Project
 from tests.support.users import without_rights
@@ -180,6 +183,33 @@ def test_wherever_memory_runs_out_that_is_what_is_told(committed: Project, kilob
 
     reasons = (*_NO_MEMORY, "Cannot allocate memory")
     assert done.returncode == 0 or any(_is_told(done, reason) for reason in reasons), done
+
+
+@pytest.mark.parametrize("missing", ["streams.py", "failure.py"])
+def test_a_part_of_runner_that_is_missing_is_named_and_is_no_lack_of_memory(
+    committed: Project, tmp_path: Path, missing: str
+) -> None:
+    package = tmp_path / "lib" / "runner"
+    shutil.copytree(Path(runner.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "cli" / missing).unlink()
+    environment = committed.environment() | {"PYTHONPATH": str(package.parent)}
+    program = "import sys; sys.argv = ['runner', 'show', 'odd']; from runner.cli.main import main; main()"
+
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=committed.root,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    name = missing.removesuffix(".py")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: runner cannot be loaded: "), done.stderr
+    assert name in done.stderr
+    assert done.stderr.endswith("\nhint: install it again\n")
+    assert "memory" not in done.stderr
 
 
 @pytest.mark.parametrize(

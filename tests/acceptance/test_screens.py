@@ -117,6 +117,57 @@ def test_what_is_known_of_a_run_is_shown_whole_at_every_width(wide: Project) -> 
         assert " ".join((run.reason or "").split()) in " ".join(" ".join(facts).split())
 
 
+@pytest.fixture
+def planned(wide: Project) -> Project:
+    """The same project after changes of every kind of line that a plan has."""
+    rrule = "FREQ=MONTHLY;BYDAY=MO,TU,WE,TH,FR;BYSETPOS=-1;BYHOUR=6,7,8,9,10;BYMINUTE=0,10,20,30,40,50"
+    wide.task("a", "import os, smtplib\n" + f"print('{'long code ' * 20}')", cron="0 7 * * 1-5", owner="x" * 130)
+    wide.task("reports/daily", "pass", rrule=rrule, timezone="Asia/Kathmandu", description="größer als ∞ " * 30)
+    wide.task(_LONG, "pass", frequency=90, unit="minutes", tags=["monthly", "customers", "europe", "money"] * 6)
+    (wide.root / f"tasks/{_LONGEST}.yaml").rename(wide.root / "tasks/renamed.yaml")
+    wide.task(_LONGEST + "/added", "pass", cron="* * * * *", env={"NAME": "value " * 40})
+    wide.write("tasks/odd.yaml", "frequncy: 1\n" + "unit: days\nactive: true\ncode: |\n  pass\n")
+    wide.write("runner.yaml", "max_parallel: 2\n")
+    wide.commit()
+    return wide
+
+
+def test_a_plan_fits_every_width_and_loses_nothing(planned: Project) -> None:
+    whole = planned.runner("plan", "HEAD~1", "HEAD", now=NOON + MINUTE).stdout
+    assert "…" not in whole
+    for width in (40, *_WIDTHS):
+        lines = _screen(planned, width, "plan", "HEAD~1", "HEAD")
+        said = " ".join(line.strip() for line in lines)
+
+        assert [line for line in lines if len(line) > width] == []
+        for piece in re.findall(r"\S+", said):
+            assert piece.rstrip("…") in whole, (width, piece)
+        assert re.sub(r"[\s…]", "", _without_starts(lines)) == re.sub(r"\s", "", _without_starts(whole.splitlines()))
+        for task_id in _IDS:
+            assert re.search(rf"(^|\s){task_id}(:|\s|$)", said) or len(task_id) > width, (width, task_id)
+
+
+def _without_starts(lines: list[str]) -> str:
+    """Return the lines of a plan without the two columns of starts, which are folded side by side."""
+    kept, in_starts = [], False
+    for line in lines:
+        in_starts = line.startswith("    next, before") or (
+            in_starts and bool(line) and not line.startswith("    code:")
+        )
+        kept += [] if in_starts else [line]
+    return "\n".join(kept)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 120, 200])
+def test_the_starts_of_a_plan_stand_side_by_side_with_their_zones(planned: Project, width: int) -> None:
+    lines = _screen(planned, width, "plan", "HEAD~1", "HEAD")
+
+    begin = lines.index("~ reports/daily: changed")
+    title = next(number for number in range(begin, len(lines)) if lines[number].startswith("    next, before"))
+    assert re.fullmatch(r"    next, before +next, after", lines[title])
+    assert re.fullmatch(rf"    \w{{3}} {_TIME} CEST  +\w{{3}} {_TIME} \+0545", lines[title + 1]), lines[title + 1]
+
+
 def test_the_last_run_of_the_list_has_a_date(wide: Project) -> None:
     assert "failed    2026-06-10 14:00 CEST" in " ".join(_screen(wide, 300, "list"))
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.make import by_a_person
+
 _REPOSITORY = Path(__file__).parents[2]
 
 
@@ -26,12 +28,10 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def _plan(folder: Path, *words: str, **env: str) -> str:
-    # `make test` has variables for a make that it starts; this one is started by a person.
-    own = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
     done = subprocess.run(
         ["make", "--dry-run", "tick", *words],
         cwd=folder,
-        env=own | env,
+        env=by_a_person() | env,
         check=True,
         capture_output=True,
         text=True,

@@ -78,10 +78,13 @@ def through_a_pipe_that_does_not_block(project: Project, *words: str) -> tuple[i
 def on_a_terminal(
     project: Project, *words: str, env: dict[str, str] | None = None, columns: int = 80
 ) -> tuple[int, bytes, bytes]:
-    """Run the command on a terminal of so many columns; return its exit code, what the terminal got, and standard error."""
+    """Run the command on a terminal of so many columns; return its exit code, what the terminal got, and standard error.
+
+    No pager is used unless `env` names one.
+    """
     window, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, pack("HHHH", 24, columns, 0, 0))
-    code, screen, complaints = _read_from(window, terminal, project, words, env or {})
+    code, screen, complaints = _read_from(window, terminal, project, words, {"RUNNER_PAGER": ""} | (env or {}))
     return code, screen.replace(b"\r\n", b"\n"), complaints
 
 

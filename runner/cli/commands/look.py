@@ -7,15 +7,15 @@ from typing import Annotated
 import typer
 
 from runner import clock
+from runner.cli.commands.arguments import AnyRun, Json
 from runner.cli.commands.completion import statuses, task_ids
-from runner.cli.context import State, instant, show, text, write_through
+from runner.cli.context import State, instant, paged, show, text, write_through
 from runner.operations import overview, past
 from runner.operations.find import run_named
 from runner.operations.follow import logs
 from runner.operations.place import uncommitted
 from runner.report import as_json, tables
 
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Task = Annotated[
     str | None, typer.Argument(metavar="ID", help="One task; default all.", parser=text, autocompletion=task_ids)
 ]
@@ -75,10 +75,10 @@ def _list(
     ] = None,
     tag: Annotated[str | None, typer.Option("--tag", metavar="T", help="Only tasks with this tag.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="O", help="Only tasks of this owner.")] = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """List the tasks of the commit in force."""
-    place: State = context.obj
+    place = paged(context)
     wanted = overview.Filter(pattern, state, tag, owner)
     entries = overview.list_tasks(place.site, clock.now(), wanted)
     if json:
@@ -100,10 +100,10 @@ def _next(
             help="From this time on (ISO 8601, UTC unless it says otherwise); default now.",
         ),
     ] = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Show the next slots, the earliest first."""
-    state: State = context.obj
+    state = paged(context)
     fires = overview.next_slots(state.site, task, count, instant(since), clock.now())
     if json:
         print(as_json.dumps([as_json.fire(fire) for fire in fires]))
@@ -112,12 +112,12 @@ def _next(
     return 0
 
 
-def _status(context: typer.Context, json: _Json = False) -> int:
+def _status(context: typer.Context, json: Json = False) -> int:
     """Show how everything is.
 
     The commit, failures, problems, edits that are not committed.
     """
-    state: State = context.obj
+    state = paged(context)
     now = clock.now()
     value = overview.status(state.site, now)
     edits = uncommitted(state.site)
@@ -141,10 +141,10 @@ def _history(
         typer.Option("--since", metavar="T", help="Only from this time on (ISO 8601, UTC unless it says otherwise)."),
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="T", help="Only before this time.")] = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Show what has run, the newest first."""
-    state: State = context.obj
+    state = paged(context)
     runs = past.history(state.site, task, status, count, instant(since), instant(until))
     commits = past.commits_of(state.site, runs)
     if json:
@@ -156,19 +156,11 @@ def _history(
 
 def _show(
     context: typer.Context,
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help="The number of the run, from `runner history`; or a task: its last run.",
-            parser=text,
-            autocompletion=task_ids,
-        ),
-    ],
-    json: _Json = False,
+    run: AnyRun,
+    json: Json = False,
 ) -> int:
     """Show one run: how it ended, what it printed, where it failed."""
-    state: State = context.obj
+    state = paged(context)
     details = past.show(state.site, run_named(state.site, run))
     commits = past.commits_of(state.site, [details.run])
     if json:
@@ -190,7 +182,7 @@ def _logs(
 
     Byte for byte, as it was printed.
     """
-    state: State = context.obj
+    state: State = context.obj if follow else paged(context)
     for data in logs(state.site, run_named(state.site, name), follow=follow):
         write_through(data)
     return 0

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from runner import clock
-from runner.cli.context import State, show_lines
+from runner.cli.context import paged, show_lines
+from runner.cli.screen import in_width, terminal_width
 from runner.operations import plan as plans
 from runner.operations.place import location
 from runner.operations.sides import sides
@@ -57,7 +58,7 @@ def _plan(
     exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 2 where there are changes.")] = False,
 ) -> int:
     """Say what a change of the tasks means in time; writes nothing."""
-    state: State = context.obj
+    state = paged(context)
     location(state.site)
     now = clock.now()
     value = plans.plan(state.site, sides(state.site, os.environ, base, head, now), now, count)
@@ -66,7 +67,7 @@ def _plan(
     elif form is Format.MARKDOWN:
         print(plan_markdown(value), end="")
     else:
-        show_lines(plan_lines(value))
+        show_lines(map(in_width, plan_lines(value, terminal_width())))
     if value.has_errors():
         return 1
     return _CHANGES if exit_code and value.has_changes() else 0

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from runner import clock
-from runner.cli.commands.completion import task_ids
-from runner.cli.context import State, remark, say_wait, show_lines, text, time
+from runner.cli.commands.arguments import AnyRun, Json, OneTask
+from runner.cli.context import State, paged, remark, say_wait, show_lines, time
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
@@ -32,8 +32,6 @@ Examples:
   runner replay billing/report           the last run of a task
   runner replay 42 --at-commit head      the version of now
 """
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
-_Task = Annotated[str, typer.Argument(metavar="ID", help="The task.", parser=text, autocompletion=task_ids)]
 
 
 class Version(StrEnum):
@@ -50,7 +48,7 @@ def register(app: typer.Typer) -> None:
     app.command("replay", epilog=_REPLAY_EPILOG)(_replay)
 
 
-def _blame(context: typer.Context, task: _Task, json: _Json = False) -> int:
+def _blame(context: typer.Context, task: OneTask, json: Json = False) -> int:
     """Say since when a task fails, and which commits lie before that."""
     state: State = context.obj
     value = blame(state.site, task)
@@ -63,7 +61,7 @@ def _blame(context: typer.Context, task: _Task, json: _Json = False) -> int:
 
 def _why(
     context: typer.Context,
-    task: _Task,
+    task: OneTask,
     at: Annotated[
         str | None,
         typer.Option(
@@ -72,10 +70,10 @@ def _why(
             help="Then (ISO 8601, in the task's timezone unless it says otherwise); default now.",
         ),
     ] = None,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Say why a task ran or did not: now, or at a time that is over."""
-    state: State = context.obj
+    state = paged(context)
     value = why(state.site, task, time(at), clock.now())
     if json:
         print(as_json.dumps(answers.why_json(value)))
@@ -86,19 +84,11 @@ def _why(
 
 def _replay(
     context: typer.Context,
-    run: Annotated[
-        str,
-        typer.Argument(
-            metavar="RUN",
-            help="The number of the run, from `runner history`; or a task: its last run.",
-            parser=text,
-            autocompletion=task_ids,
-        ),
-    ],
+    run: AnyRun,
     at_commit: Annotated[
         Version, typer.Option("--at-commit", help="The version of then, or of now.")
     ] = Version.ORIGINAL,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Run a past run again, for its slot; the schedule is not touched."""
     state: State = context.obj

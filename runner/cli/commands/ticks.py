@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from runner import clock
+from runner.cli.commands.arguments import Json, OneTask
 from runner.cli.commands.completion import task_ids
 from runner.cli.context import State, remark, say_wait, show, show_lines, text
 from runner.cli.passing import Passing
@@ -18,12 +19,13 @@ from runner.model.words import CANCELLED, SUCCEEDED
 from runner.operations.cancel import cancel
 from runner.operations.find import unfinished_run_named
 from runner.operations.place import uncommitted
+from runner.operations.progress import Watch
 from runner.operations.rehearse import rehearse
 from runner.operations.run_now import Watcher, run_now
 from runner.operations.tick import Request, TickReport
 from runner.report import as_json, tables, tick_text
+from runner.report.progress_text import ProgressText
 
-_Json = Annotated[bool, typer.Option("--json", help="As JSON, for programs.")]
 _Worktree = Annotated[
     bool,
     typer.Option("--worktree", help="Take the files of the work tree, committed or not; for people at work."),
@@ -58,28 +60,44 @@ def _tick(
         bool, typer.Option("--dry-run", help="Say for every task whether it would run; write nothing.")
     ] = False,
     verbose: Annotated[
-        bool,
-        typer.Option("--verbose", "-v", help="Also say what is not run: problems and uncommitted files."),
-    ] = False,
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            show_default=False,
+            help="Also say what starts and ends, as it happens, and what is not run: problems and uncommitted files. "
+            "-vv also shows what tasks print.",
+        ),
+    ] = 0,
     worktree: _Worktree = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Run what is due, and record it."""
     state: State = context.obj
     only = frozenset(task) if task else None
     if dry_run:
-        return _dry_run(state, only, worktree=worktree, json=json, verbose=verbose)
+        return _dry_run(state, only, worktree=worktree, json=json, verbose=verbose > 0)
+    passing = Passing(sys.stdout)
 
     def show_report(report: TickReport) -> None:
         if json:
             print(as_json.dumps(as_json.tick(report)))
             return
+        passing.finish()
         show_lines(map(in_width, tick_text.tick_lines(report, clock.now(), terminal_width())))
         if verbose:
             show(*tables.problems(report.problems))
             _point_out_edits(state, worktree=worktree)
 
-    return run_tick(state.site, Request(only, worktree), show_report)
+    watch = _watch(state, passing, wants_output=verbose > 1) if verbose and not json else None
+    return run_tick(state.site, Request(only, worktree), show_report, watch)
+
+
+def _watch(state: State, passing: Passing, *, wants_output: bool) -> Watch:
+    """Return who is told what happens in a tick: lines on standard output, of which a reader that goes away ends nothing."""
+    text = ProgressText(sys.stdout.encoding, sys.stdout.errors)
+    return Watch(state.place.database, lambda news: passing.show(text.lines(news)), wants_output=wants_output)
 
 
 def _dry_run(state: State, only: frozenset[str] | None, *, worktree: bool, json: bool, verbose: bool) -> int:
@@ -101,9 +119,9 @@ def _point_out_edits(state: State, *, worktree: bool) -> None:
 
 def _run(
     context: typer.Context,
-    task: Annotated[str, typer.Argument(metavar="ID", help="The task.", parser=text, autocompletion=task_ids)],
+    task: OneTask,
     worktree: _Worktree = False,
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """Run one task now, due or not; its schedule is not touched."""
     state: State = context.obj
@@ -134,7 +152,7 @@ def _cancel(
             autocompletion=task_ids,
         ),
     ],
-    json: _Json = False,
+    json: Json = False,
 ) -> int:
     """End a run with everything that it has started.
 

@@ -10,15 +10,16 @@ _HINT = "give frequency + unit, or cron, or rrule"
 
 def check(draft: Draft) -> Iterator[Finding]:
     """Yield a finding where there is no schedule, half a one, or more than one."""
+    other = next((kind for kind in ("cron", "rrule") if draft.has(kind)), None)
+    instead = None if other is None else f"keep one schedule: take it away, or `{other}`"
     kinds = [kind for kind in ("frequency", "cron", "rrule") if draft.has(kind)]
     if draft.has("unit") and not draft.has("frequency"):
-        yield draft.finding(
-            "unit", "schedule", "`unit` without `frequency`", "add for example `frequency: 1`", at_key=True
-        )
+        hint = instead or "add for example `frequency: 1`"
+        yield draft.finding("unit", "schedule", "`unit` without `frequency`", hint, at_key=True)
     elif not kinds:
         yield draft.document.finding((), "schedule", "the task has no schedule", _HINT)
     if draft.has("frequency") and not draft.has("unit"):
-        hint = "add for example `unit: days`"
+        hint = instead or "add for example `unit: days`"
         yield draft.finding("frequency", "schedule", "`frequency` without `unit`", hint, at_key=True)
     for extra in kinds[1:]:
         yield draft.finding(extra, "schedule", f"`{extra}` beside `{kinds[0]}`", "keep one schedule", at_key=True)
