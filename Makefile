@@ -75,7 +75,7 @@ format: $(VENV)/.dev ## put the code into its one form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## the figures of DESIGN §10, as ratios beside their floors and beside what people would use instead
+bench: $(VENV)/.dev ## the figures of docs/benchmarks.md, as ratios beside their floors and beside what people would use instead
 	@$(BIN)/python -m compileall -q runner benchmarks
 	@$(BIN)/python -m benchmarks
 

@@ -1,6 +1,6 @@
 """Where the command begins, and where every error ends.
 
-Loaded by every tick: what only other commands need, or only errors, is imported when it is met (DESIGN §9, start-up).
+Loaded by every tick: what only other commands need, or only errors, is imported when it is met.
 """
 
 import os
@@ -11,7 +11,7 @@ _NO_MEMORY = b"error: there is not enough memory\nhint: free some memory, or rai
 
 
 def main() -> None:
-    """Run the command of sys.argv and exit with its code (DESIGN §8)."""
+    """Run the command of sys.argv and exit with its code."""
     try:
         _main(sys.argv[1:])
     except KeyboardInterrupt:  # before the command has begun, or after its end
