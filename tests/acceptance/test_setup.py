@@ -26,8 +26,9 @@ def checkout(tmp_path: Path) -> Path:
 
 
 def _plan(folder: Path, *words: str, **env: str) -> str:
-    # `make test` has variables for a make that it starts; this one is started by a person.
-    own = {name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}}
+    # `make test` has variables for a make that it starts; this one is started by a person, who has chosen no Python.
+    names = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON"}
+    own = {name: value for name, value in os.environ.items() if name not in names}
     done = subprocess.run(
         ["make", "--dry-run", "tick", *words],
         cwd=folder,
@@ -84,3 +85,26 @@ def test_the_newest_supported_python_that_works_is_taken(checkout: Path, there: 
     planned = _plan(checkout, PATH=f"{programs}:{os.environ['PATH']}")
 
     assert f"\n{chosen} -m venv .venv\n" in planned
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_what_is_installed_is_found_in_every_locale_whatever_the_path(checkout: Path, locale: str) -> None:
+    shutil.rmtree(checkout / ".venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], cwd=checkout, check=True)
+    [folder] = (checkout / ".venv/lib").glob("python*/site-packages")
+    (folder / "_runner.pth").write_text(str(checkout), encoding="utf-8")  # as pip installs a checkout
+    (checkout / "runner").mkdir()
+    (checkout / "runner/__init__.py").touch()
+    [command] = {line[line.index("for file") :] for line in _plan(checkout).splitlines() if "_runner.pth" in line}
+    subprocess.run(["sh", "-ec", command], cwd=checkout, check=True)
+
+    done = subprocess.run(
+        [checkout / ".venv/bin/python", "-c", "import runner; print(ascii(runner.__file__))"],
+        cwd="/",
+        env={"PATH": os.environ["PATH"], "LC_ALL": locale},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.stderr, done.stdout.strip()) == ("", ascii(str(checkout / "runner/__init__.py")))
