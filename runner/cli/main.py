@@ -27,6 +27,8 @@ def _main(words: list[str]) -> None:
     is_bare_tick = words == ["tick"]
     if is_bare_tick and _is_idle_and_says_so():
         _leave(0)
+    if not sys.flags.utf8_mode and _has_undecoded(__file__):
+        _start_again_in_utf_8()
     from runner.cli import streams  # noqa: PLC0415 - see above
 
     streams.prepare()
@@ -34,6 +36,24 @@ def _main(words: list[str]) -> None:
     if is_bare_tick:
         _leave(code)
     sys.exit(code)
+
+
+def _has_undecoded(path: str) -> bool:
+    """Return whether a path has bytes that the encoding of file names does not know: Python has put surrogates for them."""
+    return any("\udc80" <= letter <= "\udcff" for letter in path)
+
+
+def _start_again_in_utf_8() -> None:
+    """Replace this process by the same command in Python's UTF-8 mode; standard output keeps its encoding.
+
+    Python 3.13 loads no library written in C from a path with surrogates.
+    """
+    written = {} if sys.stdout is None else {"PYTHONIOENCODING": f"{sys.stdout.encoding}:{sys.stdout.errors}"}
+    words = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    try:
+        os.execve(sys.executable, words, written | os.environ)  # noqa: S606 - no shell is wanted
+    except OSError:
+        return  # what needs none of these libraries works all the same
 
 
 def _leave(code: int) -> None:
