@@ -104,9 +104,8 @@ def _readme_commands(heading: str) -> str:
 def test_the_commands_for_a_repository_of_ones_own_work_as_typed_and_in_order(tmp_path: Path) -> None:
     (tmp_path / "runner").symlink_to(_REPOSITORY)
     # What sets up is the virtual environment of these tests: installing would need a network.
-    script = re.sub(
-        r"^python3 -m venv .*$", f"ln -s '{sys.prefix}' .venv", _readme_commands("Use it"), flags=re.MULTILINE
-    )
+    link = f"ln -s {shlex.quote(sys.prefix)} .venv"
+    script = re.sub(r"^python3 -m venv .*$", lambda _: link, _readme_commands("Use it"), flags=re.MULTILINE)
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "crontab").write_text(f"#!/bin/sh\n[ $1 = -l ] && echo '0 4 * * * mine' || cat >'{tmp_path}/table'\n")
