@@ -58,10 +58,10 @@ validate: $(VENV)/.runtime ## check every task file of the work tree
 # `make check` right after `make test`, as in CI, has nothing to learn from the same tests on the very same files.
 FILES = $$(git ls-files --cached --others --exclude-standard -z | xargs -0 cksum 2>/dev/null | cksum)
 
-test: $(VENV)/.dev ## the tests
+test: $(VENV)/.dev ## the tests; TESTS=tests/unit runs some of them
 	@rm -f $(VENV)/.tested
-	@$(BIN)/python -m pytest -n 4 --dist worksteal
-	@echo "$(FILES)" > $(VENV)/.tested
+	@$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
+	@test -n "$(TESTS)" || echo "$(FILES)" > $(VENV)/.tested
 
 check: $(VENV)/.dev ## lint, types, layers, tests, docs: the one door
 	@$(BIN)/ruff check .
@@ -75,7 +75,7 @@ format: $(VENV)/.dev ## put the code into its one form
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## the figures of DESIGN §10, as ratios beside their floors and beside what people would use instead
+bench: $(VENV)/.dev ## the figures of docs/benchmarks.md, as ratios beside their floors and beside what people would use instead
 	@$(BIN)/python -m compileall -q runner benchmarks
 	@$(BIN)/python -m benchmarks
 

@@ -1,4 +1,4 @@
-"""A floor: what DESIGN §6 asks of a child, a thousand times, two at a time. Nothing is limited in time, recorded or tidied up."""
+"""A floor: what a child has to do before the code of its task, a thousand times, two at a time. Nothing is recorded."""
 
 from __future__ import annotations
 

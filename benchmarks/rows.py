@@ -16,7 +16,7 @@ COMPARED = ("what", "runner", "peer", "ratio time", "ratio CPU", "peak memory ru
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. `goal` is the largest ratio (or MiB) that DESIGN §10 allows; None where it sets none."""
+    """One figure. `goal` is the largest ratio (or MiB) that is accepted; None where any is."""
 
     what: str
     against: str
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Runner beside a peer, which are samples of the same run. `goal` is the largest ratio of time that DESIGN §10 allows."""
+    """Runner beside a peer, which are samples of the same run. `goal` is the largest ratio of time that is accepted."""
 
     what: str
     peer: str

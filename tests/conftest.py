@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.support.order import long_ones_first
 from tests.support.project import Project
+from tests.support.skipped import add_option, note_skipped
 
 # A shell that starts the tests in the background, or nohup(1), lets them ignore signals, and so all that they start: commands are
 # right to go on ignoring those. Here they are to hear them; what is handled, and not ignored, exec(3) gives back its default.
@@ -26,6 +27,16 @@ sys.dont_write_bytecode = False
 # CI machines pause for seconds: a property is about values, never about time.
 settings.register_profile("runner", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
 settings.load_profile("runner")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of these tests."""
+    add_option(parser)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Do what these options ask for."""
+    note_skipped(config)
 
 
 @pytest.fixture(autouse=True)

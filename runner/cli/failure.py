@@ -19,7 +19,7 @@ _DEBUG = "RUNNER_DEBUG"
 
 
 def explain(error: BaseException) -> int:
-    """Say on standard error what has happened; return the exit code (DESIGN §8)."""
+    """Say on standard error what has happened; return the exit code."""
     if isinstance(error, ReaderGoneError):
         return error.exit_code
     if isinstance(error, RunnerError):

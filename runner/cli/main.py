@@ -1,6 +1,6 @@
 """Where the command begins, and where every error ends.
 
-Loaded by every tick: what only other commands need, or only errors, is imported when it is met (DESIGN §9, start-up).
+Loaded by every tick: what only other commands need, or only errors, is imported when it is met.
 """
 
 import os
@@ -12,7 +12,7 @@ _NO_MEMORY = b"error: there is not enough memory\nhint: free some memory, or rai
 
 
 def main() -> None:
-    """Run the command of sys.argv and exit with its code (DESIGN §8)."""
+    """Run the command of sys.argv and exit with its code."""
     try:
         _main(sys.argv[1:])
     except KeyboardInterrupt:  # before the command has begun, or after its end
@@ -43,6 +43,8 @@ def _main(words: list[str]) -> None:
     is_bare_tick = words == ["tick"]
     if is_bare_tick and _is_idle_and_says_so():
         _leave(0)
+    if not sys.flags.utf8_mode and _has_undecoded(__file__):
+        _start_again_in_utf_8()
     from runner.cli import streams  # noqa: PLC0415 - see above
 
     streams.prepare()
@@ -50,6 +52,24 @@ def _main(words: list[str]) -> None:
     if is_bare_tick:
         _leave(code)
     sys.exit(code)
+
+
+def _has_undecoded(path: str) -> bool:
+    """Return whether a path has bytes that the encoding of file names does not know: Python has put surrogates for them."""
+    return any("\udc80" <= letter <= "\udcff" for letter in path)
+
+
+def _start_again_in_utf_8() -> None:
+    """Replace this process by the same command in Python's UTF-8 mode; standard output keeps its encoding.
+
+    Python 3.13 loads no library written in C from a path with surrogates.
+    """
+    written = {} if sys.stdout is None else {"PYTHONIOENCODING": f"{sys.stdout.encoding}:{sys.stdout.errors}"}
+    words = [sys.executable, "-X", "utf8", *sys.orig_argv[1:]]
+    try:
+        os.execve(sys.executable, words, written | os.environ)  # noqa: S606 - no shell is wanted
+    except OSError:
+        return  # what needs none of these libraries works all the same
 
 
 def _leave(code: int) -> None:

@@ -23,6 +23,7 @@ from runner.value import replace
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from sys import UnraisableHookArgs
     from types import TracebackType
     from typing import NoReturn
@@ -204,28 +205,42 @@ def _execute(job: Job, namespace: dict[str, object]) -> None:
 
 
 def _join_threads(_job: Job, _namespace: dict[str, object]) -> None:
+    """Wait for threads. From Python 3.13 on, that ignores what handlers of signals raise meanwhile: raises it all the same."""
     if "threading" in sys.modules:
-        sys.modules["threading"]._shutdown()  # noqa: SLF001 - what Py_FinalizeEx calls
+        with _Ignored(lambda ignored: ignored.object is None) as kept:
+            sys.modules["threading"]._shutdown()  # noqa: SLF001 - what Py_FinalizeEx calls
+        if kept:
+            raise kept[0]
 
 
 def _run_exit_handlers(_job: Job, _namespace: dict[str, object]) -> None:
     """Run what was registered with atexit, which ignores what handlers raise. Raises KeyboardInterrupt all the same."""
-    interrupts: list[BaseException] = []
-    shown = sys.unraisablehook
-
-    def note(ignored: UnraisableHookArgs) -> None:
-        if isinstance(ignored.exc_value, KeyboardInterrupt):
-            interrupts.append(ignored.exc_value)
-        else:
-            shown(ignored)
-
-    sys.unraisablehook = note
-    try:
+    with _Ignored(lambda ignored: isinstance(ignored.exc_value, KeyboardInterrupt)) as kept:
         atexit._run_exitfuncs()  # noqa: SLF001 - what multiprocessing calls in its children, too
-    finally:
-        sys.unraisablehook = shown
-    if interrupts:
-        raise interrupts[0]
+    if kept:
+        raise kept[0]
+
+
+class _Ignored:
+    """Keeps those exceptions which the interpreter ignores, and which count; the others are shown as ever."""
+
+    def __init__(self, counts: Callable[[UnraisableHookArgs], bool]) -> None:
+        self._counts = counts
+        self._kept: list[BaseException] = []
+        self._shown = sys.unraisablehook
+
+    def __enter__(self) -> list[BaseException]:
+        sys.unraisablehook = self._note
+        return self._kept
+
+    def __exit__(self, *_: object) -> None:
+        sys.unraisablehook = self._shown
+
+    def _note(self, ignored: UnraisableHookArgs) -> None:
+        if ignored.exc_value is not None and self._counts(ignored):
+            self._kept.append(ignored.exc_value)
+        else:
+            self._shown(ignored)
 
 
 def _let_go(_job: Job, namespace: dict[str, object]) -> None:

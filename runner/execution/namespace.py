@@ -74,7 +74,7 @@ class WallClock:
 
 
 def make_main(job: Job) -> ModuleType:
-    """Return a module `__main__`, registered in `sys.modules`, with the names of DESIGN §6 in it."""
+    """Return a module `__main__`, registered in `sys.modules`, with the names that tasks have in scope (docs/task-file.md)."""
     main = ModuleType("__main__")
     _fill(main.__dict__, job)
     sys.modules["__main__"] = main

@@ -82,7 +82,9 @@ def _check_mode(path: str, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise SecretError(f"the secrets file {path} is not a file")
     if status.st_mode & 0o077:
-        raise SecretError(f"the secrets file {path} may be read by others: chmod 600 {path}")
+        from shlex import quote  # noqa: PLC0415 - only for this message
+
+        raise SecretError(f"the secrets file {path} may be read by others: chmod 600 {quote(path)}")
     if status.st_uid not in {os.geteuid(), 0}:
         raise SecretError(f"the secrets file {path} belongs to somebody else (uid {status.st_uid})")
 

@@ -1,6 +1,6 @@
 """Ask first, load later: whether a bare `runner tick` has anything to do. Says *idle* or nothing, and changes nothing.
 
-Every module that this one imports, and every import that those make, is paid for once a minute for ever: DESIGN §10 has
+Every module that this one imports, and every import that those make, is paid for once a minute for ever: docs/benchmarks.md has
 the figures, and a test names what may not be loaded here.
 """
 

@@ -202,7 +202,9 @@ def _read_all(descriptor: int, patience: float) -> str | None:
 def explain(root: str, stderr: str) -> GitError:
     """Return what git said as an error that names the folder and what to do."""
     if "dubious ownership" in stderr:
-        hint = f"run as its owner, or: git config --global --add safe.directory {root}"
+        from shlex import quote  # noqa: PLC0415 - see above
+
+        hint = f"run as its owner, or: git config --global --add safe.directory {quote(root)}"
         return RepositoryError(f"git refuses {root}: it belongs to another user", hint)
     if "not a git repository" in stderr:
         return _no_repository(root)

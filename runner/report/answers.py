@@ -68,7 +68,7 @@ def blame_json(value: Blame) -> dict[str, Any]:
 
 
 def why_json(value: Why) -> dict[str, Any]:
-    """Return why a task ran or did not; `cause` is one of a fixed list (docs/review.md)."""
+    """Return why a task ran or did not; `cause` is one of a fixed list (docs/plan.md)."""
     return {
         "task": value.task,
         "at": iso(value.at),

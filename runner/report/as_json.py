@@ -1,4 +1,4 @@
-"""Values as JSON: names as in DESIGN §8, instants as ISO 8601 in UTC."""
+"""Values as JSON: names in snake_case, instants as ISO 8601 in UTC."""
 
 from __future__ import annotations
 

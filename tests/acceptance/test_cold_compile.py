@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,12 @@ def large(project: Project) -> Project:
 
 
 def _workers(pid: int) -> list[int]:
-    """Return the forks of a command that have no forks themselves."""
+    """Return the processes in which a command compiles: forks of it that have no forks themselves, and have done some work.
+
+    A git that is just being started looks like a fork, too, until it is git; the processor has not worked for it yet.
+    """
     forks = {below: _parent(below) for below in linux.descendants(pid) if _words(below) == _words(pid)}
-    return [fork for fork in forks if fork not in forks.values()]
+    return [fork for fork in forks if fork not in forks.values() and _ticks(fork) > 2]
 
 
 def _words(pid: int) -> bytes:
@@ -41,6 +45,18 @@ def _words(pid: int) -> bytes:
 
 def _parent(pid: int) -> int:
     return int((identity.stat(pid) or ["", "0"])[1])
+
+
+def _ticks(pid: int) -> int:
+    """Return how long a process has worked, in hundredths of a second (utime and stime, proc_pid_stat(5))."""
+    fields = identity.stat(pid)
+    return int(fields[11]) + int(fields[12]) if fields else 0
+
+
+def _two(found: list[int], pid: int) -> bool:
+    """Keep the workers of a command in a list; return whether there are several."""
+    found[:] = _workers(pid)
+    return len(found) > 1
 
 
 @pytest.mark.parametrize(
@@ -55,10 +71,12 @@ def test_a_worker_that_is_killed_costs_no_file_and_does_not_hold_up_the_command(
     large: Project, words: tuple[str, ...], number: signal.Signals, which: slice
 ) -> None:
     with background(large, *words, now=NOON) as command:
-        wait_until(lambda: len(_workers(command.pid)) > 1 or command.poll() is not None, "several workers")
-        killed = _workers(command.pid)[which]
+        found: list[int] = []
+        wait_until(lambda: _two(found, command.pid) or command.poll() is not None, "several workers")
+        killed = found[which]
         for worker in killed:
-            os.kill(worker, number)
+            with suppress(ProcessLookupError):  # where one of two is killed, the other one is ended by its parent
+                os.kill(worker, number)
         out, err = command.communicate(timeout=100)
 
     assert killed, "nothing was killed while it compiled"

@@ -295,7 +295,7 @@ def test_piped_output_has_no_colours(busy: Project) -> None:
 
 def test_a_reader_that_goes_away_ends_the_command_quietly(busy: Project) -> None:
     done = subprocess.run(
-        ["sh", "-c", f"{RUNNER} list | true; {RUNNER} history --json | head -c 1"],
+        ["sh", "-c", '"$0" list | true; "$0" history --json | head -c 1', RUNNER],
         cwd=busy.root,
         env=busy.environment(),
         check=False,

@@ -46,6 +46,32 @@ def test_every_relative_link_in_a_document_leads_to_a_file(path: Path) -> None:
         assert (path.parent / link).exists(), link
 
 
+_TEXTS = sorted(
+    path
+    for pattern in (
+        "*",
+        ".ci/*",
+        ".git[hl]*/**/*",
+        "benchmarks/**/*",
+        "docs/**/*",
+        "runner/**/*",
+        "schema/*",
+        "tasks/**/*",
+    )
+    for path in _REPOSITORY.glob(pattern)
+    if path.is_file() and "__pycache__" not in path.parts
+)
+#: A document by its path, or by the name that readers are sent to: NAME.md, NAME §3, NAME section 3.
+_DOCUMENT = re.compile(r"\b(?:docs/[\w./-]+\.md|[A-Z]{4,}\.md|[A-Z]{4,}(?= §| section \d))")
+
+
+@pytest.mark.parametrize("path", _TEXTS, ids=lambda path: str(path.relative_to(_REPOSITORY)))
+def test_every_document_that_a_file_names_is_in_the_repository(path: Path) -> None:
+    named = set(_DOCUMENT.findall(path.read_text(encoding="utf-8", errors="replace")))
+
+    assert [name for name in sorted(named) if not (_REPOSITORY / name).is_file()] == []
+
+
 def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "samples")
     for name in ("tasks", "schema", "runner.yaml"):
@@ -78,9 +104,8 @@ def _readme_commands(heading: str) -> str:
 def test_the_commands_for_a_repository_of_ones_own_work_as_typed_and_in_order(tmp_path: Path) -> None:
     (tmp_path / "runner").symlink_to(_REPOSITORY)
     # What sets up is the virtual environment of these tests: installing would need a network.
-    script = re.sub(
-        r"^python3 -m venv .*$", f"ln -s '{sys.prefix}' .venv", _readme_commands("Use it"), flags=re.MULTILINE
-    )
+    link = f"ln -s {shlex.quote(sys.prefix)} .venv"
+    script = re.sub(r"^python3 -m venv .*$", lambda _: link, _readme_commands("Use it"), flags=re.MULTILINE)
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "crontab").write_text(f"#!/bin/sh\n[ $1 = -l ] && echo '0 4 * * * mine' || cat >'{tmp_path}/table'\n")

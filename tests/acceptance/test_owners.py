@@ -383,7 +383,7 @@ def test_other_ticks_end_what_a_stopped_tick_should_have_ended_and_its_slot_come
 def _frozen(pids: list[int]) -> Iterator[None]:
     """Freeze processes by a control group of their own, as a container is paused; let them go on at the end."""
     base = find()
-    if base is None and not os.environ.get("CI"):
+    if base is None and (os.geteuid() != 0 or not os.environ.get("CI")):
         pytest.skip("needs a control group in which groups can be made")
     group = Path(str(base)) / f"frozen-{pids[0]}"
     group.mkdir()

@@ -29,8 +29,10 @@ def committed(project: Project) -> Project:
 
 
 def _run(project: Project, words: tuple[str, ...], state: object, before: str = "") -> subprocess.CompletedProcess[str]:
+    # Below a path with a space, the installed command is begun by a shell, which says things of its own.
+    command = [sys.executable, RUNNER, *words]
     return subprocess.run(
-        [*without_rights(), "sh", "-e", "-c", f'{before}\nexec "$@"', "sh", RUNNER, *words],
+        [*without_rights(), "sh", "-e", "-c", f'{before}\nexec "$@"', "sh", *command],
         cwd=project.root,
         env=project.environment() | {"RUNNER_STATE": str(state)},
         check=False,

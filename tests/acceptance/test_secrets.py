@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import subprocess
 import time
 from pathlib import Path
@@ -96,6 +97,21 @@ def test_a_file_that_others_may_use_is_refused(project: Project, mode: int) -> N
     path = _file(project, mode=mode)
 
     _assert_never_began(_run(project), f"the secrets file {path} may be read by others: chmod 600 {path}")
+
+
+@pytest.mark.parametrize("name", ["our secrets", "it's", "a;b", "größe"])
+def test_the_command_that_closes_a_file_to_others_can_be_pasted_whatever_the_path(
+    project: Project, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / name / "file"
+    path.parent.mkdir()
+    path.write_text(f"SECRET={SECRET}\n")
+    path.chmod(0o644)
+    project.write("runner.yaml", f"secrets_file: {json.dumps(str(path), ensure_ascii=False)}\n")
+
+    command = str(_run(project).run.reason).rpartition("may be read by others: ")[2]
+
+    assert shlex.split(command) == ["chmod", "600", str(path)]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")

@@ -84,3 +84,26 @@ def test_the_newest_supported_python_that_works_is_taken(checkout: Path, there: 
     planned = _plan(checkout, PATH=f"{programs}:{os.environ['PATH']}")
 
     assert f"\n{chosen} -m venv .venv\n" in planned
+
+
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_what_is_installed_is_found_in_every_locale_whatever_the_path(checkout: Path, locale: str) -> None:
+    shutil.rmtree(checkout / ".venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", ".venv"], cwd=checkout, check=True)
+    [folder] = (checkout / ".venv/lib").glob("python*/site-packages")
+    (folder / "_runner.pth").write_text(str(checkout), encoding="utf-8")  # as pip installs a checkout
+    (checkout / "runner").mkdir()
+    (checkout / "runner/__init__.py").touch()
+    [command] = {line[line.index("for file") :] for line in _plan(checkout).splitlines() if "_runner.pth" in line}
+    subprocess.run(["sh", "-ec", command], cwd=checkout, check=True)
+
+    done = subprocess.run(
+        [checkout / ".venv/bin/python", "-c", "import runner; print(ascii(runner.__file__))"],
+        cwd="/",
+        env={"PATH": os.environ["PATH"], "LC_ALL": locale},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.stderr, done.stdout.strip()) == ("", ascii(str(checkout / "runner/__init__.py")))

@@ -1,4 +1,4 @@
-"""An idle tick loads nothing that it does not need (DESIGN §9, start-up)."""
+"""An idle tick loads nothing that it does not need."""
 
 from __future__ import annotations
 

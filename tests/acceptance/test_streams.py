@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -83,6 +85,28 @@ def talking(project: Project) -> Project:
 
 def _is_no_bug(done: subprocess.CompletedProcess[bytes]) -> bool:
     return done.returncode in {0, 1} and b"bug in runner" not in done.stderr and b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("list",), ("tick",), ("validate",)], ids=" ".join)
+def test_an_installation_below_a_path_that_the_locale_cannot_read_works(
+    project: Project, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    project.write("tasks/words.yaml", _TASK)
+    project.commit()
+    place = tmp_path / "büro"
+    place.symlink_to(Path(sys.prefix).parent)
+    bin_ = place / Path(sys.prefix).name / "bin"
+
+    done = subprocess.run(
+        [bin_ / "python", bin_ / "runner", *words],
+        cwd=project.root,
+        env=project.environment(NOON) | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        check=False,
+        capture_output=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.isascii()
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 #: What `make test` sets for a make that it starts.
-_OF_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+_OF_MAKE = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON"}
 
 
 def by_a_person() -> dict[str, str]:
