@@ -1,6 +1,6 @@
 """DECIDE: what becomes of a task whose file has changed, as a value that can be printed. Pure: no clock, no I/O.
 
-One place writes these values down (`operations/adopt.py`).
+One place writes these values down (`operations/ticking/adopt.py`).
 """
 
 from __future__ import annotations

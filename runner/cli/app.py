@@ -11,7 +11,7 @@ from runner.cli.context import State
 from runner.cli.failure import complain, explain
 from runner.cli.help import GroupedCommands
 from runner.cli.place import find_root, state_of
-from runner.operations.site import Site
+from runner.operations.workspace import Workspace
 
 TYPE_CHECKING = False  # the name is enough for type checkers
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _options(
 ) -> None:
     del version
     root = find_root(repo)
-    context.obj = State(Site(root, state_of(root, state)), has_pager=not no_pager)
+    context.obj = State(Workspace(root, state_of(root, state)), has_pager=not no_pager)
 
 
 def _register(words: list[str]) -> None:

@@ -13,7 +13,7 @@ from runner.cli.screen import has_colour, in_width, terminal_width
 from runner.cli.state_folder import check_state
 from runner.errors import UsageError
 from runner.model.wait import Wait
-from runner.operations.site import Site
+from runner.operations.workspace import Workspace
 from runner.report.facts import Facts, facts_lines
 from runner.report.table import CODES, END, Table, table_lines
 from runner.report.tables import Part
@@ -24,11 +24,11 @@ from runner.value import Value
 class State(Value):
     """Where the command works; `place` for those that need no state. `has_pager` is whether a pager may be used."""
 
-    place: Site
+    place: Workspace
     has_pager: bool = True
 
     @property
-    def site(self) -> Site:
+    def workspace(self) -> Workspace:
         """The place, of which the state can be used or is not there yet. Raises StoreError."""
         check_state(self.place)
         return self.place

@@ -80,7 +80,7 @@ def _leave(code: int) -> None:
 def _is_idle_and_says_so() -> bool:
     """Return whether cron's tick has nothing to do and has said so; where anything is in the way, the whole tick tells what."""
     from runner.cli.place import find_root, state_of  # noqa: PLC0415 - see above
-    from runner.operations.idle import idle_line  # noqa: PLC0415
+    from runner.operations.ticking.idle import idle_line  # noqa: PLC0415
 
     try:
         root = find_root(None)
@@ -114,7 +114,7 @@ def _tick() -> int:
     """Run the command that cron runs, past typer."""
     from runner.cli.place import find_root, state_of  # noqa: PLC0415 - see above
     from runner.cli.ticking import run_tick  # noqa: PLC0415 - only a tick with something to do
-    from runner.operations.site import Site  # noqa: PLC0415
+    from runner.operations.workspace import Workspace  # noqa: PLC0415
 
     root = find_root(None)
-    return run_tick(Site(root, state_of(root, None)))
+    return run_tick(Workspace(root, state_of(root, None)))

@@ -8,37 +8,37 @@ from contextlib import suppress
 
 from runner.cli.refusal import hint_for
 from runner.errors import StoreError
-from runner.operations.site import Site
+from runner.operations.workspace import Workspace
 
 _ANOTHER = "give another one with --state DIR"
 _IGNORE = "# what runner remembers; not for git\n*\n"
 
 
-def check_state(site: Site) -> None:
+def check_state(workspace: Workspace) -> None:
     """Tell a folder that cannot be used from one that is not there yet, in which nothing has run. Raises StoreError."""
     try:
-        is_folder = stat.S_ISDIR(os.stat(site.state).st_mode)
+        is_folder = stat.S_ISDIR(os.stat(workspace.state).st_mode)
     except FileNotFoundError as error:
-        if os.path.islink(site.state):
-            raise _unusable(site.state, "used", error) from error
+        if os.path.islink(workspace.state):
+            raise _unusable(workspace.state, "used", error) from error
         return
     except OSError as error:
-        raise _unusable(site.state, "used", error) from error
+        raise _unusable(workspace.state, "used", error) from error
     if not is_folder:
-        raise StoreError(f"the folder {site.state} cannot be used: it is not a folder", _ANOTHER)
-    if not os.access(site.state, os.X_OK):
-        raise _unusable(site.state, "used", PermissionError(13, "Permission denied"))
+        raise StoreError(f"the folder {workspace.state} cannot be used: it is not a folder", _ANOTHER)
+    if not os.access(workspace.state, os.X_OK):
+        raise _unusable(workspace.state, "used", PermissionError(13, "Permission denied"))
 
 
-def prepare_state(site: Site) -> None:
+def prepare_state(workspace: Workspace) -> None:
     """Make the folder of the state, with a .gitignore in it, where it is missing. Raises StoreError."""
-    if os.path.isdir(site.state):
+    if os.path.isdir(workspace.state):
         return
     try:
-        os.makedirs(site.state, exist_ok=True)  # another tick may be quicker
-        _keep_out_of_git(site.state)
+        os.makedirs(workspace.state, exist_ok=True)  # another tick may be quicker
+        _keep_out_of_git(workspace.state)
     except OSError as error:
-        raise _unusable(site.state, "made", error) from error
+        raise _unusable(workspace.state, "made", error) from error
 
 
 def _keep_out_of_git(state: str) -> None:

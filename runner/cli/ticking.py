@@ -12,33 +12,37 @@ from runner.cli import streams
 from runner.errors import RunnerError
 from runner.execution.hands import with_brain
 from runner.execution.ownership import become_owner
-from runner.operations.site import Site
+from runner.operations.workspace import Workspace
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.execution.wire import Receiver, Sender
-    from runner.operations.progress import Watch
-    from runner.operations.tick import Request, TickReport
+    from runner.operations.ticking.progress import Watch
+    from runner.operations.ticking.tick import Request, TickReport
 
     Show = Callable[[TickReport], None]
 
 
-def run_tick(site: Site, request: Request | None = None, show: Show | None = None, watch: Watch | None = None) -> int:
+def run_tick(
+    workspace: Workspace, request: Request | None = None, show: Show | None = None, watch: Watch | None = None
+) -> int:
     """Run what is due, have the report shown, by default as text, and return the exit code. Raises RunnerError.
 
     `watch` is told what happens, as it happens.
     """
-    if not os.path.isdir(site.state):
+    if not os.path.isdir(workspace.state):
         from runner.cli.state_folder import prepare_state  # noqa: PLC0415 - once in the life of a state folder
 
-        prepare_state(site)
-    made = become_owner(site.state)
+        prepare_state(workspace)
+    made = become_owner(workspace.state)
     sys.stdout.flush()
     hands = os.getpid()
     code = with_brain(
-        site.state, made, lambda events, orders: _think(site, made, hands, events, orders, request, show, watch)
+        workspace.state,
+        made,
+        lambda events, orders: _think(workspace, made, hands, events, orders, request, show, watch),
     )
     if code < 0:
         raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
@@ -46,7 +50,7 @@ def run_tick(site: Site, request: Request | None = None, show: Show | None = Non
 
 
 def _think(
-    site: Site,
+    workspace: Workspace,
     made: tuple[str, int],
     hands: int,
     events: Receiver,
@@ -59,17 +63,17 @@ def _think(
     try:
         from runner import clock  # noqa: PLC0415
         from runner.execution.remote import Hands  # noqa: PLC0415
-        from runner.operations.tick import Crew, Request, tick  # noqa: PLC0415
+        from runner.operations.ticking.tick import Request, TickProcesses, tick  # noqa: PLC0415
 
         tells_output = watch is not None and watch.wants_output
-        crew = Crew(
+        crew = TickProcesses(
             made[0],
             lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file, tells_output=tells_output),
             lambda: _check_parent(hands),
             _load_report,
             watch,
         )
-        report = tick(site, clock.now(), crew, request or Request())
+        report = tick(workspace, clock.now(), crew, request or Request())
         (show or _show)(report)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error is explained where it is met
         from runner.cli.failure import explain  # noqa: PLC0415 - most ticks meet no error

@@ -7,9 +7,9 @@ from typing import Any
 
 from runner.clock import iso
 from runner.model.run import Run
-from runner.operations.blame import Blame
-from runner.operations.replay import Replay
-from runner.operations.why import Why
+from runner.operations.acting.replay import Replay
+from runner.operations.asking.blame import Blame
+from runner.operations.asking.why import Why
 from runner.report import as_json
 from runner.report.table import plain
 from runner.report.tick_text import local

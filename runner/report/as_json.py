@@ -12,9 +12,9 @@ from runner.model.commit import Commit
 from runner.model.ending import RunError
 from runner.model.problem import Problem, Validation
 from runner.model.run import AttemptRecord, Run, RunDetails
-from runner.operations.overview import Entry, Fire, Following, Status
-from runner.operations.rehearse import Rehearsal
-from runner.operations.tick import TickReport
+from runner.operations.asking.dry_run import DryRun
+from runner.operations.asking.overview import Entry, Following, Status, UpcomingSlot
+from runner.operations.ticking.tick import TickReport
 from runner.report.verdict import verdict
 
 
@@ -134,7 +134,7 @@ def tick(value: TickReport) -> dict[str, Any]:
     }
 
 
-def rehearsal(value: Rehearsal) -> dict[str, Any]:
+def dry_run(value: DryRun) -> dict[str, Any]:
     """Return what a tick would do; `tasks` says of every task whether it would run and why or why not."""
     due = [
         {
@@ -176,7 +176,7 @@ def entry(value: Entry) -> dict[str, Any]:
     }
 
 
-def fire(value: Fire) -> dict[str, Any]:
+def fire(value: UpcomingSlot) -> dict[str, Any]:
     """Return one future slot."""
     return {"task": value.task, "at": iso(value.at), "local": value.local.isoformat(timespec="seconds")}
 

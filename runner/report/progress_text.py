@@ -6,7 +6,7 @@ from datetime import UTC
 
 from runner.execution.events import Printed
 from runner.model.words import SUCCEEDED
-from runner.operations.progress import STARTED, Progress
+from runner.operations.ticking.progress import STARTED, Progress
 from runner.report.table import plain
 from runner.report.tick_text import second
 

@@ -9,9 +9,9 @@ from runner.model.commit import SHORT, Commit
 from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.words import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
-from runner.operations.idle import followed
-from runner.operations.overview import Entry, Fire, Following, Status
-from runner.operations.rehearse import Rehearsal
+from runner.operations.asking.dry_run import DryRun
+from runner.operations.asking.overview import Entry, Following, Status, UpcomingSlot
+from runner.operations.ticking.idle import followed
 from runner.report.facts import Facts
 from runner.report.table import Layout, Table, plain
 from runner.report.tick_text import local, moved_lines, second
@@ -81,7 +81,7 @@ def _entry(value: Entry) -> tuple[str, ...]:
     )
 
 
-def fires(values: Iterable[Fire]) -> Table:
+def fires(values: Iterable[UpcomingSlot]) -> Table:
     """Return future slots."""
     return Table(_NEXT, [_fire(value.task, value.local, value.at) for value in values])
 
@@ -183,7 +183,7 @@ def _attempt_facts(run: Run) -> Iterator[tuple[str, str, str]]:
         yield "signal", str(run.signal), ""
 
 
-def rehearsal(value: Rehearsal) -> Table:
+def dry_run(value: DryRun) -> Table:
     """Return what a tick would do."""
     rows = [
         (it.task, "yes" if it.would_run else "no", local(it.slot, load_zone(it.timezone)), plain(it.reason))

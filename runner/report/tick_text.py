@@ -7,9 +7,9 @@ from datetime import UTC, datetime, tzinfo
 
 from runner.model.problem import Problem
 from runner.model.run import Run
-from runner.operations.branch import Moved
-from runner.operations.idle import followed, rough
-from runner.operations.tick import TickReport
+from runner.operations.ticking.branch import Moved
+from runner.operations.ticking.idle import followed, rough
+from runner.operations.ticking.tick import TickReport
 from runner.report.table import Layout, Table, plain, table_lines
 from runner.schedule.localtime import load_zone
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from runner.operations.idle import followed, rough
-from runner.operations.overview import Status
+from runner.operations.asking.overview import Status
+from runner.operations.ticking.idle import followed, rough
 from runner.report.tick_text import local
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))

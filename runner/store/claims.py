@@ -12,16 +12,7 @@ from runner.model.task import Policy, ScheduleSpec
 from runner.model.words import MANUAL, REPLAY, RUNNING, SKIPPED, WORKTREE
 from runner.store.catalogs import set_state
 from runner.store.events import note
-from runner.store.rows import (
-    SPEC_COLUMNS,
-    STATE,
-    STATE_COLUMNS,
-    instant,
-    millis,
-    policy_of,
-    spec_of,
-    state_of,
-)
+from runner.store.rows import SPEC_COLUMNS, STATE, STATE_COLUMNS, instant, millis, policy_of, spec_of, state_of
 from runner.store.session import Deciding, Reading
 from runner.value import Value
 

@@ -298,7 +298,7 @@ def test_a_request_of_a_tick_that_was_killed_before_it_could_tell_is_told_by_the
     project: Project, family: Family
 ) -> None:
     with _ticking(project, family, "note('old')\nforever()", **_DAILY, **_REPLACE):
-        with deciding(project.site.database) as session, session.transaction():
+        with deciding(project.workspace.database) as session, session.transaction():
             queue.ask_to_end(session, 1, "replaced by run 2", NOON)
         project.runner("tick", now=NOON + MINUTE)
 
@@ -315,7 +315,7 @@ def test_a_run_that_was_asked_to_end_before_it_began_and_is_given_back_never_beg
     with background(project, "tick", now=NOON):
         family.wait_for("first")
         [run] = project.runs("once")
-        with deciding(project.site.database) as session, session.transaction():
+        with deciding(project.workspace.database) as session, session.transaction():
             # What a tick does that took it, was asked to end it, and is ended itself (Supervisor._let_go).
             session.change("UPDATE runs SET supervisor = 'x:1:1' WHERE id = ?", (run.run_id,))
             queue.ask_to_end(session, run.run_id, "cancelled by hand", NOON)

@@ -16,7 +16,7 @@ from types import FrameType
 import pytest
 
 from runner.execution.output import CAP
-from runner.operations import follow
+from runner.operations.asking import logs
 from tests.support.processes import Family, background, family_of, kill_tick
 from tests.support.project import MINUTE, NOON, RUNNER, Project
 from tests.support.waiting import wait_until
@@ -268,7 +268,7 @@ def test_what_is_written_to_a_file_just_before_it_is_put_aside_is_followed(proje
 
         sys.setprofile(act)
         try:
-            seen = b"".join(follow.logs(project.site, 1, follow=True))
+            seen = b"".join(logs.logs(project.workspace, 1, follow=True))
         finally:
             sys.setprofile(None)
 

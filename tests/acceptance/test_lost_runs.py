@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.operations.lost import end_lost
+from runner.operations.ticking.lost_runs import end_lost
 from tests.support.processes import Family, background, family_of, is_alive, kill_tick, processes_of
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
@@ -278,7 +278,7 @@ def test_a_spare_folder_of_a_killed_tick_goes_also_while_nobody_has_waited_for_t
         wait_until(lambda: "Z" in Path(f"/proc/{ticking.pid}/stat").read_text().rpartition(")")[2], "its end")
 
         def is_removed() -> bool:
-            end_lost(project.site, NOON + MINUTE)  # the process that decides holds the lock until it has noticed
+            end_lost(project.workspace, NOON + MINUTE)  # the process that decides holds the lock until it has noticed
             return not spare.exists()
 
         wait_until(is_removed, "the removal of the spare folder")

@@ -20,15 +20,7 @@ import pytest
 
 from runner.execution.cgroups import find
 from tests.support.namespace import needs_namespace
-from tests.support.processes import (
-    Family,
-    background,
-    family_of,
-    is_alive,
-    processes_of,
-    signal_tick,
-    state_of,
-)
+from tests.support.processes import Family, background, family_of, is_alive, processes_of, signal_tick, state_of
 from tests.support.project import MINUTE, NOON, RUNNER, Project
 from tests.support.users import without_rights
 from tests.support.waiting import wait_until

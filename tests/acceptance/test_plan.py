@@ -19,10 +19,10 @@ import pytest
 from runner.clock import iso
 from runner.model.change import Plan, TaskChange
 from runner.model.ending import Ending
-from runner.operations import past
-from runner.operations import plan as plans
-from runner.operations.sides import sides
-from runner.operations.tick import Request, decide
+from runner.operations.asking import run_history
+from runner.operations.reviewing import plan as plans
+from runner.operations.reviewing.plan_inputs import plan_inputs
+from runner.operations.ticking.tick import Request, decide
 from runner.store import queue
 from runner.store.catalogs import find_task
 from runner.store.database import deciding, reading
@@ -33,8 +33,8 @@ _TEN = 10
 
 
 def _plan(project: Project, base: str | None = None, head: str | None = None, now: datetime = NOON) -> Plan:
-    compared = sides(project.site, {}, base, head, NOON)
-    return plans.plan(project.site, compared, now, _TEN)
+    compared = plan_inputs(project.workspace, {}, base, head, NOON)
+    return plans.plan(project.workspace, compared, now, _TEN)
 
 
 def _only(plan: Plan) -> TaskChange:
@@ -54,8 +54,8 @@ def _decide(project: Project, now: datetime, only: frozenset[str] | None = None)
     """Tick as far as decisions go; what was started has succeeded at once."""
     project.state.mkdir(exist_ok=True)
     chosen = None if only is None else only & _tasks_at(project, (project.root / ".git/HEAD").read_text())
-    decide(project.site, now, Request(chosen), lambda: None)
-    with deciding(project.site.database) as session, session.transaction(durable=False):
+    decide(project.workspace, now, Request(chosen), lambda: None)
+    with deciding(project.workspace.database) as session, session.transaction(durable=False):
         for job in queue.take(session, "nobody:1:1", now, 1000).jobs:
             ending = Ending("succeeded", now, now, exit_code=0)
             end_attempt(session, AttemptEnd(job.run_id, 1, "nobody:1:1", ending, None))
@@ -187,10 +187,10 @@ def _starts_after(project: Project, now: datetime, predicted: dict[str, list[dat
 
 def _started(project: Project, task: str, after: int, count: int) -> list[datetime]:
     """Return the slots of the first runs of a task after a run; of all of them where none was predicted."""
-    with reading(project.site.database) as session:
+    with reading(project.workspace.database) as session:
         if find_task(session, task) is None:
             return []
-    runs = [run for run in past.history(project.site, task, "succeeded", 100) if run.run_id > after]
+    runs = [run for run in run_history.history(project.workspace, task, "succeeded", 100) if run.run_id > after]
     return [run.scheduled_for for run in reversed(runs) if run.scheduled_for][: count or None]
 
 

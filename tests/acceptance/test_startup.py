@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from runner.operations import idle
+from runner.operations.ticking import idle
 from runner.store import migrate
 from tests.support.project import MINUTE, NOON, Project
 

@@ -14,7 +14,7 @@ import pytest
 
 from runner.errors import UsageError
 from runner.model.problem import Validation
-from runner.operations.validate import validate
+from runner.operations.reviewing.validate import validate
 from tests.support.project import RUNNER, Project, task_text
 
 _FIVE = (Path(__file__).resolve().parents[1] / "examples" / "invalid" / "five-mistakes.yaml").read_bytes()

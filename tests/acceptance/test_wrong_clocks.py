@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runner import planning
-from runner.operations import idle
+from runner.operations.ticking import idle
 from tests.support.processes import background, family_of
 from tests.support.project import MINUTE, NOON, Project
 

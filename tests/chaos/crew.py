@@ -78,7 +78,7 @@ class Command:
 
 
 @dataclass
-class Crew:
+class TickProcesses:
     """Starts commands on a project. `outside` is a folder that no full disk reaches."""
 
     project: Project

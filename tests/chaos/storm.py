@@ -14,7 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.chaos import census
-from tests.chaos.crew import Command, Crew
+from tests.chaos.crew import Command, TickProcesses
 from tests.chaos.disk import Disk
 from tests.chaos.garden import Garden
 from tests.chaos.kinds import SEEN_EVERYWHERE
@@ -49,7 +49,7 @@ class Storm:
 
     seed: int
     garden: Garden
-    crew: Crew
+    crew: TickProcesses
     disk: Disk
     clock: Clock
     did: Counter[str] = field(default_factory=Counter)
@@ -70,7 +70,7 @@ class Storm:
         outside = folder / "outside"
         outside.mkdir()
         clock = Clock(may_go_far_back=seed % 2 == 0)
-        made = cls(seed, Garden(project, outside), Crew(project, outside), Disk.under(project.state), clock)
+        made = cls(seed, Garden(project, outside), TickProcesses(project, outside), Disk.under(project.state), clock)
         made.zones = zones.two_sets_of_rules(outside / "zones")
         made.crew.zones = made.zones[0]
         if seed // 2 % 2 and made.crew.elsewhere:

@@ -22,8 +22,8 @@ from runner.errors import RunnerError
 from runner.model.problem import Problem
 from runner.model.run import Run, RunDetails
 from runner.model.words import LOST, SKIPPED
-from runner.operations import past
-from runner.operations.site import Site
+from runner.operations.asking import run_history
+from runner.operations.workspace import Workspace
 from runner.store import catalogs
 from runner.store.database import reading
 from runner.value import replace
@@ -95,9 +95,9 @@ class Project:
         return cls(root, root.parent / f"{root.name}-state")
 
     @property
-    def site(self) -> Site:
+    def workspace(self) -> Workspace:
         """What operations work on."""
-        return Site(str(self.root), str(self.state))
+        return Workspace(str(self.root), str(self.state))
 
     def git(self, *words: str) -> str:
         """Run git in the work tree; return what it prints."""
@@ -189,7 +189,7 @@ class Project:
         lost = [it for it in changed if it.status == LOST or (it.due_at and it.attempts == before[it.run_id].attempts)]
         skipped = [run for run in changed if run.status == SKIPPED]
         started = [run for run in changed if run not in [*lost, *skipped]]
-        with reading(self.site.database) as session:
+        with reading(self.workspace.database) as session:
             return Report(
                 catalogs.origin(session).commit,
                 tuple(started + [run for run in new if run.status != SKIPPED]),
@@ -202,11 +202,11 @@ class Project:
 
     def runs(self, task: str | None = None) -> list[Run]:
         """Return what is on record, the oldest first."""
-        return list(reversed(past.history(self.site, task, None, 100_000)))
+        return list(reversed(run_history.history(self.workspace, task, None, 100_000)))
 
     def show(self, run_id: int) -> RunDetails:
         """Return all that is on record of a run."""
-        return past.show(self.site, run_id)
+        return run_history.show(self.workspace, run_id)
 
     def run_once(self, code: str, **keys: object) -> RunDetails:
         """Commit a task with that code, tick, and return what became of it."""

@@ -15,7 +15,7 @@ from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
 from runner.model.state import SKIP, START, Decision, TaskState, Verdict
 from runner.model.task import Policy, ScheduleSpec
-from runner.operations.outcome import outcome
+from runner.operations.ticking.outcome import outcome
 from runner.value import replace
 from tests.support.nights import DAY, HOUR, MICROSECOND, MINUTE, NIGHTS, Night, at, slots
 

@@ -10,8 +10,8 @@ import typer
 from runner.cli.context import State, show, show_lines
 from runner.errors import RunnerError
 from runner.model.problem import Validation
-from runner.operations.place import location, uncommitted
-from runner.operations.validate import validate
+from runner.operations.checkout import location, uncommitted
+from runner.operations.reviewing.validate import validate
 from runner.report import as_json, tables
 from runner.report.annotations import code_quality, workflow_commands
 

@@ -10,10 +10,10 @@ from runner import clock
 from runner.cli.commands.arguments import AnyRun, Json
 from runner.cli.commands.completion import statuses, task_ids
 from runner.cli.context import State, instant, paged, show, text, write_through
-from runner.operations import overview, past
-from runner.operations.find import run_named
-from runner.operations.follow import logs
-from runner.operations.place import uncommitted
+from runner.operations.asking import overview, run_history
+from runner.operations.asking.logs import logs
+from runner.operations.checkout import uncommitted
+from runner.operations.lookup import run_named
 from runner.report import as_json, tables
 
 _Task = Annotated[
@@ -80,7 +80,7 @@ def _list(
     """List the tasks of the commit in force."""
     place = paged(context)
     wanted = overview.Filter(pattern, state, tag, owner)
-    entries = overview.list_tasks(place.site, clock.now(), wanted)
+    entries = overview.list_tasks(place.workspace, clock.now(), wanted)
     if json:
         print(as_json.dumps([as_json.entry(entry) for entry in entries]))
     else:
@@ -104,7 +104,7 @@ def _next(
 ) -> int:
     """Show the next slots, the earliest first."""
     state = paged(context)
-    fires = overview.next_slots(state.site, task, count, instant(since), clock.now())
+    fires = overview.next_slots(state.workspace, task, count, instant(since), clock.now())
     if json:
         print(as_json.dumps([as_json.fire(fire) for fire in fires]))
     else:
@@ -119,8 +119,8 @@ def _status(context: typer.Context, json: Json = False) -> int:
     """
     state = paged(context)
     now = clock.now()
-    value = overview.status(state.site, now)
-    edits = uncommitted(state.site)
+    value = overview.status(state.workspace, now)
+    edits = uncommitted(state.workspace)
     if json:
         print(as_json.dumps(as_json.status(value, edits, now)))
     else:
@@ -145,8 +145,8 @@ def _history(
 ) -> int:
     """Show what has run, the newest first."""
     state = paged(context)
-    runs = past.history(state.site, task, status, count, instant(since), instant(until))
-    commits = past.commits_of(state.site, runs)
+    runs = run_history.history(state.workspace, task, status, count, instant(since), instant(until))
+    commits = run_history.commits_of(state.workspace, runs)
     if json:
         print(as_json.dumps([as_json.run_of_commit(run, commits) for run in runs]))
     else:
@@ -161,8 +161,8 @@ def _show(
 ) -> int:
     """Show one run: how it ended, what it printed, where it failed."""
     state = paged(context)
-    details = past.show(state.site, run_named(state.site, run))
-    commits = past.commits_of(state.site, [details.run])
+    details = run_history.show(state.workspace, run_named(state.workspace, run))
+    commits = run_history.commits_of(state.workspace, [details.run])
     if json:
         print(as_json.dumps({**as_json.run_details(details), **as_json.commit_details(details.run, commits)}))
     else:
@@ -183,6 +183,6 @@ def _logs(
     Byte for byte, as it was printed.
     """
     state: State = context.obj if follow else paged(context)
-    for data in logs(state.site, run_named(state.site, name), follow=follow):
+    for data in logs(state.workspace, run_named(state.workspace, name), follow=follow):
         write_through(data)
     return 0

@@ -11,9 +11,9 @@ import typer
 from runner import clock
 from runner.cli.context import paged, show_lines
 from runner.cli.screen import in_width, terminal_width
-from runner.operations import plan as plans
-from runner.operations.place import location
-from runner.operations.sides import sides
+from runner.operations.checkout import location
+from runner.operations.reviewing import plan as plans
+from runner.operations.reviewing.plan_inputs import plan_inputs
 from runner.report import as_json, plan_json
 from runner.report.plan_markdown import plan_markdown
 from runner.report.plan_text import plan_lines
@@ -59,9 +59,9 @@ def _plan(
 ) -> int:
     """Say what a change of the tasks means in time; writes nothing."""
     state = paged(context)
-    location(state.site)
+    location(state.workspace)
     now = clock.now()
-    value = plans.plan(state.site, sides(state.site, os.environ, base, head, now), now, count)
+    value = plans.plan(state.workspace, plan_inputs(state.workspace, os.environ, base, head, now), now, count)
     if json or form is Format.JSON:
         print(as_json.dumps(plan_json.plan(value)))
     elif form is Format.MARKDOWN:

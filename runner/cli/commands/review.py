@@ -14,11 +14,11 @@ from runner.cli.context import State, paged, remark, say_wait, show_lines, time
 from runner.cli.passing import Passing
 from runner.cli.state_folder import prepare_state
 from runner.model.words import SUCCEEDED
-from runner.operations.blame import blame
-from runner.operations.find import run_named
-from runner.operations.replay import replay
-from runner.operations.run_now import Watcher
-from runner.operations.why import why
+from runner.operations.acting.replay import replay
+from runner.operations.acting.run_now import Observer
+from runner.operations.asking.blame import blame
+from runner.operations.asking.why import why
+from runner.operations.lookup import run_named
 from runner.report import answers, as_json
 
 _WHY_EPILOG = """\b
@@ -51,7 +51,7 @@ def register(app: typer.Typer) -> None:
 def _blame(context: typer.Context, task: OneTask, json: Json = False) -> int:
     """Say since when a task fails, and which commits lie before that."""
     state: State = context.obj
-    value = blame(state.site, task)
+    value = blame(state.workspace, task)
     if json:
         print(as_json.dumps(answers.blame_json(value)))
     else:
@@ -74,7 +74,7 @@ def _why(
 ) -> int:
     """Say why a task ran or did not: now, or at a time that is over."""
     state = paged(context)
-    value = why(state.site, task, time(at), clock.now())
+    value = why(state.workspace, task, time(at), clock.now())
     if json:
         print(as_json.dumps(answers.why_json(value)))
     else:
@@ -92,11 +92,13 @@ def _replay(
 ) -> int:
     """Run a past run again, for its slot; the schedule is not touched."""
     state: State = context.obj
-    prepare_state(state.site)
+    prepare_state(state.workspace)
     passing = Passing(sys.stdout)
     live = None if json else passing.show
-    watcher = Watcher(live, remark, say_wait)
-    value = replay(state.site, run_named(state.site, run), clock.now(), watcher, at_head=at_commit is Version.HEAD)
+    watcher = Observer(live, remark, say_wait)
+    value = replay(
+        state.workspace, run_named(state.workspace, run), clock.now(), watcher, at_head=at_commit is Version.HEAD
+    )
     passing.finish()
     if json:
         print(as_json.dumps(answers.replay_json(value)))

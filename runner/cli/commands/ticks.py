@@ -16,13 +16,13 @@ from runner.cli.screen import in_width, terminal_width
 from runner.cli.state_folder import prepare_state
 from runner.cli.ticking import run_tick
 from runner.model.words import CANCELLED, SUCCEEDED
-from runner.operations.cancel import cancel
-from runner.operations.find import unfinished_run_named
-from runner.operations.place import uncommitted
-from runner.operations.progress import Watch
-from runner.operations.rehearse import rehearse
-from runner.operations.run_now import Watcher, run_now
-from runner.operations.tick import Request, TickReport
+from runner.operations.acting.cancel import cancel
+from runner.operations.acting.run_now import Observer, run_now
+from runner.operations.asking.dry_run import dry_run_tick
+from runner.operations.checkout import uncommitted
+from runner.operations.lookup import unfinished_run_named
+from runner.operations.ticking.progress import Watch
+from runner.operations.ticking.tick import Request, TickReport
 from runner.report import as_json, tables, tick_text
 from runner.report.progress_text import ProgressText
 
@@ -91,7 +91,7 @@ def _tick(
             _point_out_edits(state, worktree=worktree)
 
     watch = _watch(state, passing, wants_output=verbose > 1) if verbose and not json else None
-    return run_tick(state.site, Request(only, worktree), show_report, watch)
+    return run_tick(state.workspace, Request(only, worktree), show_report, watch)
 
 
 def _watch(state: State, passing: Passing, *, wants_output: bool) -> Watch:
@@ -101,14 +101,14 @@ def _watch(state: State, passing: Passing, *, wants_output: bool) -> Watch:
 
 
 def _dry_run(state: State, only: frozenset[str] | None, *, worktree: bool, json: bool, verbose: bool) -> int:
-    rehearsal = rehearse(state.site, clock.now(), only, worktree=worktree)
+    dry_run = dry_run_tick(state.workspace, clock.now(), only, worktree=worktree)
     if json:
-        print(as_json.dumps(as_json.rehearsal(rehearsal)))
+        print(as_json.dumps(as_json.dry_run(dry_run)))
     else:
-        show(tables.rehearsal(rehearsal), *tables.problems(rehearsal.problems))
+        show(tables.dry_run(dry_run), *tables.problems(dry_run.problems))
         if verbose:
             _point_out_edits(state, worktree=False)
-    return 1 if rehearsal.has_errors() else 0
+    return 1 if dry_run.has_errors() else 0
 
 
 def _point_out_edits(state: State, *, worktree: bool) -> None:
@@ -125,10 +125,10 @@ def _run(
 ) -> int:
     """Run one task now, due or not; its schedule is not touched."""
     state: State = context.obj
-    prepare_state(state.site)
+    prepare_state(state.workspace)
     passing = Passing(sys.stdout)
-    watcher = Watcher(None if json else passing.show, remark, say_wait)
-    details = run_now(state.site, task, clock.now(), watcher, worktree=worktree)
+    watcher = Observer(None if json else passing.show, remark, say_wait)
+    details = run_now(state.workspace, task, clock.now(), watcher, worktree=worktree)
     passing.finish()
     run = details.run
     if json:
@@ -159,7 +159,7 @@ def _cancel(
     Wherever it runs or waits; the command returns once it is gone.
     """
     state: State = context.obj
-    ended = cancel(state.site, unfinished_run_named(state.site, run), clock.now(), remark)
+    ended = cancel(state.workspace, unfinished_run_named(state.workspace, run), clock.now(), remark)
     if json:
         print(as_json.dumps(as_json.run(ended)))
     else:

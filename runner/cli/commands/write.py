@@ -10,7 +10,7 @@ import typer
 
 from runner.cli.context import State, text
 from runner.errors import UsageError
-from runner.operations.new import write_task
+from runner.operations.reviewing.new_task import write_task
 from runner.taskfile import compose
 
 _EPILOG = """\b

@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from runner.model.ending import Ending
-from runner.operations.tick import Request, decide
+from runner.operations.ticking.tick import Request, decide
 from runner.store import queue
 from runner.store.database import deciding
 from runner.store.endings import AttemptEnd, end_attempt, record_start
@@ -91,8 +91,8 @@ def _run(project: Project, story: str) -> Iterator[Deciding]:
     project.task("once", retry={"attempts": 3, "delay": "0s"})
     project.commit()
     project.state.mkdir()
-    decide(project.site, NOON, Request(), lambda: None)
-    with deciding(project.site.database) as session:
+    decide(project.workspace, NOON, Request(), lambda: None)
+    with deciding(project.workspace.database) as session:
         for step in _STORIES[story][0]:
             with session.transaction():
                 step(session)

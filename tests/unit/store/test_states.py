@@ -96,7 +96,7 @@ def test_a_run_that_has_ended_stays_as_it_is(store: Project, status: str, other:
 
 
 def test_a_transaction_that_fails_leaves_nothing(store: Project) -> None:
-    path = store.site.database
+    path = store.workspace.database
 
     def fail() -> None:
         with deciding(path) as session, session.transaction():
@@ -112,7 +112,7 @@ def test_a_transaction_that_fails_leaves_nothing(store: Project) -> None:
 
 
 def test_what_happens_in_a_rehearsal_has_not_happened(store: Project) -> None:
-    with dry_run(store.site.database) as session, session.transaction():
+    with dry_run(store.workspace.database) as session, session.transaction():
         assert session.change("UPDATE tasks SET anchor = 5") == 1
 
     with store.database() as database:

@@ -1,0 +1,174 @@
+"""Run one task now, because a person asks for it. Its schedule is not touched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+
+from runner import clock
+from runner.errors import RunnerError, UsageError
+from runner.execution.events import Printed
+from runner.execution.owner import Owner
+from runner.execution.pool import Pool
+from runner.execution.workshop import Workshop
+from runner.model.ending import Ending
+from runner.model.job import Job
+from runner.model.run import RunDetails
+from runner.model.stored import StoredTask
+from runner.model.wait import Wait
+from runner.model.words import CANCELLED, FORBID, REPLACE, RUNNING
+from runner.operations.acting.cancel import wait_for_end
+from runner.operations.lookup import known_task
+from runner.operations.ticking.current import bring_up_to_date
+from runner.operations.ticking.lost_runs import end_lost
+from runner.operations.ticking.progress import Watch
+from runner.operations.ticking.supervisor import Supervisor, interrupted
+from runner.operations.workspace import Workspace
+from runner.store import catalogs, claims, history, queue
+from runner.store.claims import Wanted
+from runner.store.database import deciding, reading
+from runner.store.endings import AttemptEnd, end_attempt
+from runner.store.queue import Terms
+from runner.store.session import Deciding
+from runner.value import Value
+
+
+class Observer(Value):
+    """Who looks on: `show` is given what the task prints, None where nobody looks; `waits` what the run has to wait for.
+
+    `say` is given what is done about owners that do not answer.
+    """
+
+    show: Callable[[bytes], None] | None
+    say: Callable[[str], None]
+    waits: Callable[[Wait], None]
+
+
+class Claimed(Value):
+    """A run that is ours, and what is settled for it. `in_the_way` are the runs that end before it, each with its owner."""
+
+    job: Job
+    terms: Terms
+    in_the_way: dict[int, str]
+
+
+def run_now(
+    workspace: Workspace, task_id: str, now: datetime, watcher: Observer, *, worktree: bool = False
+) -> RunDetails:
+    """Run a task, with `worktree` as the work tree has it, and return what became of it. Raises RunnerError, UsageError."""
+    with owned(workspace) as owner:
+        claim_it = _claim_trial if worktree else _claim_committed
+        claimed = claim_it(workspace, task_id, owner.name, now)
+        return run_claimed(workspace, owner, claimed, now, watcher)
+
+
+def _claim_trial(workspace: Workspace, task_id: str, owner: str, now: datetime) -> Claimed:
+    from runner.operations.acting.trial import claim_trial, terms_of_trial, trial_of  # noqa: PLC0415 - YAML is slow to load
+
+    trial, settings = trial_of(workspace, task_id, now)
+    with deciding(workspace.database) as session, session.transaction():
+        return Claimed(claim_trial(session, trial, owner, now), terms_of_trial(session, settings), {})
+
+
+def _claim_committed(workspace: Workspace, task_id: str, owner: str, now: datetime) -> Claimed:
+    with deciding(workspace.database) as session:
+        bring_up_to_date(session, workspace, now)
+        end_lost(workspace, now)
+        with session.transaction():
+            return _claim(session, task_id, owner, now)
+
+
+@contextmanager
+def owned(workspace: Workspace) -> Iterator[Owner]:
+    """Be an owner of runs for a while. Raises StoreError."""
+    owner = Owner(workspace.state)
+    is_done = False
+    try:
+        yield owner
+        is_done = True
+    finally:
+        owner.close(keep=not is_done)
+
+
+def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datetime, watcher: Observer) -> RunDetails:
+    """Run what is ours, once nothing is in its way, and return what became of it. Raises RunnerError."""
+    try:
+        if claimed.in_the_way:
+            watcher.waits(_for_replaced(workspace, claimed))
+        wait_for_end(workspace, claimed.in_the_way, now, watcher.say)
+    except KeyboardInterrupt:
+        _never_start(workspace, owner, claimed.job)
+        raise KeyboardInterrupt(interrupted([claimed.job])) from None
+    terms = claimed.terms
+    workshop = Workshop(workspace.root, workspace.state, terms.store_id)
+    watch = _watch(workspace, watcher.show)
+    pool = Pool(workshop, owner, terms.secrets_file, tells_output=watch is not None)
+    waits = partial(_wait_for_slot, workspace, claimed.job, watcher)
+    Supervisor(workspace, terms, owner.name, pool, now, waits, watch=watch).run(claimed.job)
+    with reading(workspace.database) as session:
+        details = history.run_details(session, claimed.job.run_id)
+    if details is None:
+        raise RunnerError(f"run {claimed.job.run_id} is no longer on record", "was the database replaced meanwhile?")
+    return details
+
+
+def _watch(workspace: Workspace, show: Callable[[bytes], None] | None) -> Watch | None:
+    """Return who is told what happens, where anybody looks on: of one run, only what it prints is of interest."""
+    if show is None:
+        return None
+    return Watch(
+        workspace.database, lambda news: show(news.data) if isinstance(news, Printed) else None, wants_output=True
+    )
+
+
+def _for_replaced(workspace: Workspace, claimed: Claimed) -> Wait:
+    with reading(workspace.database) as session:
+        return Wait(tuple(history.runs_by_id(session, claimed.in_the_way)))
+
+
+def _wait_for_slot(workspace: Workspace, job: Job, watcher: Observer) -> None:
+    with reading(workspace.database) as session:
+        limit = queue.terms(session).max_parallel
+        running = list(reversed(history.find_runs(session, status=RUNNING)))
+    watcher.waits(Wait(tuple(run for run in running if run.run_id != job.run_id and run.is_under_way()), limit))
+
+
+def _never_start(workspace: Workspace, owner: Owner, job: Job) -> None:
+    """Record that a person has changed their mind before a run was started."""
+    reason = "Ctrl-C before it was started"
+    end = AttemptEnd(job.run_id, job.attempt, owner.name, Ending(CANCELLED, None, clock.now(), reason), reason)
+    with deciding(workspace.database) as session, session.transaction():
+        end_attempt(session, end)
+
+
+def _claim(session: Deciding, task_id: str, owner: str, now: datetime) -> Claimed:
+    stored = known_task(session, task_id)
+    if stored.version is None or stored.blob is None:
+        what = "was never valid" if stored.blob is not None else "is gone"
+        raise UsageError(f"the task {task_id} cannot run: its file {what}", "see `runner status`")
+    commit = stored.valid_commit or catalogs.origin(session).commit
+    return claim(session, stored, Wanted(stored.key, stored.version, commit), owner, now)
+
+
+def claim(session: Deciding, stored: StoredTask, wanted: Wanted, owner: str, now: datetime) -> Claimed:
+    """Make a run that a person asks for ours; call it inside of a transaction. Raises RunnerError."""
+    under_way = claims.runs_under_way(session, stored.key, or_tried=True)
+    if under_way and stored.policy.concurrency_policy == FORBID:
+        raise RunnerError(
+            f"the task {stored.id} is running already (run {under_way[-1]})",
+            f"wait for it, or end it: `runner cancel {under_way[-1]}`",
+        )
+    run_id = claims.claim_by_hand(session, wanted, owner, now)
+    in_the_way = _replace(session, stored, under_way, run_id, now)
+    return Claimed(queue.taken_job(session, run_id), queue.terms(session), in_the_way)
+
+
+def _replace(
+    session: Deciding, stored: StoredTask, under_way: tuple[int, ...], run_id: int, now: datetime
+) -> dict[int, str]:
+    if stored.policy.concurrency_policy != REPLACE:
+        return {}
+    asked = {old: queue.ask_to_end(session, old, f"replaced by run {run_id}", now) for old in under_way}
+    return {old: owner for old, owner in asked.items() if owner is not None}

@@ -1,0 +1,265 @@
+"""What there is, when it runs, how it is: `list`, `next` and `status`. Looks at the commit in force; writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta, tzinfo
+from fnmatch import fnmatchcase
+from heapq import merge
+from itertools import islice
+
+from runner.errors import GitError, UsageError
+from runner.execution import owner, processes
+from runner.execution.ownership import is_gone
+from runner.model.problem import Problem
+from runner.model.run import Run
+from runner.model.stored import StoredTask
+from runner.model.task import ScheduleSpec
+from runner.operations.lookup import known_task
+from runner.operations.ticking.branch import Moved, moved_from
+from runner.operations.ticking.current import in_force
+from runner.operations.ticking.lost_runs import is_overdue
+from runner.operations.workspace import Workspace
+from runner.repo.log import count_between
+from runner.repo.tree import everything
+from runner.store import catalogs, claims, events, history, queue, remote
+from runner.store.catalogs import ListedTask, Origin
+from runner.store.database import reading
+from runner.store.history import Counts
+from runner.store.remote import Remote
+from runner.store.session import Reading
+from runner.taskfile.findings import shown
+from runner.taskfile.names import why_not_read
+from runner.value import Value
+
+_DAY = timedelta(days=1)
+#: So long after its time a slot that no tick has decided is overdue: ticks come every minute, and may be a little late.
+_OVERDUE = timedelta(minutes=2)
+_WILDCARDS = {*"*?["}
+STATES = _ACTIVE, _INACTIVE, _DEGRADED, _INVALID = "active", "inactive", "degraded", "invalid"
+
+
+class Entry(Value):
+    """One task in the list. `schedule` is None while its file was never valid; `state` is one of STATES."""
+
+    id: str
+    state: str
+    schedule: ScheduleSpec | None
+    description: str
+    owner: str
+    tags: tuple[str, ...]
+    next_due: datetime | None
+    last_run: Run | None
+
+
+class Filter(Value):
+    """Which tasks are listed: all of what is not None holds for them. `pattern` is a glob over ids."""
+
+    pattern: str | None = None
+    state: str | None = None
+    tag: str | None = None
+    owner: str | None = None
+
+    def takes(self, entry: Entry) -> bool:
+        """Return whether a task is to be listed."""
+        return (
+            (self.pattern is None or fnmatchcase(entry.id, self.pattern))
+            and (self.state is None or self.state == entry.state)
+            and (self.tag is None or self.tag in entry.tags)
+            and (self.owner is None or self.owner == entry.owner)
+        )
+
+
+#: Every task.
+EVERYTHING = Filter()
+
+
+class UpcomingSlot(Value):
+    """One future slot."""
+
+    task: str
+    at: datetime
+    zone: tzinfo
+
+    @property
+    def local(self) -> datetime:
+        """The slot on the task's wall clock, aware."""
+        return self.at.astimezone(self.zone)
+
+
+class Degraded(Value):
+    """A task whose file is invalid since a commit, and which goes on with the version of an older one."""
+
+    task: str
+    valid_commit: str
+    invalid_commit: str
+
+
+class Following(Value):
+    """How it stands with a remote that is fetched. `behind`: commits that are there and not in force, None where nobody knows."""
+
+    remote: Remote
+    behind: int | None
+
+
+class Status(Value):
+    """How everything is. `unread`: the files below `tasks/` that are not meant as tasks, each with the reason.
+
+    `next_slot` is the first one that is not decided, and `overdue` since when ticks have not come to decide it, None where they
+    do; `last_decided` is when a tick last decided anything, and `has_ticked` whether one has ever come.
+    `unanswered`: runs whose owner does not do its work, each with what is known of it; `clock`: what was wrong with it lately;
+    `moved`: from where HEAD was moved lately, where HEAD is what is followed.
+    """
+
+    origin: Origin
+    active: int
+    inactive: int
+    invalid: tuple[str, ...]
+    degraded: tuple[Degraded, ...]
+    counts: Counts
+    failing: tuple[Run, ...]
+    running: tuple[Run, ...]
+    problems: tuple[Problem, ...]
+    next_slot: tuple[str, datetime, str] | None
+    following: Following | None
+    unread: tuple[tuple[str, str], ...]
+    unanswered: tuple[tuple[int, str], ...] = ()
+    clock: tuple[str, ...] = ()
+    overdue: datetime | None = None
+    last_decided: datetime | None = None
+    has_ticked: bool = True
+    moved: Moved | None = None
+
+
+def list_tasks(workspace: Workspace, now: datetime, wanted: Filter = EVERYTHING) -> tuple[Entry, ...]:
+    """Return the wanted tasks of the commit in force, by id. Raises UsageError for words that no task has, RunnerError."""
+    if wanted.state is not None and wanted.state not in STATES:
+        raise UsageError(f"there is no state {wanted.state}", f"use one of {', '.join(STATES)}")
+    with in_force(workspace, now) as tasks, reading(workspace.database) as past:
+        if wanted.pattern is not None and not _WILDCARDS & set(wanted.pattern):
+            known_task(tasks, wanted.pattern)
+        last = history.last_runs(past)
+        entries = [_entry(task, last.get(task.id)) for task in catalogs.listed_tasks(tasks)]
+    _check_used("tag", wanted.tag, (tag for entry in entries for tag in entry.tags))
+    _check_used("owner", wanted.owner, (entry.owner for entry in entries if entry.owner))
+    return tuple(filter(wanted.takes, entries))
+
+
+def _check_used(kind: str, word: str | None, used: Iterable[str]) -> None:
+    """Raise UsageError for a word that no task has, with those that there are."""
+    if word is None:
+        return
+    known = sorted({*used})
+    if word not in known:
+        hint = f"use one of {', '.join(known)}" if known else f"`{kind}` is a key of the task file (docs/task-file.md)"
+        raise UsageError(f"no task has the {kind} {word}", hint)
+
+
+def _entry(task: ListedTask, last: Run | None) -> Entry:
+    told = task.definition
+    tags = tuple(told.get("tags", ()))
+    return Entry(
+        task.id, _state(task), task.spec, told.get("description", ""), told.get("owner", ""), tags, task.starts, last
+    )
+
+
+def _state(task: ListedTask) -> str:
+    if task.spec is None:
+        return _INVALID
+    if task.degraded:
+        return _DEGRADED
+    return _ACTIVE if task.active else _INACTIVE
+
+
+def next_slots(
+    workspace: Workspace, task_id: str | None, count: int, since: datetime | None, now: datetime
+) -> tuple[UpcomingSlot, ...]:
+    """Return the next slots of one task or of all, the earliest first: from `since`, else those that are owed.
+
+    Raises RunnerError.
+    """
+    with in_force(workspace, now) as session:
+        chosen = list(catalogs.stored_tasks(session)) if task_id is None else [known_task(session, task_id)]
+        streams = [_fires(stored, since, now) for stored in chosen]
+        return tuple(islice(merge(*streams, key=lambda fire: fire.at), count))
+
+
+def _fires(stored: StoredTask, since: datetime | None, now: datetime) -> Iterator[UpcomingSlot]:
+    if stored.spec is None or stored.blob is None or not stored.active:
+        return
+    schedule = stored.spec.schedule(stored.state.anchor or now)
+    slot = stored.state.next_slot if since is None else schedule.after(since - timedelta(microseconds=1))
+    while slot is not None:
+        yield UpcomingSlot(stored.id, slot + stored.offset, schedule.zone)
+        slot = schedule.after(slot)
+
+
+def status(workspace: Workspace, now: datetime) -> Status:
+    """Return how everything is: the commit, the tasks, the last day's runs, what fails and what is wrong. Raises RunnerError."""
+    with in_force(workspace, now) as session, reading(workspace.database) as past:
+        origin = catalogs.origin(session)
+        tasks = list(catalogs.stored_tasks(session))
+        last = history.last_runs(past)
+        present = {task.id for task in tasks}
+        slot = catalogs.next_slot(session)
+        return Status(
+            origin=origin,
+            active=sum(task.active for task in tasks),
+            inactive=sum(task.spec is not None and not task.active for task in tasks),
+            invalid=tuple(task.id for task in tasks if task.spec is None),
+            degraded=tuple(
+                Degraded(task.id, str(task.valid_commit), task.invalid_commit)
+                for task in tasks
+                if task.invalid_commit is not None
+            ),
+            counts=history.counts_since(past, now - _DAY),
+            failing=tuple(run for run in last.values() if run.task in present and run.status in _FAILING),
+            running=tuple(history.find_runs(past, status="running")),
+            problems=catalogs.problems(session),
+            next_slot=slot,
+            overdue=None if slot is None or now - slot[1] <= _OVERDUE else slot[1],
+            last_decided=claims.clock_of(past).decided_at,
+            has_ticked=catalogs.origin(past).commit is not None,
+            moved=moved_from(origin, now),
+            following=None if origin.fetch_every is None else _following(workspace, past, origin),
+            unread=tuple(_unread(workspace, origin)),
+            unanswered=tuple(_unanswered(workspace, past, now)),
+            clock=tuple(
+                f"{event.at:%Y-%m-%d %H:%M} UTC: {event.detail}" for event in events.of_clock(past, now - _DAY)
+            ),
+        )
+
+
+def _unread(workspace: Workspace, origin: Origin) -> Iterator[tuple[str, str]]:
+    try:
+        files = everything(workspace.root, str(origin.commit)).files
+    except GitError:  # gone here, as `following` tells
+        return
+    for file in files:
+        why = why_not_read(file.path)
+        if why is not None:
+            yield shown(file.path), why
+
+
+def _unanswered(workspace: Workspace, session: Reading, now: datetime) -> Iterator[tuple[int, str]]:
+    """Yield the runs that nobody supervises as it should, with what is known of their owners."""
+    for run in queue.owned_runs(session):
+        notes = owner.read(workspace.state, run.owner)
+        closed = owner.why_unreadable(workspace.state, run.owner)
+        who = f"the runner that supervises it (pid {processes.pid_of(run.owner)})"
+        if is_gone(workspace.state, run.owner):
+            yield run.run_id, f"{who} is gone: the next tick ends what is left of it"
+        elif closed is not None:
+            yield run.run_id, f"{who} may be gone: its file may not be opened ({closed}), and the run is left alone"
+        elif notes.is_stopped():
+            yield run.run_id, f"{who} is stopped, and enforces no time limit"
+        elif is_overdue(workspace.state, run, now):
+            where = "" if notes.is_visible() else ", and runs where this command cannot see it"
+            yield run.run_id, f"{who} should have ended it by now{where}"
+
+
+def _following(workspace: Workspace, session: Reading, origin: Origin) -> Following:
+    return Following(remote.load(session), count_between(workspace.root, str(origin.commit), origin.ref_path))
+
+
+_FAILING = {"failed", "timed_out", "lost"}

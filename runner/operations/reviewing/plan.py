@@ -1,0 +1,218 @@
+"""What a change means in time: what the tick's own code would make of each task, tried on a copy in memory, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+
+from runner import planning
+from runner.adoption import Adoption
+from runner.model import event
+from runner.model.change import (
+    ACTIVATED,
+    ADDED,
+    BROKEN,
+    CHANGED,
+    DEACTIVATED,
+    MENDED,
+    REMOVED,
+    RENAMED,
+    AtOnce,
+    Plan,
+    Side,
+    TaskChange,
+)
+from runner.model.problem import REFUSED, Problem
+from runner.model.settings import Settings
+from runner.model.stored import StoredTask
+from runner.model.task import Task, path_of
+from runner.model.words import WORKTREE
+from runner.operations.reviewing import differences, forecast
+from runner.operations.workspace import Workspace
+from runner.store import catalogs, claims
+from runner.store.database import dry_run
+from runner.store.session import Deciding, Reading
+from runner.value import Value
+
+#: How many starts are shown on either side.
+FIRES = 5
+
+_MINUTE = timedelta(minutes=1)
+
+#: What a plan calls what becomes of a task that has a file already. One that is valid for the first time is mended.
+_KINDS = {
+    event.ADDED: MENDED,
+    event.RECOVERED: MENDED,
+    event.REMOVED: REMOVED,
+    event.RENAMED: RENAMED,
+    event.DEGRADED: BROKEN,
+    event.ACTIVATED: ACTIVATED,
+    event.DEACTIVATED: DEACTIVATED,
+    event.CHANGED: CHANGED,
+}
+
+#: What `runner.yaml` settles on a side, and what becomes of each task in getting there.
+Brought = tuple[Settings, list[Adoption]]
+Bring = Callable[[Deciding, datetime], Brought]
+
+
+class PlanInputs(Value):
+    """What is compared: names for people, and what brings a store to either side and returns what `runner.yaml` settles there.
+
+    The name of the base is empty where it is what is in force.
+    """
+
+    base: str
+    head: str
+    bring_base: Bring
+    bring_head: Bring
+    remarks: tuple[str, ...] = ()
+
+
+class _Seen(Value):
+    """A task on one side: where it stands, and its definition; None where no valid file of it was ever seen."""
+
+    stored: StoredTask | None
+    task: Task | None
+
+
+class _Change(Value):
+    """What becomes of a task, with what the store knows of it on either side, and what a reader is to be told."""
+
+    adoption: Adoption
+    old: _Seen
+    new: _Seen
+    running: tuple[int, ...]
+    notes: tuple[str, ...]
+
+
+def plan(workspace: Workspace, sides: PlanInputs, now: datetime, count: int = FIRES) -> Plan:
+    """Return what it would mean if the head became what is in force now. Writes nothing. Raises RunnerError."""
+    with dry_run(workspace.database) as session:
+        knows_state = catalogs.origin(session).commit is not None
+        old_settings, _ = sides.bring_base(session, now)
+        base = _side(session, sides.base)
+        old_problems = catalogs.problems(session)
+        new_settings, adoptions = sides.bring_head(session, now)
+        head = _side(session, sides.head)
+        problems = catalogs.problems(session)
+        refused = {problem.file for problem in problems if problem.code == REFUSED}
+        changes = [_change(session, adoption, now, refused) for adoption in adoptions if adoption.kinds]
+    told = [it for change in changes if (it := _told(change, now, count, knows_state=knows_state)) is not None]
+    return Plan(
+        base,
+        head,
+        now,
+        knows_state,
+        tuple(sorted(told, key=lambda change: change.id)),
+        differences.settings(old_settings, new_settings),
+        _brought(old_problems, problems),
+        sides.remarks,
+    )
+
+
+def _side(session: Reading, name: str) -> Side:
+    origin = catalogs.origin(session)
+    return Side(name or origin.ref, None if origin.commit == WORKTREE else origin.commit)
+
+
+def _change(session: Reading, adoption: Adoption, now: datetime, refused: set[str]) -> _Change:
+    old = _seen(session, adoption.before)
+    new = _seen(session, catalogs.find_task(session, adoption.task))
+    running = () if new.stored is None else claims.runs_under_way(session, new.stored.key)
+    is_refused = path_of(adoption.task) in refused
+    notes = _notes(adoption, new, now, is_refused=is_refused)
+    return _Change(adoption, old, new, running, (*notes, *_company(session, new.stored, running, now)))
+
+
+def _seen(session: Reading, stored: StoredTask | None) -> _Seen:
+    if stored is None or stored.version is None:
+        return _Seen(stored, None)
+    return _Seen(stored, catalogs.load_task(session, stored.version, stored.id))
+
+
+def _notes(adoption: Adoption, new: _Seen, now: datetime, *, is_refused: bool) -> Iterator[str]:
+    if event.DEGRADED in adoption.kinds:
+        why = "its change is refused" if is_refused else "its file is not valid"
+        yield f"{why}: " + ("the last valid version goes on" if new.task is not None else "it does not run")
+    if new.stored is not None:
+        yield from forecast.nights(new.stored, now)
+
+
+def _company(session: Reading, stored: StoredTask | None, running: tuple[int, ...], now: datetime) -> Iterator[str]:
+    """Say how many others start in the minute in which a task is next, where these are more than run at once."""
+    first = None if stored is None else next(forecast.starts(stored, running, now), None)
+    if stored is None or first is None:
+        return
+    minute = planning.minute_of(first)
+    others = catalogs.others_due(session, stored.key, minute, minute + _MINUTE)
+    places = catalogs.origin(session).max_parallel
+    if others >= places:
+        yield f"{others} other tasks are due in the minute in which it starts next; {places} run at once"
+
+
+def _told(change: _Change, now: datetime, count: int, *, knows_state: bool) -> TaskChange | None:
+    """Return a change as people are told of it; None where it makes no difference to them."""
+    adoption, old, new = change.adoption, change.old, change.new
+    kinds = tuple(_kinds(change))
+    if not kinds:
+        return None
+    is_known = knows_state or not _hangs(change)
+    before = None if old.stored is None else forecast.outlook(old.stored, change.running, now, count, is_known=is_known)
+    after = None if new.stored is None else forecast.outlook(new.stored, change.running, now, count, is_known=is_known)
+    shown_old = old.task if adoption.was_there() else None
+    shown_new = new.task if adoption.is_there() else None
+    return TaskChange(
+        id=adoption.task,
+        old_id=adoption.before.id if RENAMED in kinds and adoption.before else None,
+        kinds=kinds,
+        fields=differences.fields(shown_old, shown_new),
+        code=differences.code(shown_old, shown_new),
+        capabilities=differences.capabilities(shown_old, shown_new),
+        before=before,
+        after=after,
+        at_once=_at_once(change, now, is_known=is_known),
+        notes=change.notes,
+    )
+
+
+def _hangs(change: _Change) -> bool:
+    """Return whether a task that is there already counts from something that only a store knows."""
+    return change.adoption.was_there() and any(
+        side.stored is not None and forecast.hangs_on_the_past(side.stored) for side in (change.old, change.new)
+    )
+
+
+def _kinds(change: _Change) -> Iterator[str]:
+    adoption = change.adoption
+    if not adoption.was_there():
+        yield ADDED
+        if event.DEGRADED in adoption.kinds:
+            yield BROKEN
+        return
+    for kind in adoption.kinds:
+        if kind == event.CHANGED and not _differs(change.old.task, change.new.task):
+            continue
+        if kind in _KINDS:
+            yield _KINDS[kind]
+
+
+def _differs(old: Task | None, new: Task | None) -> bool:
+    """Return whether anything but `active`, which has a kind of its own, is different."""
+    if old is None or new is None:
+        return False
+    return old.code != new.code or any(it.name != "active" for it in differences.fields(old, new))
+
+
+def _at_once(change: _Change, now: datetime, *, is_known: bool) -> AtOnce:
+    stored = change.new.stored
+    if stored is None or not change.adoption.is_there():
+        return AtOnce(answer=False, why="it is gone; its history stays")
+    is_new = not change.adoption.was_there()
+    return forecast.at_once(stored, change.running, now, is_new=is_new, is_known=is_known)
+
+
+def _brought(old: tuple[Problem, ...], new: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Return the problems that were not there before, wherever they stand now."""
+    known = {(problem.file, problem.code, problem.message) for problem in old}
+    return tuple(problem for problem in new if (problem.file, problem.code, problem.message) not in known)

@@ -1,0 +1,78 @@
+"""Bring a copy of the store to the files of the work tree, for what people try there (`trial`, `dry_run_tick`) and for `plan`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from runner.adoption import Adoption, Moment
+from runner.errors import RunnerError
+from runner.model.problem import Problem
+from runner.model.settings import Settings
+from runner.model.task import id_of
+from runner.model.words import WORKTREE
+from runner.operations.ticking import adopt
+from runner.repo import worktree
+from runner.repo.tree import Changes, File
+from runner.store import catalogs
+from runner.store.session import Deciding
+from runner.taskfile.compiler import compile_settings, compile_task
+from runner.taskfile.names import is_task_file
+from runner.taskfile.text import LARGEST_FILE
+from runner.value import replace
+
+
+def refresh_from_worktree(
+    copy: Deciding, root: str, now: datetime, only: frozenset[str] | None = None
+) -> tuple[Settings, list[Adoption]]:
+    """Put the files of the work tree in force in a copy of the store; the store itself never has what no commit has.
+
+    Return what is settled there, and what has become of each task. Where `only` is given, others need not be valid: their files
+    are not read. Raises RunnerError.
+    """
+    content = worktree.read_settings(root, LARGEST_FILE)
+    settings, problems = compile_settings(content) if content is not None else (Settings(), ())
+    if settings is None:
+        raise RunnerError(str(problems[0]), problems[0].hint)
+    settings_blob = worktree.blob_id(content) if content is not None else ""
+    with copy.transaction():
+        known = catalogs.origin(copy)
+        listed = list(worktree.list_files(root))
+        wanted = [file for file in listed if _is_read(file, only)]
+        read, found = _compile(copy, root, wanted, (settings, settings_blob))
+        files = [read.get(file.path, replace(file, blob=file.path)) for file in listed]
+        new = replace(
+            known,
+            commit=WORKTREE,
+            head=None,
+            settings_blob=settings_blob,
+            settings_seen=settings_blob,
+        ).settled_by(settings)
+        changes = adopt.against(Changes(tuple(files)), catalogs.present_blobs(copy))
+        snapshot = adopt.Snapshot(changes, found, {}, settings_blob)
+        adoptions = adopt.adopt(copy, snapshot, Moment(known.commit, WORKTREE, now))
+        catalogs.set_origin(copy, new)
+    return settings, adoptions
+
+
+def _is_read(file: File, only: frozenset[str] | None) -> bool:
+    return not file.is_symlink and is_task_file(file.path) and (only is None or id_of(file.path) in only)
+
+
+def _compile(
+    copy: Deciding, root: str, files: list[File], under: tuple[Settings, str]
+) -> tuple[dict[str, File], dict[str, tuple[Problem, ...]]]:
+    """Compile files under settings, which come with their blob; return the files with their blobs by path, and problems by blob."""
+    settings, settings_blob = under
+    read: dict[str, File] = {}
+    found: dict[str, tuple[Problem, ...]] = {}
+    for file in files:
+        content = worktree.read_file(root, file.path, LARGEST_FILE)
+        blob = worktree.blob_id(content)
+        read[file.path] = replace(file, blob=blob)
+        if catalogs.version_of(copy, blob, settings_blob) is None:
+            compiled = compile_task(file.path, content, settings)
+            if compiled.task is None:
+                found[blob] = compiled.problems
+            else:
+                catalogs.add_version(copy, blob, settings_blob, compiled.task)
+    return read, found

@@ -1,0 +1,80 @@
+"""What happens in a tick, told to whoever looks on as it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+from runner import clock
+from runner.execution.events import Ended, Printed, Started
+from runner.model.words import RETRYING
+from runner.operations.ticking.outcome import outcome
+from runner.store import history
+from runner.store.database import reading
+from runner.value import Value
+
+#: The word for an attempt that has just begun.
+STARTED = "started"
+
+
+class Progress(Value):
+    """One thing that has happened to a run. `status` is STARTED, or the status that the run has from then on.
+
+    `took` is how long the attempt took, `retry_at` when the next one is made.
+    """
+
+    at: datetime
+    run_id: int
+    task: str
+    status: str
+    attempt: int = 1
+    took: timedelta | None = None
+    reason: str | None = None
+    retry_at: datetime | None = None
+
+
+class Watch:
+    """Somebody who looks on: `tell` is given what happens, and what tasks print where `wants_output`."""
+
+    def __init__(self, database: str, tell: Callable[[Progress | Printed], None], *, wants_output: bool) -> None:
+        self._database = database
+        self._tell = tell
+        self.wants_output = wants_output
+
+    def happened(self, event: Started | Ended, *, asked: bool) -> None:
+        """Tell that an attempt has begun or ended; `asked` as in `outcome`."""
+        self._tell(_begin(event) if isinstance(event, Started) else _end(event, asked=asked))
+
+    def printed(self, event: Printed) -> None:
+        """Pass on what a task has printed."""
+        self._tell(event)
+
+    def decided(self, run_ids: Iterable[int]) -> None:
+        """Tell of runs that were put on record without an attempt of this tick: skipped ones and lost ones."""
+        run_ids = [*run_ids]
+        if not run_ids:
+            return
+        with reading(self._database) as session:
+            runs = history.runs_by_id(session, run_ids)
+        for run in runs:
+            status = run.state_in_words()
+            self._tell(Progress(clock.now(), run.run_id, run.task, status, reason=run.reason, retry_at=run.due_at))
+
+
+def _begin(event: Started) -> Progress:
+    return Progress(event.at, event.job.run_id, event.job.task, STARTED, event.job.attempt)
+
+
+def _end(event: Ended, *, asked: bool) -> Progress:
+    job, ending = event.job, event.ending
+    meant = outcome(job, ending, asked=asked)
+    return Progress(
+        at=ending.finished_at,
+        run_id=job.run_id,
+        task=job.task,
+        status=ending.status if meant.retry_at is None else RETRYING,
+        attempt=job.attempt,
+        took=None if ending.started_at is None else ending.finished_at - ending.started_at,
+        reason=meant.said,
+        retry_at=meant.retry_at,
+    )

@@ -1,0 +1,325 @@
+"""The current catalog: bring the store to the commit that is in force, compiling what changed and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from runner.adoption import Adoption, Moment
+from runner.errors import GitError, RunnerError
+from runner.model.problem import ERROR, REFUSED, Problem
+from runner.model.settings import FILE as SETTINGS_FILE
+from runner.model.settings import FILES, Settings
+from runner.model.task import FOLDER, path_of
+from runner.operations.ticking import adopt
+from runner.operations.ticking.compile import compile_files
+from runner.repo import refs, tree
+from runner.repo.files import changed_files
+from runner.repo.head import commit_at
+from runner.repo.tree import Changes
+from runner.repo.trust import Seen, refusals
+from runner.store import catalogs
+from runner.store.catalogs import Origin
+from runner.store.session import Deciding
+from runner.taskfile.compiler import compile_settings
+from runner.taskfile.names import is_task_file
+from runner.taskfile.text import LARGEST_FILE
+from runner.value import Value, replace
+
+
+class _Target(Value):
+    """What is to be in force. `settings_problems` are those of the commit's runner.yaml, None where it is not a new one.
+
+    `seen` is what was looked at for signatures before; `is_again` says that this commit was. `refused` are the paths of settings
+    that are not taken over for theirs, `at_head` the problem of the `runner.yaml` of HEAD that is refused.
+    """
+
+    origin: Origin
+    changes: Changes
+    settings_problems: tuple[Problem, ...] | None
+    seen: Seen
+    is_again: bool = False
+    refused: frozenset[str] = frozenset()
+    at_head: Problem | None = None
+
+
+#: The name of a `runner.yaml` that says what is followed, where that is not at HEAD (gitrevisions(7)).
+_AT_HEAD = f"HEAD:{SETTINGS_FILE}"
+
+
+def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) -> list[Adoption]:
+    """Bring the store to the commit in force, or to commit `at` in a dry run; return what has become of each task.
+
+    Raises GitError, RunnerError.
+    """
+    try:
+        return _refresh(session, root, now, at)
+    except GitError:
+        if at is None:
+            refs.commit_of(root, "HEAD")  # read without git, which names the ref where it is that one that is damaged
+        raise
+
+
+def _refresh(session: Deciding, root: str, now: datetime, at: str | None) -> list[Adoption]:
+    while True:
+        known = catalogs.origin(session)
+        target = _target(session, root, known) if at is None else _named(session, root, known, at)
+        adoptions = _put_in_force(session, root, known, target, now)
+        if adoptions is not None:
+            return adoptions
+        # Another tick was here meanwhile: what was compared is no longer what is known.
+
+
+def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, now: datetime) -> list[Adoption] | None:
+    """Put a commit in force and return what has become of each task; None where the store is not as it was `known`."""
+    refused = _refused(session, root, target)
+    origin = _looked_at(root, target, refused)
+    origin, refused_files = _with_files(root, known, origin, target.seen)
+    changes = _without(target.changes, refused) if target.is_again else target.changes
+    if not changes.touch_tasks() and target.settings_problems is None:
+        with session.transaction(durable=False):
+            if catalogs.origin(session) != known:
+                return None
+            if origin != known:
+                catalogs.set_origin(session, origin)
+            _note_head(session, target.at_head)
+            _note_files(session, refused_files)
+        return []
+    blob = origin.settings_blob
+    found = compile_files(session, root, changes.files, blob, lambda: settings_of(root, blob))
+    with session.transaction():
+        if catalogs.origin(session) != known:
+            return None
+        snapshot = adopt.Snapshot(changes, found, {} if target.is_again else refused, blob)
+        adoptions = adopt.adopt(session, snapshot, Moment(known.commit, origin.commit, now))
+        if target.settings_problems is not None:
+            catalogs.set_problems(session, [SETTINGS_FILE], target.settings_problems)
+        catalogs.set_origin(session, origin)
+        _note_head(session, target.at_head)
+        _note_files(session, refused_files)
+    return adoptions
+
+
+def _without(changes: Changes, refused: Mapping[str, Problem]) -> Changes:
+    """Return the changes but for those that are refused once more, and of which all is noted."""
+    return replace(
+        changes,
+        files=tuple(file for file in changes.files if file.path not in refused),
+        gone=tuple(path for path in changes.gone if path not in refused),
+        renamed=tuple(pair for pair in changes.renamed if not refused.keys() & {*pair}),
+    )
+
+
+def _note_head(session: Deciding, problem: Problem | None) -> None:
+    known = [found for found in catalogs.problems(session) if found.file == _AT_HEAD]
+    if known != ([] if problem is None else [problem]):
+        catalogs.set_problems(session, [_AT_HEAD], [] if problem is None else [problem])
+
+
+def _with_files(root: str, known: Origin, origin: Origin, seen: Seen) -> tuple[Origin, list[Problem]]:
+    """Return the origin with the commit whose files runs see, and what is wrong with those that have changed since.
+
+    Where signatures are asked for, that is the last commit of which all files were changed by who may.
+    """
+    if not origin.require_signed:
+        return replace(origin, files_commit=None, files_seen=""), []
+    before = Seen.decode(known.files_seen) if known.files_seen else Seen(seen.commits)
+    accepted = before.commits[0] if before.commits else None
+    folders = tuple(origin.files.split("\n")) if origin.files else FILES
+    changed = _changed(root, accepted, str(origin.commit), folders)
+    found = refusals(root, before, str(origin.commit), changed, origin.allowed_signers, folders)
+    if not found:
+        return replace(origin, files_commit=None, files_seen=""), []
+    problems = [_refusal(path, why) for path, why in found.items()]
+    return replace(origin, files_commit=accepted or "", files_seen=before.encode()), problems
+
+
+def _changed(root: str, accepted: str | None, commit: str, folders: tuple[str, ...]) -> list[str]:
+    try:
+        return changed_files(root, accepted, commit, folders)
+    except GitError:  # what was accepted is gone here: everything is to be looked at
+        return changed_files(root, None, commit, folders)
+
+
+def _note_files(session: Deciding, refused: list[Problem]) -> None:
+    known = [it for it in catalogs.problems(session) if it.code == REFUSED and _is_of_files(it.file)]
+    if known != sorted(refused, key=Problem.order):
+        catalogs.set_problems(session, {it.file for it in (*known, *refused)}, refused)
+
+
+def _is_of_files(path: str) -> bool:
+    return path not in {SETTINGS_FILE, _AT_HEAD} and not (path.startswith(f"{FOLDER}/") and is_task_file(path))
+
+
+def _target(session: Deciding, root: str, known: Origin) -> _Target:
+    head = commit_at(root, "HEAD") or refs.commit_of(root, "HEAD")
+    moved = tree.difference(root, known.head, head) if known.head else None
+    head_settings = known.head_settings
+    if moved is None or moved.settings is not None or known.require_signed:
+        head_settings = tree.settings_at(root, head)
+    seen = _seen(session, known)
+    followed, at_head = known, None
+    # What was refused is still another one than what is known, and is asked for again: another commit may be signed.
+    if head_settings != known.head_settings:
+        followed, at_head = _followed(root, head, head_settings, known, seen)
+    ref = followed.ref
+    found = refs.Found("HEAD", head) if ref == "HEAD" else refs.find(root, ref)
+    commit = found.commit
+    origin = replace(followed, commit=commit, head=head, ref_path=found.path)
+    changes = moved
+    if known.commit != known.head or commit != head:
+        changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
+    if changes is None:
+        changes = _everything(session, root, origin)
+        _check_not_empty(changes, root, origin, known)
+    target = _settled(session, root, known, _Target(origin, changes, None, seen))
+    if at_head is None:
+        return target
+    # Where HEAD is what is followed, its `runner.yaml` is told of as the one of the commit.
+    told = None if ref == "HEAD" else _refusal(_AT_HEAD, at_head)
+    return replace(target, refused=target.refused | {_AT_HEAD}, at_head=told)
+
+
+def _named(session: Deciding, root: str, known: Origin, commit: str) -> _Target:
+    """Return a commit that somebody has named as what is to be in force, whatever it has to say of refs."""
+    origin = replace(known, commit=commit)
+    changes = tree.difference(root, known.commit, commit) if known.commit else None
+    if changes is None:
+        changes = _everything(session, root, origin)
+    return _settled(session, root, known, _Target(origin, changes, None, _seen(session, known)))
+
+
+def _settled(session: Deciding, root: str, known: Origin, target: _Target) -> _Target:
+    origin = target.origin
+    if catalogs.has_refused(session):
+        # Another commit with the same content may be signed, another key allowed, or none need be any more.
+        everything = _everything(session, root, origin)
+        is_again = origin.commit == known.commit and origin.require_signed
+        changes = _refused_before(everything, target.seen) if is_again else everything
+        target = replace(target, changes=changes, is_again=is_again)
+    target = _with_settings(root, target, is_first=known.commit is None)
+    if target.origin.settings_blob != known.settings_blob and known.commit:
+        # Defaults have changed: every file is compiled again.
+        target = replace(target, changes=_everything(session, root, target.origin), is_again=False)
+    return target
+
+
+def _refused_before(everything: Changes, seen: Seen) -> Changes:
+    """Return those of the changes that were refused when they were looked at before."""
+    return Changes(
+        tuple(file for file in everything.files if file.path in seen.since),
+        tuple(path for path in everything.gone if path in seen.since),
+        tuple(pair for pair in everything.renamed if seen.since.keys() >= {*pair}),
+        everything.settings if SETTINGS_FILE in seen.since else None,
+    )
+
+
+def _seen(session: Deciding, known: Origin) -> Seen:
+    """Return what was looked at for signatures before; where they were not asked for, what was known then."""
+    if known.seen:
+        return Seen.decode(known.seen)
+    commits = dict.fromkeys(commit for commit in (known.commit, known.head) if commit is not None)
+    # An older runner has refused these, and not noted since when.
+    refused = [problem.file for problem in catalogs.problems(session) if problem.code == REFUSED]
+    return Seen(tuple(commits), dict.fromkeys(refused, ()))
+
+
+def _everything(session: Deciding, root: str, origin: Origin) -> Changes:
+    return adopt.against(tree.everything(root, str(origin.commit)), catalogs.present_blobs(session))
+
+
+def _check_not_empty(everything: Changes, root: str, origin: Origin, known: Origin) -> None:
+    if not everything.files and known.commit is None:
+        raise RunnerError(
+            f"commit {str(origin.commit)[:12]} ({origin.ref}) has no folder tasks/ in {root}",
+            "add a task such as tasks/hello.yaml and commit it: git add tasks && git commit",
+        )
+
+
+def _followed(root: str, head: str, blob: str, known: Origin, seen: Seen) -> tuple[Origin, str | None]:
+    """Return what is known with what the `runner.yaml` of HEAD says of git, or why that is refused.
+
+    That is the ref, how often it is fetched, and whom to trust.
+    """
+    if known.require_signed:
+        before = Seen(seen.commits, {SETTINGS_FILE: seen.before(_AT_HEAD)})
+        refused = refusals(root, before, head, [SETTINGS_FILE], known.allowed_signers)
+        if refused:
+            return known, refused[SETTINGS_FILE]  # who may not change a task may not switch that off either
+    settings, problems = _read_settings(root, blob)
+    if settings is not None:
+        return replace(known.following(settings), head_settings=blob), None
+    if known.commit is not None:
+        return replace(known, head_settings=blob), None
+    raise _broken_settings(problems)
+
+
+def _with_settings(root: str, target: _Target, *, is_first: bool) -> _Target:
+    """Return the target with the settings in force: those of the commit, or the last valid ones where they are broken.
+
+    Without a `runner.yaml` the defaults were valid; only of the first commit ever nobody knows what it was meant to settle.
+    """
+    origin, blob = target.origin, target.changes.settings
+    if blob is None or blob == origin.settings_seen:
+        return target
+    if origin.require_signed and blob != origin.settings_blob:
+        found = refusals(root, target.seen, str(origin.commit), [SETTINGS_FILE], origin.allowed_signers)
+        if found:
+            origin = replace(origin, settings_seen=origin.settings_blob)
+            told = None if target.is_again else (_refusal(SETTINGS_FILE, found[SETTINGS_FILE]),)
+            return replace(target, origin=origin, settings_problems=told, refused=frozenset(found))
+    settings, problems = _read_settings(root, blob)
+    if settings is None and is_first:
+        raise _broken_settings(problems)
+    origin = replace(origin, settings_seen=blob)
+    if settings is not None:
+        origin = replace(origin, settings_blob=blob).settled_by(settings)
+    return replace(target, origin=origin, settings_problems=problems)
+
+
+def _refused(session: Deciding, root: str, target: _Target) -> dict[str, Problem]:
+    """Return what is wrong with those who changed the files of a commit, by path; nothing where signatures are not asked for."""
+    origin = target.origin
+    if not origin.require_signed or not target.changes.touch_tasks():
+        return {}
+    present = {path_of(task_id): blob for task_id, blob in catalogs.present_blobs(session).items()}
+    changed = [
+        file.path
+        for file in target.changes.files
+        if file.path in target.seen.since or present.get(file.path) != file.blob
+    ]
+    found = refusals(root, target.seen, str(origin.commit), [*changed, *target.changes.gone], origin.allowed_signers)
+    return {path: _refusal(path, why) for path, why in found.items()}
+
+
+def _looked_at(root: str, target: _Target, refused: Iterable[str]) -> Origin:
+    """Return the origin with what has now been looked at for signatures."""
+    origin = target.origin
+    if not origin.require_signed:
+        return replace(origin, seen="")
+    commits = (str(origin.commit), str(origin.head or origin.commit))
+    return replace(origin, seen=target.seen.after(root, commits, target.refused | {*refused}).encode())
+
+
+def _refusal(path: str, why: str) -> Problem:
+    return Problem(path, 1, 1, REFUSED, ERROR, why, "have a commit that changes it signed by an allowed key")
+
+
+def _read_settings(root: str, blob: str) -> tuple[Settings | None, tuple[Problem, ...]]:
+    """Return what a `runner.yaml` settles, by its blob, or None and its problems; an empty blob stands for no such file."""
+    if not blob:
+        return Settings(), ()
+    [(_, content)] = tree.read_blobs(root, [blob], LARGEST_FILE)
+    return compile_settings(content)
+
+
+def _broken_settings(problems: tuple[Problem, ...]) -> RunnerError:
+    return RunnerError(str(problems[0]), problems[0].hint or "run `runner validate`")
+
+
+def settings_of(root: str, blob: str) -> Settings:
+    """Return what a `runner.yaml` settles, by its blob; an empty one stands for none. Raises RunnerError."""
+    settings, problems = _read_settings(root, blob)
+    if settings is None:
+        raise _broken_settings(problems)
+    return settings

@@ -1,0 +1,90 @@
+"""Where the files that a run sees come from: a folder for each commit, made when the first run of it starts, and shared."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from runner.execution.removal import remove_folder
+from runner.model.job import Job
+from runner.model.words import WORKTREE
+from runner.operations.workspace import Workspace
+from runner.value import replace
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from runner.repo.files import CommittedFile
+
+#: A run whose code names this looks at its own file, which is then among its files.
+_OWN = "__file__"
+
+
+class Files:
+    """The checkouts of commits, below `state/files/`. Commits with the same files share one: `trees/` has what they lead to."""
+
+    def __init__(self, workspace: Workspace, folders: tuple[str, ...], accepted: str | None, fresh: str) -> None:
+        """Take the paths that runs see of their commits, and the name of a folder of this process in which they are made.
+
+        `accepted` is the commit whose files were accepted last, None where signatures are not asked for, empty where none were.
+        """
+        self._site = workspace
+        self._folders = folders
+        self._accepted = accepted
+        self._fresh = fresh
+        self._checkouts = f"{workspace.state}/files"
+
+    def placed(self, job: Job) -> Job:
+        """Return a job with the folder of its files. Raises GitError where git cannot give them, OSError where there is no room.
+
+        A run of the work tree sees the work tree, and what it keeps is kept apart from what runs of a commit keep.
+        """
+        if job.commit == WORKTREE:
+            return replace(job, root=self._site.root, data=f"{job.task.replace('/', '+')}~worktree")
+        if not job.commit:  # recorded by an older version
+            return replace(job, root=self._site.root)
+        commit = self._commit_of(job)
+        names_itself = _OWN in job.code
+        checkout = f"{self._checkouts}/{commit or 'none'}{f'.{job.blob}' if names_itself else ''}"
+        if not os.path.isdir(checkout):
+            self._make(checkout, commit, job, names_itself=names_itself)
+        return replace(job, root=checkout)
+
+    def _commit_of(self, job: Job) -> str:
+        """Return the commit whose files a job sees: its own, unless those were refused, or were never looked at."""
+        is_known = self._accepted is None or os.path.isdir(f"{self._checkouts}/{job.commit}")
+        return job.commit if is_known else str(self._accepted)
+
+    def _make(self, checkout: str, commit: str, job: Job, *, names_itself: bool) -> None:
+        from runner.repo.files import CommittedFile, committed_files  # noqa: PLC0415 - once for a commit
+
+        files = committed_files(self._site.root, commit, self._folders) if commit else []
+        if names_itself:
+            files.append(CommittedFile(job.path, "100644", job.blob))
+        os.makedirs(f"{self._checkouts}/trees", exist_ok=True)
+        tree = self._tree(files)
+        if os.path.islink(checkout) and not os.path.isdir(checkout):
+            os.unlink(checkout)  # somebody has removed what it leads to
+        with suppress(FileExistsError):  # another tick was quicker
+            os.symlink(f"trees/{tree}", checkout)
+
+    def _tree(self, files: list[CommittedFile]) -> str:
+        """Return the name of the folder that has these files, made where it is not there yet."""
+        from hashlib import sha256  # noqa: PLC0415 - once for a commit
+
+        from runner.repo.files import write_files  # noqa: PLC0415
+
+        listed = "\0".join(f"{file.mode} {file.blob} {file.path}" for file in sorted(files, key=lambda it: it.path))
+        name = sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()[:20]
+        tree = f"{self._checkouts}/trees/{name}"
+        if os.path.isdir(tree):
+            return name
+        os.makedirs(self._fresh)
+        try:
+            write_files(self._site.root, files, self._fresh)
+            os.rename(self._fresh, tree)
+        except OSError:
+            if not os.path.isdir(tree):  # else another tick was quicker
+                raise
+        finally:
+            remove_folder(self._fresh)
+        return name
