@@ -1,6 +1,6 @@
 """A tick with something to do, for every way to ask for one: cron's bare `runner tick`, its options, later a daemon.
 
-This process forks the children; it becomes the hands of a brain that decides, records and reports (`execution/hands.py`).
+This process forks the children; it becomes the hands of a brain that decides, records and reports (`execution/launcher/launcher.py`).
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import sys
 
 from runner.cli import streams
 from runner.errors import RunnerError
-from runner.execution.hands import with_brain
-from runner.execution.ownership import become_owner
+from runner.execution.launcher.launcher import with_decider
+from runner.execution.owners.ownership import become_owner
 from runner.operations.workspace import Workspace
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.execution.wire import Receiver, Sender
+    from runner.execution.launcher.messages import Receiver, Sender
     from runner.operations.ticking.progress import Watch
     from runner.operations.ticking.tick import Request, TickReport
 
@@ -38,11 +38,11 @@ def run_tick(
         prepare_state(workspace)
     made = become_owner(workspace.state)
     sys.stdout.flush()
-    hands = os.getpid()
-    code = with_brain(
+    launcher = os.getpid()
+    code = with_decider(
         workspace.state,
         made,
-        lambda events, orders: _think(workspace, made, hands, events, orders, request, show, watch),
+        lambda events, orders: _think(workspace, made, launcher, events, orders, request, show, watch),
     )
     if code < 0:
         raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
@@ -52,7 +52,7 @@ def run_tick(
 def _think(
     workspace: Workspace,
     made: tuple[str, int],
-    hands: int,
+    launcher: int,
     events: Receiver,
     orders: Sender,
     request: Request | None,
@@ -62,14 +62,16 @@ def _think(
     """Be the brain of a tick: return its exit code, with every error explained."""
     try:
         from runner import clock  # noqa: PLC0415
-        from runner.execution.remote import Hands  # noqa: PLC0415
+        from runner.execution.launcher.client import LauncherClient  # noqa: PLC0415
         from runner.operations.ticking.tick import Request, TickProcesses, tick  # noqa: PLC0415
 
         tells_output = watch is not None and watch.wants_output
         crew = TickProcesses(
             made[0],
-            lambda workshop, terms: Hands(events, orders, workshop, terms.secrets_file, tells_output=tells_output),
-            lambda: _check_parent(hands),
+            lambda workshop, terms: LauncherClient(
+                events, orders, workshop, terms.secrets_file, tells_output=tells_output
+            ),
+            lambda: _check_parent(launcher),
             _load_report,
             watch,
         )
@@ -88,8 +90,8 @@ def _load_report() -> None:
     import runner.store.history  # noqa: F401, PLC0415
 
 
-def _check_parent(hands: int) -> None:
-    if os.getppid() != hands:
+def _check_parent(launcher: int) -> None:
+    if os.getppid() != launcher:
         raise RunnerError("the process that starts tasks was killed", "the next tick goes on")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC
 
-from runner.execution.events import Printed
+from runner.execution.supervising.events import Printed
 from runner.model.words import SUCCEEDED
 from runner.operations.ticking.progress import STARTED, Progress
 from runner.report.table import plain

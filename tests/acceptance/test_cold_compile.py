@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.execution import identity, linux
+from runner.execution.owners import process_identity
+from runner.execution.system import linux
 from tests.support.processes import background, is_alive
 from tests.support.project import NOON, Project
 from tests.support.waiting import wait_until
@@ -44,12 +45,12 @@ def _words(pid: int) -> bytes:
 
 
 def _parent(pid: int) -> int:
-    return int((identity.stat(pid) or ["", "0"])[1])
+    return int((process_identity.stat(pid) or ["", "0"])[1])
 
 
 def _ticks(pid: int) -> int:
     """Return how long a process has worked, in hundredths of a second (utime and stime, proc_pid_stat(5))."""
-    fields = identity.stat(pid)
+    fields = process_identity.stat(pid)
     return int(fields[11]) + int(fields[12]) if fields else 0
 
 

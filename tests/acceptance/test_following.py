@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import GitError
-from runner.execution.identity import identity
+from runner.execution.owners.process_identity import identity
 from runner.repo.fetch import fetch
 from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until

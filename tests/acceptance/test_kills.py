@@ -12,7 +12,7 @@ from datetime import datetime
 
 import pytest
 
-from runner.execution import owner
+from runner.execution.owners import owner
 from tests.support.project import MINUTE, NOON, RUNNER, Project
 from tests.support.waiting import wait_until
 

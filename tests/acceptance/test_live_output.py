@@ -15,7 +15,7 @@ from types import FrameType
 
 import pytest
 
-from runner.execution.output import CAP
+from runner.execution.supervising.output import CAP
 from runner.operations.asking import logs
 from tests.support.processes import Family, background, family_of, kill_tick
 from tests.support.project import MINUTE, NOON, RUNNER, Project

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from runner.execution.cgroups import find
+from runner.execution.system.cgroups import find
 from tests.support.namespace import needs_namespace
 from tests.support.processes import Family, background, family_of, is_alive, processes_of, signal_tick, state_of
 from tests.support.project import MINUTE, NOON, RUNNER, Project

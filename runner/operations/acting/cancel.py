@@ -7,9 +7,10 @@ from datetime import datetime
 
 from runner import clock
 from runner.errors import RunnerError, UsageError
-from runner.execution import owner, processes
-from runner.execution.ownership import is_gone
-from runner.execution.workshop import Workshop
+from runner.execution.owners import owner
+from runner.execution.owners.ownership import is_gone
+from runner.execution.supervising.run_environment import RunEnvironment
+from runner.execution.system import processes
 from runner.model.run import Run
 from runner.model.words import CANCELLED, RUNNING
 from runner.operations.ticking.lost_runs import end_in_place, end_lost
@@ -84,4 +85,4 @@ def _end_unanswered(workspace: Workspace, runs: list[OwnedRun], waited: float, n
         say(f"{who} does not answer: ending the processes of the run from here")
         with deciding(workspace.database) as session:
             how = CANCELLED, run.cancel_reason or REASON
-            end_in_place(session, Workshop(workspace.root, workspace.state, store_id), run, how, now)
+            end_in_place(session, RunEnvironment(workspace.root, workspace.state, store_id), run, how, now)

@@ -9,10 +9,10 @@ from functools import partial
 
 from runner import clock
 from runner.errors import RunnerError, UsageError
-from runner.execution.events import Printed
-from runner.execution.owner import Owner
-from runner.execution.pool import Pool
-from runner.execution.workshop import Workshop
+from runner.execution.owners.owner import Owner
+from runner.execution.supervising.events import Printed
+from runner.execution.supervising.pool import Pool
+from runner.execution.supervising.run_environment import RunEnvironment
 from runner.model.ending import Ending
 from runner.model.job import Job
 from runner.model.run import RunDetails
@@ -102,9 +102,9 @@ def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datet
         _never_start(workspace, owner, claimed.job)
         raise KeyboardInterrupt(interrupted([claimed.job])) from None
     terms = claimed.terms
-    workshop = Workshop(workspace.root, workspace.state, terms.store_id)
+    environment = RunEnvironment(workspace.root, workspace.state, terms.store_id)
     watch = _watch(workspace, watcher.show)
-    pool = Pool(workshop, owner, terms.secrets_file, tells_output=watch is not None)
+    pool = Pool(environment, owner, terms.secrets_file, tells_output=watch is not None)
     waits = partial(_wait_for_slot, workspace, claimed.job, watcher)
     Supervisor(workspace, terms, owner.name, pool, now, waits, watch=watch).run(claimed.job)
     with reading(workspace.database) as session:

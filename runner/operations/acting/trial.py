@@ -10,7 +10,7 @@ from datetime import datetime
 
 from runner import planning
 from runner.errors import RunnerError, UsageError
-from runner.execution.workshop import Workshop
+from runner.execution.supervising.run_environment import RunEnvironment
 from runner.model.job import Job
 from runner.model.problem import Problem
 from runner.model.settings import Settings
@@ -155,7 +155,7 @@ def _run(workspace: Workspace, now: datetime, crew: TickProcesses, due: _DueTria
             jobs = [claim_trial(session, trial, crew.owner, now) for trial in free]
         terms = terms_of_trial(session, due.settings)
     if jobs:
-        executor = crew.executor(Workshop(workspace.root, workspace.state, terms.store_id), terms)
+        executor = crew.executor(RunEnvironment(workspace.root, workspace.state, terms.store_id), terms)
         supervisor = Supervisor(workspace, terms, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch)
         supervisor.run(*jobs)
     return [job.run_id for job in jobs]

@@ -8,8 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from runner import planning
-from runner.execution.output import Capture
-from runner.execution.owner import Notes
+from runner.execution.owners.owner import Notes
+from runner.execution.supervising.output import Capture
 from runner.model.problem import Problem
 from runner.model.state import START
 from runner.model.stored import StoredTask

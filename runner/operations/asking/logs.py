@@ -6,8 +6,8 @@ import os
 from collections.abc import Generator, Iterator
 
 from runner import clock
-from runner.execution.live import ASIDE
-from runner.execution.workshop import Workshop
+from runner.execution.supervising.live_output import ASIDE
+from runner.execution.supervising.run_environment import RunEnvironment
 from runner.model.words import RUNNING
 from runner.operations.asking import run_history
 from runner.operations.workspace import Workspace
@@ -47,7 +47,7 @@ def _output(workspace: Workspace, run_id: int, number: int) -> bytes:
 
 def _under_way(workspace: Workspace, run_id: int, number: int, *, follow: bool) -> Generator[bytes, None, bool]:
     """Yield what an attempt prints; return whether it was followed to its end. There is no file before it has lasted a while."""
-    path = Workshop(workspace.root, workspace.state, "").live_file(run_id, number)
+    path = RunEnvironment(workspace.root, workspace.state, "").live_file(run_id, number)
     aside, current = _open(path + ASIDE), _open(path)
     if aside is not None:
         yield from _rest(aside)

@@ -9,8 +9,9 @@ from heapq import merge
 from itertools import islice
 
 from runner.errors import GitError, UsageError
-from runner.execution import owner, processes
-from runner.execution.ownership import is_gone
+from runner.execution.owners import owner
+from runner.execution.owners.ownership import is_gone
+from runner.execution.system import processes
 from runner.model.problem import Problem
 from runner.model.run import Run
 from runner.model.stored import StoredTask

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 
 from runner.errors import RunnerError, UsageError
-from runner.execution.secrets import SecretError, is_inside, read_file
+from runner.execution.supervising.secrets import SecretError, is_inside, read_file
 from runner.model.problem import ERROR, WARNING, Problem, Validation
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from runner import clock
 from runner.errors import GitError
-from runner.execution.aside import Aside
+from runner.execution.system.background_process import BackgroundProcess
 from runner.operations.workspace import Workspace
 from runner.store.idle import look
 
@@ -27,11 +27,11 @@ class Fetching:
     def __init__(self, workspace: Workspace, now: datetime) -> None:
         self._site = workspace
         self._now = now
-        self._aside: Aside | None = None
+        self._aside: BackgroundProcess | None = None
 
     def __enter__(self) -> Self:
         if is_fetch_due(self._site, self._now):
-            self._aside = Aside(lambda: fetch_alone(self._site, self._now))
+            self._aside = BackgroundProcess(lambda: fetch_alone(self._site, self._now))
         return self
 
     def __exit__(

@@ -56,7 +56,7 @@ def _is_due(outlook: Outlook, now: int) -> bool:
 
 
 def _is_any_gone(state: str, owners: list[str]) -> bool:
-    from runner.execution.ownership import is_gone  # noqa: PLC0415 - in most minutes nothing is under way
+    from runner.execution.owners.ownership import is_gone  # noqa: PLC0415 - in most minutes nothing is under way
 
     return any(is_gone(state, owner) for owner in owners)
 

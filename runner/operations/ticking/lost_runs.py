@@ -12,12 +12,14 @@ from datetime import datetime
 
 from runner import clock
 from runner.errors import StoreError
-from runner.execution import live, owner, processes
-from runner.execution.locked import locked
-from runner.execution.output import Capture
-from runner.execution.owner import Notes
-from runner.execution.ownership import is_gone, path_of, short
-from runner.execution.workshop import Workshop, remove_folder
+from runner.execution.owners import owner
+from runner.execution.owners.file_lock import locked
+from runner.execution.owners.owner import Notes
+from runner.execution.owners.ownership import is_gone, path_of, short
+from runner.execution.supervising import live_output
+from runner.execution.supervising.output import Capture
+from runner.execution.supervising.run_environment import RunEnvironment, remove_folder
+from runner.execution.system import processes
 from runner.model.ending import Ending
 from runner.model.words import CANCELLED, LOST, TIMED_OUT
 from runner.operations.workspace import Workspace
@@ -75,14 +77,14 @@ def end_lost(workspace: Workspace, now: datetime) -> list[int]:
             and not owner.gone(workspace.state)
         ):
             return []
-        workshop = Workshop(workspace.root, workspace.state, catalogs.origin(session).store_id)
+        environment = RunEnvironment(workspace.root, workspace.state, catalogs.origin(session).store_id)
         try:
             with locked(f"{workspace.state}/lost.lock"):
-                remains = [_end(workshop, run) for run in find_lost(session, workspace.state)]
+                remains = [_end(environment, run) for run in find_lost(session, workspace.state)]
                 with session.transaction():
                     lost = settle(session, remains, now)
-                lost += _end_overdue(session, workshop, now)
-                _forget(session, workshop)
+                lost += _end_overdue(session, environment, now)
+                _forget(session, environment)
         except OSError as error:
             raise StoreError(
                 f"what lost runs have left in {workspace.state} cannot be tidied up: {error.strerror}",
@@ -91,29 +93,31 @@ def end_lost(workspace: Workspace, now: datetime) -> list[int]:
     return lost
 
 
-def _end(workshop: Workshop, run: OwnedRun) -> LostAttempt:
+def _end(environment: RunEnvironment, run: OwnedRun) -> LostAttempt:
     """End what a lost run has left, and keep what tells of it."""
     # After a crash of the machine the disk is no witness of what had begun, and nothing of it runs any more.
     was_rebooted = processes.was_rebooted(run.owner)
-    notes = owner.read(workshop.state, run.owner)
+    notes = owner.read(environment.state, run.owner)
     has_begun = run.is_recorded or notes.may_have_begun(run.run_id, run.attempt) or was_rebooted
-    return _tidied(workshop, run, notes, has_begun=has_begun, has_processes=not was_rebooted)
+    return _tidied(environment, run, notes, has_begun=has_begun, has_processes=not was_rebooted)
 
 
-def _tidied(workshop: Workshop, run: OwnedRun, notes: Notes, *, has_begun: bool, has_processes: bool) -> LostAttempt:
-    folders = workshop.leftovers(run.run_id)
+def _tidied(
+    environment: RunEnvironment, run: OwnedRun, notes: Notes, *, has_begun: bool, has_processes: bool
+) -> LostAttempt:
+    folders = environment.leftovers(run.run_id)
     if has_processes:
-        end_processes(workshop, run, folders)
+        end_processes(environment, run, folders)
     output = Capture()
-    output.feed(live.left_over(workshop.live_file(run.run_id, run.attempt)))
+    output.feed(live_output.left_over(environment.live_file(run.run_id, run.attempt)))
     for folder, _ in folders:
         remove_folder(folder)
     return LostAttempt(run, notes, has_begun, output)
 
 
-def end_processes(workshop: Workshop, run: OwnedRun, folders: Iterable[tuple[str, int]]) -> None:
+def end_processes(environment: RunEnvironment, run: OwnedRun, folders: Iterable[tuple[str, int]]) -> None:
     """Kill everything of an attempt that this process can see."""
-    mark = workshop.mark(run.run_id, run.attempt)
+    mark = environment.mark(run.run_id, run.attempt)
     processes.end_group(mark)
     leaders = [(leader, _made_at(folder)) for folder, leader in folders]
     for leader, since in leaders or [(0, 0.0)]:
@@ -166,24 +170,26 @@ def end_from_outside(session: Deciding, remains: LostAttempt, status: str, reaso
     return end_attempt(session, AttemptEnd(run.run_id, run.attempt, run.owner, ending, said, retry_at))
 
 
-def _end_overdue(session: Deciding, workshop: Workshop, now: datetime) -> list[int]:
+def _end_overdue(session: Deciding, environment: RunEnvironment, now: datetime) -> list[int]:
     """End attempts that their owners should have ended long ago, where this process can see them; return their runs."""
     ended = []
-    for run in find_overdue(session, workshop.state, now):
-        if not owner.read(workshop.state, run.owner).is_visible():
+    for run in find_overdue(session, environment.state, now):
+        if not owner.read(environment.state, run.owner).is_visible():
             continue  # what cannot be seen from here is left alone, and `status` says so
         reason = f"timed out after {format_duration(run.timeout)}; {_who(run.owner)} does not answer"
-        if end_in_place(session, workshop, run, (TIMED_OUT, reason), now):
+        if end_in_place(session, environment, run, (TIMED_OUT, reason), now):
             ended.append(run.run_id)
     return ended
 
 
-def end_in_place(session: Deciding, workshop: Workshop, run: OwnedRun, how: tuple[str, str], now: datetime) -> bool:
+def end_in_place(
+    session: Deciding, environment: RunEnvironment, run: OwnedRun, how: tuple[str, str], now: datetime
+) -> bool:
     """End an attempt in the place of an owner that does not answer, with its status and reason; return whether it was to be ended.
 
     One that has not begun waits for somebody else.
     """
-    remains = _take_over(workshop, run)
+    remains = _take_over(environment, run)
     with session.transaction():
         is_begun = remains.has_begun
         is_ended = end_from_outside(session, remains, *how, now) if is_begun else bool(settle(session, [remains], now))
@@ -193,34 +199,34 @@ def end_in_place(session: Deciding, workshop: Workshop, run: OwnedRun, how: tupl
     return is_ended
 
 
-def _take_over(workshop: Workshop, run: OwnedRun) -> LostAttempt:
+def _take_over(environment: RunEnvironment, run: OwnedRun) -> LostAttempt:
     """Keep an owner from beginning an attempt, and end everything of it that has begun already."""
-    has_taken = owner.give_up(workshop.state, run.owner, run.run_id, run.attempt)
-    notes = owner.read(workshop.state, run.owner)
+    has_taken = owner.give_up(environment.state, run.owner, run.run_id, run.attempt)
+    notes = owner.read(environment.state, run.owner)
     has_begun = run.is_recorded or not has_taken or notes.may_have_begun(run.run_id, run.attempt)
-    return _tidied(workshop, run, notes, has_begun=has_begun, has_processes=True)
+    return _tidied(environment, run, notes, has_begun=has_begun, has_processes=True)
 
 
-def _forget(session: Reading, workshop: Workshop) -> None:
+def _forget(session: Reading, environment: RunEnvironment) -> None:
     """Remove the files of what is on record by now; of others that are gone, too."""
     # One that has ended meanwhile, and whose runs nobody has settled, still needs its notes.
     answering = {run.owner for run in queue.owned_runs(session)}
-    for name in owner.gone(workshop.state):
+    for name in owner.gone(environment.state):
         if name not in answering:
-            owner.remove(path_of(workshop.state, name))
+            owner.remove(path_of(environment.state, name))
     # Asked in this order: who keeps a folder has its file already.
-    spares = workshop.spares()
-    owners = {short(name) for name in owner.known(workshop.state)}
+    spares = environment.spares()
+    owners = {short(name) for name in owner.known(environment.state)}
     for folder, keeper in spares:
         if keeper not in owners:
             remove_folder(folder)
     # Of an attempt that was ended in the place of its owner: that may have been killed before it could put its folder away.
-    for folder, run_id, attempt in workshop.attempt_folders():
+    for folder, run_id, attempt in environment.attempt_folders():
         if not queue.is_under_way(session, run_id, attempt):
             remove_folder(folder)
-    for run_id, attempt in workshop.live_attempts():
+    for run_id, attempt in environment.live_attempts():
         if not queue.is_under_way(session, run_id, attempt):
-            live.remove(workshop.live_file(run_id, attempt))
+            live_output.remove(environment.live_file(run_id, attempt))
 
 
 def _reason(owner_name: str, notes: Notes) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from runner import clock
-from runner.execution.events import Ended, Printed, Started
+from runner.execution.supervising.events import Ended, Printed, Started
 from runner.model.words import RETRYING
 from runner.operations.ticking.outcome import outcome
 from runner.store import history

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runner import clock
-from runner.execution.events import Ended, Started
-from runner.execution.live import remove
+from runner.execution.supervising.events import Ended, Started
+from runner.execution.supervising.live_output import remove
 from runner.model.job import Job
 from runner.operations.ticking.outcome import outcome
 from runner.store.database import FileId, recording

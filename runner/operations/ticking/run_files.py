@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 
-from runner.execution.removal import remove_folder
+from runner.execution.supervising.removal import remove_folder
 from runner.model.job import Job
 from runner.model.words import WORKTREE
 from runner.operations.workspace import Workspace

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 from runner import clock
 from runner.errors import GitError, RunnerError, StoreError, StoreGoneError
-from runner.execution.events import Ended, Printed, Refused, Started
-from runner.execution.signals import REASONS
-from runner.execution.slots import Slots
-from runner.execution.workshop import Workshop
+from runner.execution.owners.slots import Slots
+from runner.execution.supervising.events import Ended, Printed, Refused, Started
+from runner.execution.supervising.run_environment import RunEnvironment
+from runner.execution.supervising.signals import REASONS
 from runner.model.commit import SHORT
 from runner.model.ending import Ending
 from runner.model.job import Job
@@ -27,8 +27,8 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runner.execution.events import Event
-    from runner.execution.executor import Executor
+    from runner.execution.supervising.events import Event
+    from runner.execution.supervising.executor import Executor
     from runner.operations.ticking.progress import Watch
 
 #: Seconds for which the ends of runs are kept in memory while the disk is full or the database locked.
@@ -77,7 +77,7 @@ class Supervisor:
             workspace,
             terms.files,
             terms.accepted,
-            Workshop(workspace.root, workspace.state, terms.store_id).spare_folder(owner, 0),
+            RunEnvironment(workspace.root, workspace.state, terms.store_id).spare_folder(owner, 0),
         )
         self._known = file_id(workspace.database)
         self._recorder = Recorder(workspace.database, self._known, owner)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from runner import clock, planning
-from runner.execution import owner as owners
-from runner.execution import processes
-from runner.execution.workshop import Workshop
+from runner.execution.owners import owner as owners
+from runner.execution.supervising.run_environment import RunEnvironment
+from runner.execution.system import processes
 from runner.operations.lookup import check_known
 from runner.operations.ticking import clock_changes
 from runner.operations.ticking.branch import Moved, moved_from
@@ -26,7 +26,7 @@ from runner.value import Value
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
-    from runner.execution.executor import Executor
+    from runner.execution.supervising.executor import Executor
     from runner.model.problem import Problem
     from runner.model.run import Run
     from runner.operations.ticking.progress import Watch
@@ -49,7 +49,7 @@ class TickProcesses(Value):
     """
 
     owner: str
-    executor: Callable[[Workshop, Terms], Executor]
+    executor: Callable[[RunEnvironment, Terms], Executor]
     check: Callable[[], None]
     meanwhile: Callable[[], None]
     watch: Watch | None = None
@@ -158,7 +158,7 @@ def _run(workspace: Workspace, now: datetime, crew: TickProcesses, request: Requ
         terms = queue.terms(session)
     if due is None or due >= planning.minute_of(max(now, clock.now())) + _MINUTE:
         return [], []
-    executor = crew.executor(Workshop(workspace.root, workspace.state, terms.store_id), terms)
+    executor = crew.executor(RunEnvironment(workspace.root, workspace.state, terms.store_id), terms)
     supervisor = Supervisor(workspace, terms, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch)
     return supervisor.run_waiting(request.only)
 

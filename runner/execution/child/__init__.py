@@ -1,0 +1,1 @@
+"""The life of a child, from the fork to its exit."""

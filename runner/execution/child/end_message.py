@@ -1,0 +1,76 @@
+"""What a child tells its tick about its end, through a pipe: eight texts, separated by NUL."""
+
+from __future__ import annotations
+
+from runner.model.ending import RunError
+from runner.model.limits import Limits
+from runner.value import Value
+
+#: A pipe takes this much without anybody reading, everywhere (pipe(7)); so a child never waits for its tick.
+_LONGEST = 15_000
+_LONGEST_MESSAGE = 2_000
+_FIELDS = 8
+_MOST_DIGITS = 9
+_BEGUN = "begun"
+#: The exit codes that can be kept on record: 64 bits.
+LEAST_CODE, LARGEST_CODE = -(2**63), 2**63 - 1
+
+
+class EndMessage(Value):
+    """The exception that ended the code, its traceback as text, and the name of the limit that it speaks of, if any.
+
+    Or the exit code, where the kernel does not keep all of it. `has_begun` says whether the child came as far as the task's code.
+    """
+
+    error: RunError | None = None
+    traceback: str = ""
+    limit: str = ""
+    has_begun: bool = True
+    exit_code: int | None = None
+
+    def encode(self) -> bytes:
+        """Return the report as bytes that fit into a pipe."""
+        error = self.error or RunError("", "")
+        short = [
+            error.type[:200],
+            _cut(error.message, _LONGEST_MESSAGE),
+            error.file or "",
+            str(error.line or ""),
+            self.limit,
+            _BEGUN if self.has_begun else "",
+            "" if self.exit_code is None else str(self.exit_code),
+        ]
+        fields = [*short, _cut(self.traceback, _LONGEST // 4)]
+        return "\0".join(field.replace("\0", "\\0") for field in fields).encode("utf-8", "backslashreplace")[:_LONGEST]
+
+
+def decode(data: bytes) -> EndMessage | None:
+    """Return the report in the bytes, or None where there is none: a child may die before it says anything."""
+    fields = data.decode("utf-8", "replace").split("\0")
+    if len(fields) != _FIELDS:
+        return None
+    kind, message, file, line, limit, begun, code, traceback = fields
+    number = int(line) if line.isascii() and line.isdigit() and len(line) <= _MOST_DIGITS else None
+    error = RunError(kind, message, file or None, number) if kind else None
+    limit = limit if limit in Limits.__fields__ else ""
+    return EndMessage(error, traceback, limit, has_begun=begun == _BEGUN, exit_code=_code(code))
+
+
+def _code(text: str) -> int | None:
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit() and len(text) <= len(str(LEAST_CODE))):
+        return None
+    return int(text) if LEAST_CODE <= int(text) <= LARGEST_CODE else None
+
+
+def kept_by_kernel(code: int) -> int:
+    """Return the eight bits with which a process ends that is to fail or succeed with an exit code; 0 is kept for success."""
+    if not LEAST_CODE <= code <= LARGEST_CODE:
+        return 255  # as Python itself
+    return code & 0xFF or int(code != 0)
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]}\n[... {len(text) - longest} characters dropped ...]\n{text[-longest // 2 :]}"

@@ -1,5 +1,0 @@
-"""Run by multiprocessing in a fresh interpreter, as the `__main__` of a task: see `spawning`."""
-
-from runner.execution.namespace import run_again
-
-run_again(globals())

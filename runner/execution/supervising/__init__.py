@@ -1,0 +1,1 @@
+"""The parent of children: it starts them, reads what they print, ends them in time, and removes what they leave."""

@@ -1,0 +1,309 @@
+"""Children under supervision: started when asked, read from as they print, ended in time, and gone with all that is theirs."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+from datetime import datetime
+
+from runner import clock
+from runner.execution.child import child
+from runner.execution.child.inherited import Inherited
+from runner.execution.owners.owner import Owner
+from runner.execution.supervising.attempt import Attempt
+from runner.execution.supervising.events import Ended, Printed, Refused, Started
+from runner.execution.supervising.run_environment import RunEnvironment, remove_folder
+from runner.execution.supervising.secrets import SecretError, find_secrets
+from runner.execution.supervising.signals import Signals
+from runner.execution.system import processes
+from runner.model.ending import Ending
+from runner.model.job import Job
+from runner.model.words import CANCELLED, FAILED
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from typing import Self
+
+    from runner.execution.supervising.events import Event
+    from runner.execution.supervising.masking import Masker
+    from runner.execution.system.cgroups import Group
+
+_CHUNK = 65_536
+#: Seconds: how often children are asked for where no descriptor tells, and what trees use where that is limited.
+_ASK = 0.02
+_METER = 0.1
+#: What is still in the pipe after the end fits into so many pieces; somebody out of reach may go on writing.
+_MOST_CHUNKS = 64
+
+
+class Pool:
+    """The executor: runs jobs in children, for as long as it is open. With `tells_output`, what they print is an event, too.
+
+    `control` is a descriptor that ends a wait when it becomes readable: somebody has another job.
+    """
+
+    def __init__(
+        self,
+        environment: RunEnvironment,
+        owner: Owner,
+        secrets_file: str | None = None,
+        control: int | None = None,
+        *,
+        tells_output: bool = False,
+    ) -> None:
+        self._environment = environment
+        self._owner = owner
+        self._secrets_file = secrets_file
+        self._tells_output = tells_output
+        self._control = control
+        self._events: list[Event] = []
+        #: Whether `control` was readable when `wait` returned.
+        self.is_ordered = False
+        self._attempts: dict[int, Attempt] = {}
+        self._descriptors: dict[int, Attempt] = {}
+        self._poll = select.poll()
+        self._spare: list[str] = []
+        self._next_meter = 0.0
+        self._foreign = processes.children()
+        self._outside = dict(os.environ)
+        self.signals = Signals()
+        self.is_lost = False
+
+    def __enter__(self) -> Self:
+        processes.adopt_orphans()
+        # Everything that the first compile loads is then there in every child; and so is what it means by now.
+        compile("0", "<warm>", "exec")
+        clock.now()
+        self._poll.register(self.signals.catch(), select.POLLIN)
+        if self._control is not None:
+            self._poll.register(self._control, select.POLLIN)
+        self._inherited = Inherited(self._environment, self.signals, self._owner)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end_everything()
+        self._inherited.close()
+        self.signals.put_back()
+
+    def start(self, job: Job) -> None:
+        """Start a child for a job; `wait` returns what has become of it."""
+        self._events.append(self._start(job))
+
+    def _start(self, job: Job) -> Event:
+        try:
+            secrets = find_secrets(job.secrets, self._secrets_file, self._outside, self._environment.root)
+        except SecretError as error:
+            return Ended(job, Ending(FAILED, None, clock.now(), str(error)))
+        try:
+            is_ours = self._owner.begin(job.run_id, job.attempt)
+        except OSError as error:
+            return Refused(job, f"its note cannot be written: {error.strerror}")
+        if not is_ours:
+            return Refused(
+                job, "this runner did not answer for a while, or its file was removed, and others have taken over"
+            )
+        started_at = clock.now()
+        try:
+            attempt = self._fork(job, secrets, started_at)
+        except OSError as error:
+            # No process, no descriptor: the machine is at its limits, and may not be the next time.
+            return Ended(job, Ending(FAILED, started_at, clock.now(), f"could not be started: {error.strerror}"))
+        self._attempts[attempt.pid] = attempt
+        for descriptor in (attempt.output, attempt.watch):
+            if descriptor is not None:
+                self._descriptors[descriptor] = attempt
+                self._poll.register(descriptor, select.POLLIN)
+        return Started(job, started_at)
+
+    def _fork(self, job: Job, secrets: dict[str, str], started_at: datetime) -> Attempt:
+        masker = _masker(secrets)
+        group = self._group(job)
+        output, output_end = os.pipe()
+        try:
+            report, report_end = os.pipe()
+        except OSError:
+            os.close(output)
+            os.close(output_end)
+            raise
+        spare = self._spare.pop() if self._spare else None
+        try:
+            pid = os.fork()
+            if pid == 0:
+                child.live(
+                    job, self._inherited, child.ChildInputs(spare, output_end, report_end, secrets, masker, group)
+                )
+        except OSError:
+            os.close(output)
+            os.close(report)
+            raise
+        finally:
+            os.close(output_end)
+            os.close(report_end)
+        os.set_blocking(output, False)
+        live_file = self._environment.live_file(job.run_id, job.attempt)
+        show = (lambda data: self._events.append(Printed(job, data))) if self._tells_output else None
+        return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, show)
+
+    def _group(self, job: Job) -> Group | None:
+        """Return a control group for an attempt that has limits, where the machine lets us make one."""
+        base = processes.control_groups() if job.limits.any() else None
+        if base is None:
+            return None
+        from runner.execution.system import cgroups  # noqa: PLC0415 - only for tasks that have limits
+
+        return cgroups.make(base, self._environment.mark(job.run_id, job.attempt), job.limits)
+
+    def wait(self, longest: float) -> list[Event]:
+        """Wait until something happens, at most so many seconds; read what has been printed, and return what has happened."""
+        events, self._events = self._events, []
+        self.is_ordered = False
+        for descriptor, _ in self._poll.poll(0 if events else self._patience(longest)):
+            attempt = self._descriptors.get(descriptor)
+            if descriptor == self._control:
+                self.is_ordered = True
+            elif attempt is None:
+                os.read(descriptor, _CHUNK)  # a signal has come; its handler has said what it had to say
+            elif descriptor == attempt.output:
+                self._read(attempt)
+        self._meter()
+        ended = self._collect()
+        printed, self._events = self._events, []
+        return [*events, *printed, *ended]
+
+    def _patience(self, longest: float) -> int:
+        """Return for how many milliseconds nothing has to be looked at, should nothing happen."""
+        now = clock.monotonic()
+        limits = [longest, 3_600.0]
+        for attempt in self._attempts.values():
+            limits += (attempt.due_in(now), attempt.go_live(now))
+            if attempt.watch is None:
+                limits.append(_ASK)  # no descriptor tells of its end, or of that of its orphans
+            if attempt.job.limits.any():
+                limits.append(_METER)
+        return int(min(limits) * 1000) + 1
+
+    def _read(self, attempt: Attempt) -> bool:
+        """Take what has been printed, one piece; return whether there may be more."""
+        if attempt.output is None:
+            return False
+        try:
+            data = os.read(attempt.output, _CHUNK)
+        except BlockingIOError:
+            return False
+        if not data:
+            self._close_output(attempt)
+            return False
+        attempt.take(data)
+        return True
+
+    def _close_output(self, attempt: Attempt) -> None:
+        if attempt.output is not None:
+            self._forget(attempt.output)
+            os.close(attempt.output)
+            attempt.output = None
+
+    def _meter(self) -> None:
+        """End what uses more than it may."""
+        now = clock.monotonic()
+        if now < self._next_meter:
+            return
+        self._next_meter = now + _METER
+        limited = [it for it in self._attempts.values() if it.job.limits.any() and not it.has_exited()]
+        seen = processes.table() if limited else {}
+        for attempt in limited:
+            name = processes.over(attempt.pid, attempt.job.limits, attempt.group, seen)
+            if name is not None:
+                attempt.end_at_limit(name, now)
+
+    def _collect(self) -> list[Ended]:
+        """End what has run out of time; return the attempts that are over."""
+        over = []
+        for attempt in list(self._attempts.values()):
+            now = clock.monotonic()  # asked first: this process may be stopped after it has seen a child alive
+            if not attempt.has_exited():
+                attempt.enforce(now)
+                continue
+            if attempt.watch is not None:
+                self._forget(attempt.watch)
+                os.close(attempt.watch)
+                attempt.watch = None
+            attempt.orphans = self._left_by(attempt)
+            if not attempt.is_in_grace(clock.monotonic()):
+                over.append(self._finish(attempt))
+        return over
+
+    def _left_by(self, attempt: Attempt) -> set[int]:
+        """Return what an attempt has left running, which has ended: children of this process now."""
+        others = [other for other in self._attempts.values() if other is not attempt]
+        known = self._foreign.union({other.pid for other in others}, *(other.orphans for other in others))
+        return processes.left_by(
+            attempt.pid, known, [self._environment.mark(other.job.run_id, other.job.attempt) for other in others]
+        )
+
+    def _finish(self, attempt: Attempt) -> Ended:
+        # Asked again, also where nothing was seen: a process that flees by forking is missed by one look.
+        processes.end_all(lambda: self._left_by(attempt))
+        del self._attempts[attempt.pid]
+        for _ in range(_MOST_CHUNKS):
+            if not self._read(attempt):
+                break
+        self._close_output(attempt)
+        self._put_away(attempt)
+        ended = Ended(attempt.job, attempt.ending(clock.now()), attempt.live_file())
+        if attempt.group is not None:
+            processes.empty(attempt.group)
+        return ended
+
+    def _put_away(self, attempt: Attempt) -> None:
+        """Keep the private folder of a child for another one if nothing is in it; making folders costs more than running."""
+        folder = self._environment.folder(attempt.job.run_id, attempt.job.attempt, attempt.pid)
+        spare = self._environment.spare_folder(self._owner.name, attempt.pid)
+        try:
+            os.rename(folder, spare)
+            # A link, or a folder that is closed by now, is nothing for another child.
+            is_empty = stat.S_ISDIR(os.lstat(spare).st_mode) and not os.listdir(spare)
+            if is_empty:
+                os.chmod(spare, 0o700)
+        except OSError:
+            is_empty = False
+        if is_empty:
+            self._spare.append(spare)
+        else:
+            remove_folder(spare)
+            remove_folder(folder)
+
+    def _forget(self, descriptor: int) -> None:
+        self._poll.unregister(descriptor)
+        del self._descriptors[descriptor]
+
+    def end(self, run_id: int, reason: str) -> None:
+        """Ask the tree of a run to end, as cancelled, if it runs here."""
+        for attempt in self._attempts.values():
+            if attempt.job.run_id == run_id:
+                attempt.end_early(CANCELLED, reason, clock.monotonic())
+
+    def end_all(self, reason: str) -> None:
+        """Ask everything that runs to end, as cancelled."""
+        for attempt in self._attempts.values():
+            attempt.end_early(CANCELLED, reason, clock.monotonic())
+
+    def _end_everything(self) -> None:
+        """Leave nothing behind, whatever has happened to the tick."""
+        for attempt in self._attempts.values():
+            if not attempt.has_exited():
+                processes.kill_tree(attempt.pid)
+                os.waitpid(attempt.pid, 0)
+        # Only now: whatever is a child of this process by then has been left behind, and is waited for there.
+        for attempt in self._attempts.values():
+            processes.end_all(lambda leader=attempt.pid: processes.left_by(leader, self._foreign, []))  # type: ignore[misc]
+        for folder in self._spare:
+            remove_folder(folder)
+
+
+def _masker(secrets: dict[str, str]) -> Masker | None:
+    if not secrets:
+        return None
+    from runner.execution.supervising.masking import Masker  # noqa: PLC0415 - only for tasks that have secrets
+
+    return Masker(list(secrets.values()))
