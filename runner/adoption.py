@@ -20,7 +20,7 @@ _REMOVED = "the task's file was removed before a tick came"
 _NEVER = TaskState()
 
 
-class Moment(Value):
+class Transition(Value):
     """When a change is taken over: the commits that were and will be in force, and the present instant."""
 
     before: str | None
@@ -62,7 +62,7 @@ def adopted(
     blob: str,
     version: Version | None,
     running: tuple[int, ...],
-    moment: Moment,
+    moment: Transition,
 ) -> Adoption:
     """Return what becomes of a task with another version of its file; `version` is None where that is not to be put in force."""
     if version is None:
@@ -103,7 +103,7 @@ def _kinds(task_id: str, stored: StoredTask, version: Version) -> list[str]:
     return kinds
 
 
-def kept(task_id: str, stored: StoredTask | None, blob: str, moment: Moment) -> Adoption:
+def kept(task_id: str, stored: StoredTask | None, blob: str, moment: Transition) -> Adoption:
     """Return what becomes of a task whose file is not valid, or not taken over: its last valid version stays in force."""
     kinds = _renamed(task_id, stored)
     if stored is None or stored.version is None:
@@ -122,14 +122,14 @@ def kept(task_id: str, stored: StoredTask | None, blob: str, moment: Moment) -> 
     )
 
 
-def removed(stored: StoredTask, running: tuple[int, ...], moment: Moment) -> Adoption:
+def removed(stored: StoredTask, running: tuple[int, ...], moment: Transition) -> Adoption:
     """Return what becomes of a task whose file is gone: nothing is owed; should the file return, it goes on from there."""
     state, skipped, _ = _old_slots(stored, running, _REMOVED, moment, goes_on=False)
     return Adoption(stored.id, (event.REMOVED,), stored, None, state=replace(state, next_slot=None), skipped=skipped)
 
 
 def _old_slots(
-    stored: StoredTask, running: tuple[int, ...], why: str, moment: Moment, *, goes_on: bool
+    stored: StoredTask, running: tuple[int, ...], why: str, moment: Transition, *, goes_on: bool
 ) -> tuple[TaskState, tuple[Decision, ...], tuple[Decision, ...]]:
     """Return where a task stands once the slots of the schedule that goes are decided, those not run, and those to be started.
 

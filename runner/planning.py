@@ -8,9 +8,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from runner.model.state import SKIP, START, Decision, TaskState, Verdict
+from runner.model.state import SKIP, START, Decision, TaskDecision, TaskState
+from runner.model.statuses import ALL, CATCHUP, FORBID, LATEST, NONE, REPLACE, SCHEDULE
 from runner.model.task import Policy, ScheduleSpec
-from runner.model.words import ALL, CATCHUP, FORBID, LATEST, NONE, REPLACE, SCHEDULE
 from runner.schedule import Schedule
 from runner.schedule.duration import format_duration
 from runner.schedule.localtime import wall_time
@@ -127,7 +127,7 @@ def replanned(spec: ScheduleSpec, state: TaskState) -> TaskState:
 
 def overtaken(
     spec: ScheduleSpec, state: TaskState, why: str, now: datetime, offset: timedelta = timedelta(0)
-) -> Verdict | None:
+) -> TaskDecision | None:
     """Return how to put on record what an edit has overtaken: slots of the old schedule that no tick has decided in time.
 
     Those that start in the present minute or later are not overtaken; None where no older one is due.
@@ -135,7 +135,7 @@ def overtaken(
     owed = _owed(spec, state, minute_of(now) - offset - _MICROSECOND)
     if owed is None:
         return None
-    return Verdict((Decision(SKIP, owed.latest, SCHEDULE, why, owed.missed),), owed.decided(spec, state))
+    return TaskDecision((Decision(SKIP, owed.latest, SCHEDULE, why, owed.missed),), owed.decided(spec, state))
 
 
 def pending(  # every argument is one of the facts that decide
@@ -145,7 +145,7 @@ def pending(  # every argument is one of the facts that decide
     state: TaskState,
     running: tuple[int, ...],
     now: datetime,
-) -> Verdict | None:
+) -> TaskDecision | None:
     """Return what to do about slots whose minute has come and whose start has not, before an edit; None where there are none.
 
     A slot belongs to the schedule of its minute, whatever is edited before its start. Without jitter there are none: what falls
@@ -200,7 +200,7 @@ def decide(  # every argument is one of the facts that decide
     state: TaskState,
     running: tuple[int, ...],
     now: datetime,
-) -> Verdict | None:
+) -> TaskDecision | None:
     """Return what to do about the task's due slots, or None where nothing is due.
 
     `offset` is how much later than its slots the task starts (`jitter`), `running` are the runs of the task that have not ended.
@@ -217,7 +217,7 @@ def _decide(
     running: tuple[int, ...],
     now: datetime,
     until: datetime,
-) -> Verdict | None:
+) -> TaskDecision | None:
     owed = _owed(spec, state, until)
     if owed is None:
         return _corrected(spec, state, until)
@@ -228,19 +228,19 @@ def _decide(
     if running and policy.concurrency_policy == REPLACE:
         decisions = [replace(it, replaces=running) if it.action == START else it for it in decisions]
     started = [decision.slot for decision in decisions if decision.action == START]
-    return Verdict(tuple(decisions), replace(state, last_run_slot=started[-1]) if started else state)
+    return TaskDecision(tuple(decisions), replace(state, last_run_slot=started[-1]) if started else state)
 
 
-def _corrected(spec: ScheduleSpec, state: TaskState, until: datetime) -> Verdict | None:
+def _corrected(spec: ScheduleSpec, state: TaskState, until: datetime) -> TaskDecision | None:
     """Return no decision, and the state with a better hint, where the one that is stored has come and is not a slot any more."""
     if state.next_slot is None or state.next_slot > until:
         return None
     if state.watermark is not None and until >= state.watermark:
         state = replace(state, resumed_at=None)
-    return Verdict((), replace(state, next_slot=following(spec, state)))
+    return TaskDecision((), replace(state, next_slot=following(spec, state)))
 
 
-def _behind(owed: _Owed, decisions: list[Decision], run: int, state: TaskState, *, everything: bool) -> Verdict:
+def _behind(owed: _Owed, decisions: list[Decision], run: int, state: TaskState, *, everything: bool) -> TaskDecision:
     """Return what becomes of slots that come while a run is in their way.
 
     With `everything` those that were missed wait for their turn, and so does the one that follows them.
@@ -248,9 +248,9 @@ def _behind(owed: _Owed, decisions: list[Decision], run: int, state: TaskState, 
     reason = f"the task is still running (run {run})"
     is_catching_up = any(decision.trigger == CATCHUP for decision in decisions)
     if not (everything and is_catching_up):
-        return Verdict((Decision(SKIP, owed.latest, decisions[-1].trigger, reason, owed.missed, run),), state)
+        return TaskDecision((Decision(SKIP, owed.latest, decisions[-1].trigger, reason, owed.missed, run),), state)
     started = [decision.slot for decision in decisions if decision.action == START]
-    return Verdict(tuple(decisions), replace(state, last_run_slot=started[-1]) if started else state)
+    return TaskDecision(tuple(decisions), replace(state, last_run_slot=started[-1]) if started else state)
 
 
 def _answer(owed: _Owed, policy: Policy, offset: timedelta, now: datetime) -> list[Decision]:

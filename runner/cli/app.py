@@ -9,8 +9,8 @@ from typer.exceptions import Abort, TyperException
 
 from runner.cli.context import State
 from runner.cli.failure import complain, explain
+from runner.cli.folders import find_root, state_of
 from runner.cli.help import GroupedCommands
-from runner.cli.place import find_root, state_of
 from runner.operations.workspace import Workspace
 
 TYPE_CHECKING = False  # the name is enough for type checkers

@@ -6,7 +6,7 @@ import os
 import sys
 import traceback
 
-from runner.cli.refusal import refused
+from runner.cli.os_errors import refused
 from runner.cli.streams import ReaderGoneError
 from runner.clock import RehearsalError
 from runner.errors import RunnerError

@@ -79,7 +79,7 @@ def _leave(code: int) -> None:
 
 def _is_idle_and_says_so() -> bool:
     """Return whether cron's tick has nothing to do and has said so; where anything is in the way, the whole tick tells what."""
-    from runner.cli.place import find_root, state_of  # noqa: PLC0415 - see above
+    from runner.cli.folders import find_root, state_of  # noqa: PLC0415 - see above
     from runner.operations.ticking.idle import idle_line  # noqa: PLC0415
 
     try:
@@ -112,7 +112,7 @@ def _code_of(words: list[str]) -> int:
 
 def _tick() -> int:
     """Run the command that cron runs, past typer."""
-    from runner.cli.place import find_root, state_of  # noqa: PLC0415 - see above
+    from runner.cli.folders import find_root, state_of  # noqa: PLC0415 - see above
     from runner.cli.ticking import run_tick  # noqa: PLC0415 - only a tick with something to do
     from runner.operations.workspace import Workspace  # noqa: PLC0415
 

@@ -6,7 +6,7 @@ import os
 import stat
 from contextlib import suppress
 
-from runner.cli.refusal import hint_for
+from runner.cli.os_errors import hint_for
 from runner.errors import StoreError
 from runner.operations.workspace import Workspace
 

@@ -68,8 +68,8 @@ def _think(
         tells_output = watch is not None and watch.wants_output
         crew = TickProcesses(
             made[0],
-            lambda workshop, terms: LauncherClient(
-                events, orders, workshop, terms.secrets_file, tells_output=tells_output
+            lambda workshop, run_settings: LauncherClient(
+                events, orders, workshop, run_settings.secrets_file, tells_output=tells_output
             ),
             lambda: _check_parent(launcher),
             _load_report,

@@ -28,7 +28,7 @@ class Capability(Value):
     lost: tuple[str, ...] = ()
 
 
-class Outlook(Value):
+class Forecast(Value):
     """When a task runs, as far as that can be told here.
 
     `fires` are the next starts, in the zone `timezone`; None where they hang on when the task was first seen or last ran, and that
@@ -60,8 +60,8 @@ class TaskChange(Value):
     fields: tuple[Difference, ...]
     code: tuple[str, ...]
     capabilities: tuple[Capability, ...]
-    before: Outlook | None
-    after: Outlook | None
+    before: Forecast | None
+    after: Forecast | None
     at_once: AtOnce
     notes: tuple[str, ...] = ()
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from runner.model.ending import RunError
-from runner.model.words import RETRYING, RUNNING, WAITING
+from runner.model.attempt_result import RunError
+from runner.model.statuses import RETRYING, RUNNING, WAITING
 from runner.value import Value
 
 

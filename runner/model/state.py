@@ -45,7 +45,7 @@ class Decision(Value):
     replaces: tuple[int, ...] = ()
 
 
-class Verdict(Value):
+class TaskDecision(Value):
     """What is decided about a task's due slots, the oldest first, and where it stands then."""
 
     decisions: tuple[Decision, ...]

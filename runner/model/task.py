@@ -7,7 +7,7 @@ from zlib import crc32
 
 from runner.model.limits import UNLIMITED, Limits
 from runner.model.retry import ONCE, Retry
-from runner.model.words import FORBID, LATEST
+from runner.model.statuses import FORBID, LATEST
 from runner.schedule import Schedule, parse_schedule
 from runner.schedule.earlier import earlier_anchor, earlier_start
 from runner.schedule.localtime import load_zone

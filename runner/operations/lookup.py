@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runner.errors import UsageError
+from runner.model.statuses import RUNNING
 from runner.model.stored import StoredTask
-from runner.model.words import RUNNING
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, history
 from runner.store.database import reading

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from runner.clock import iso
+from runner.model.attempt_result import RunError
 from runner.model.commit import Commit
-from runner.model.ending import RunError
 from runner.model.problem import Problem, Validation
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.operations.asking.dry_run import DryRun
@@ -188,9 +188,9 @@ def status(value: Status, uncommitted: Iterable[str], now: datetime) -> dict[str
         "verdict": verdict(value, now),
         "overdue_since": _iso(value.overdue),
         "last_decision_at": _iso(value.last_decided),
-        "commit": value.origin.commit,
-        "ref": value.origin.ref,
-        "branch": _branch(value.origin.branch),
+        "commit": value.source.commit,
+        "ref": value.source.ref,
+        "branch": _branch(value.source.branch),
         "branch_before": None if value.moved is None else _branch(value.moved.before),
         "remote": None if value.following is None else _following(value.following),
         "tasks": {"active": value.active, "inactive": value.inactive, "invalid": len(value.invalid)},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.clock import iso
-from runner.model.change import Difference, Outlook, Plan, Side, TaskChange
+from runner.model.change import Difference, Forecast, Plan, Side, TaskChange
 from runner.report.as_json import problem
 
 
@@ -35,8 +35,8 @@ def _change(value: TaskChange) -> dict[str, Any]:
         "fields": [_difference(it) for it in value.fields],
         "code": list(value.code),
         "capabilities": {it.kind: {"gained": list(it.gained), "lost": list(it.lost)} for it in value.capabilities},
-        "before": _outlook(value.before),
-        "after": _outlook(value.after),
+        "before": _forecast(value.before),
+        "after": _forecast(value.after),
         "starts_at_once": value.at_once.answer,
         "why": value.at_once.why,
         "notes": list(value.notes),
@@ -47,7 +47,7 @@ def _difference(value: Difference) -> dict[str, Any]:
     return {"name": value.name, "before": value.before or None, "after": value.after or None}
 
 
-def _outlook(value: Outlook | None) -> dict[str, Any] | None:
+def _forecast(value: Forecast | None) -> dict[str, Any] | None:
     if value is None:
         return None
     return {

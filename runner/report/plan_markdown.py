@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import zip_longest
 
-from runner.model.change import Outlook, Plan, TaskChange
+from runner.model.change import Forecast, Plan, TaskChange
 from runner.report import plan_words as words
 
 #: By this a job finds the comment that it made before, and updates it.
@@ -67,7 +67,7 @@ def _task(change: TaskChange) -> Iterator[str]:
     yield from _folded_code(change)
 
 
-def _fires(before: Outlook | None, after: Outlook | None) -> Iterator[str]:
+def _fires(before: Forecast | None, after: Forecast | None) -> Iterator[str]:
     line = words.in_one_line(before, after)
     if line:
         yield _text(line[:1].upper() + line[1:])

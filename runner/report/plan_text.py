@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
-from runner.model.change import Outlook, Plan, TaskChange
+from runner.model.change import Forecast, Plan, TaskChange
 from runner.report import plan_words as words
 from runner.report.fold import fold, pieces
 from runner.report.table import GAP, LEAST, Layout, Table, cells, plain, table_lines
@@ -64,7 +64,7 @@ def _facts(change: TaskChange) -> list[str]:
     return lines + [f"note: {note}" for note in change.notes]
 
 
-def _fires(before: Outlook | None, after: Outlook | None, width: int | None) -> Iterator[str]:
+def _fires(before: Forecast | None, after: Forecast | None, width: int | None) -> Iterator[str]:
     """Yield the next starts, side by side where they differ."""
     line = words.in_one_line(before, after)
     if line:

@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from runner.model.change import ADDED, REMOVED, RENAMED, AtOnce, Capability, Difference, Outlook, Plan, Side, TaskChange
+from runner.model.change import (
+    ADDED,
+    REMOVED,
+    RENAMED,
+    AtOnce,
+    Capability,
+    Difference,
+    Forecast,
+    Plan,
+    Side,
+    TaskChange,
+)
 from runner.model.commit import SHORT
 from runner.schedule.localtime import load_zone
 
@@ -65,7 +76,7 @@ def difference(value: Difference) -> str:
     return f"{value.before} → {value.after or 'none'}"
 
 
-def a_day(before: Outlook | None, after: Outlook | None) -> str:
+def a_day(before: Forecast | None, after: Forecast | None) -> str:
     """Return how often the task runs a day, before and after: `96 → 288`."""
     new = _NEVER if after is None else _rate(after.a_day)
     old = new if before is None else _rate(before.a_day)
@@ -84,7 +95,7 @@ def answer(value: AtOnce) -> str:
     return f"{words[value.answer]}: {value.why}"
 
 
-def fires(value: Outlook | None) -> Sequence[str]:
+def fires(value: Forecast | None) -> Sequence[str]:
     """Return the next starts on the task's wall clock; a sentence where there are none, or where they are not known."""
     if value is None:
         return ("-",)
@@ -93,7 +104,7 @@ def fires(value: Outlook | None) -> Sequence[str]:
     return [moment(at, value.timezone) for at in value.fires] or (_NEVER,)
 
 
-def in_one_line(before: Outlook | None, after: Outlook | None) -> str:
+def in_one_line(before: Forecast | None, after: Forecast | None) -> str:
     """Return the next starts where the two sides need not stand side by side, empty where they do."""
     old, new = fires(before), fires(after)
     if before is not None and after is not None:

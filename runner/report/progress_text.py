@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 
 from runner.execution.supervising.events import Printed
-from runner.model.words import SUCCEEDED
+from runner.model.statuses import SUCCEEDED
 from runner.operations.ticking.progress import STARTED, Progress
 from runner.report.table import plain
 from runner.report.tick_text import second

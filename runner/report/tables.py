@@ -8,7 +8,7 @@ from datetime import UTC, datetime, tzinfo
 from runner.model.commit import SHORT, Commit
 from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
-from runner.model.words import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
+from runner.model.statuses import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
 from runner.operations.asking.dry_run import DryRun
 from runner.operations.asking.overview import Entry, Following, Status, UpcomingSlot
 from runner.operations.ticking.idle import followed
@@ -17,7 +17,7 @@ from runner.report.table import Layout, Table, plain
 from runner.report.tick_text import local, moved_lines, second
 from runner.report.verdict import next_in_words, verdict
 from runner.schedule.localtime import load_zone
-from runner.store.catalogs import Origin
+from runner.store.catalogs import Source
 from runner.value import Value, replace
 
 _COLOURS = {
@@ -216,7 +216,7 @@ def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator
 
 
 def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]]:
-    yield "commit", f"{(value.origin.commit or '-')[:SHORT]} ({_followed(value.origin)})", ""
+    yield "commit", f"{(value.source.commit or '-')[:SHORT]} ({_followed(value.source)})", ""
     if value.following is not None:
         remote = value.following.remote
         yield "remote", _remote(value.following), "red" if remote.failing_since or remote.stuck_since else ""
@@ -231,9 +231,9 @@ def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]
         yield "" if number else "clock", said, "yellow"
 
 
-def _followed(origin: Origin) -> str:
-    name = followed(origin.ref, origin.branch)
-    return name if name == origin.ref else f"HEAD: {name}"
+def _followed(source: Source) -> str:
+    name = followed(source.ref, source.branch)
+    return name if name == source.ref else f"HEAD: {name}"
 
 
 def _remote(value: Following) -> str:

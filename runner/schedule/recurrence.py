@@ -91,8 +91,8 @@ class RecurrenceRule(Value):
 
     def _times_of(self, day: datetime) -> Iterator[datetime]:
         step = self.parts.interval * (_MINUTE if self.parts.freq == "MINUTELY" else 60 * _MINUTE)
-        origin = self.dtstart.replace(second=0, minute=self.dtstart.minute if self.parts.freq == "MINUTELY" else 0)
-        moment = origin + -(-(day - origin) // step) * step
+        source = self.dtstart.replace(second=0, minute=self.dtstart.minute if self.parts.freq == "MINUTELY" else 0)
+        moment = source + -(-(day - source) // step) * step
         while moment < day + _DAY:
             if not self.parts.byhour or moment.hour in self.parts.byhour:
                 yield from self._expanded(moment)
@@ -166,9 +166,9 @@ def _meets_the_clock(parts: Parts, dtstart: datetime) -> bool:
         return True
     minutely = parts.freq == "MINUTELY"
     period = gcd(parts.interval * (1 if minutely else 60), _MINUTES_A_DAY)
-    origin = dtstart.hour * 60 + (dtstart.minute if minutely else 0)
+    source = dtstart.hour * 60 + (dtstart.minute if minutely else 0)
     minutes = (parts.byminute or range(60)) if minutely else (0,)
-    return any((hour * 60 + minute - origin) % period == 0 for hour in parts.byhour or range(24) for minute in minutes)
+    return any((hour * 60 + minute - source) % period == 0 for hour in parts.byhour or range(24) for minute in minutes)
 
 
 def _grid_start(parts: Parts, dtstart: datetime, since: datetime) -> datetime:

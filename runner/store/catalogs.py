@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class Origin(Value):
+class Source(Value):
     """From where the tasks in force were read, and what is settled there; the columns of `catalog`.
 
     `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is what was
@@ -70,7 +70,7 @@ class Origin(Value):
     branch_before: str | None = None
     branch_since: int | None = None
 
-    def following(self, settings: Settings) -> Origin:
+    def following(self, settings: Settings) -> Source:
         """Return the origin with what the `runner.yaml` of HEAD says of git."""
         return replace(
             self,
@@ -80,7 +80,7 @@ class Origin(Value):
             allowed_signers=settings.allowed_signers,
         )
 
-    def settled_by(self, settings: Settings) -> Origin:
+    def settled_by(self, settings: Settings) -> Source:
         """Return the origin with what a `runner.yaml` settles."""
         return replace(
             self,
@@ -97,14 +97,14 @@ _ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, setting
     branch, branch_before, branch_since"""
 
 
-def origin(session: Reading) -> Origin:
+def source(session: Reading) -> Source:
     """Return from where the tasks in force were read."""
     row = session.one(f"SELECT {_ORIGIN} FROM catalog") or ("",)  # noqa: S608 - columns are constants of ours
-    found = Origin(*row)
+    found = Source(*row)
     return replace(found, require_signed=bool(found.require_signed))
 
 
-def set_origin(session: Deciding, new: Origin) -> None:
+def set_source(session: Deciding, new: Source) -> None:
     """Record from where the tasks in force were read."""
     assignments = ", ".join(f"{name.strip()} = ?" for name in _ORIGIN.split(","))
     values = as_dict(new) | {"require_signed": int(new.require_signed)}

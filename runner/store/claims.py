@@ -7,9 +7,9 @@ from datetime import datetime
 
 from runner.clock import to_millis
 from runner.model import event
-from runner.model.state import START, Decision, TaskState, Verdict
+from runner.model.state import START, Decision, TaskDecision, TaskState
+from runner.model.statuses import MANUAL, REPLAY, RUNNING, SKIPPED, WORKTREE
 from runner.model.task import Policy, ScheduleSpec
-from runner.model.words import MANUAL, REPLAY, RUNNING, SKIPPED, WORKTREE
 from runner.store.catalogs import set_state
 from runner.store.events import note
 from runner.store.rows import SPEC_COLUMNS, STATE, STATE_COLUMNS, instant, millis, policy_of, spec_of, state_of
@@ -105,7 +105,7 @@ def start_by(session: Deciding, now: datetime) -> None:
     )
 
 
-def record(session: Deciding, due: Due, verdict: Verdict, now: datetime) -> tuple[list[int], list[int]]:
+def record(session: Deciding, due: Due, verdict: TaskDecision, now: datetime) -> tuple[list[int], list[int]]:
     """Record what was decided and where the task stands after it; return the ids of what is to be run, and of what is not."""
     claimed, skipped = record_decisions(session, due.key, due.version, due.commit, verdict.decisions, now)
     set_state(session, due.key, due.task, due.spec, due.policy, verdict.state)
@@ -199,7 +199,7 @@ def _record_skip(
     return run_id
 
 
-class Wanted(Value):
+class RunRequest(Value):
     """A run that a person asks for: a version of a task, and the run that is made again where it is a replay."""
 
     key: int
@@ -209,7 +209,7 @@ class Wanted(Value):
     scheduled_for: datetime | None = None
 
 
-def claim_by_hand(session: Deciding, wanted: Wanted, owner: str, now: datetime) -> int:
+def claim_by_hand(session: Deciding, wanted: RunRequest, owner: str, now: datetime) -> int:
     """Record a run that a person asked for; it takes no slot, and is owned at once. Return its id."""
     run_id = session.add(
         "runs",

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from runner.clock import monotonic_millis, to_millis
 from runner.model import event
-from runner.model.ending import Ending
+from runner.model.attempt_result import AttemptResult
 from runner.store.events import note
 from runner.store.session import Deciding
 from runner.value import Value
@@ -29,7 +29,7 @@ class AttemptEnd(Value):
     run_id: int
     attempt: int
     owner: str | None
-    ending: Ending
+    ending: AttemptResult
     reason: str | None
     retry_at: datetime | None = None
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from runner.clock import from_millis, to_millis
-from runner.model.ending import RunError
+from runner.model.attempt_result import RunError
 from runner.model.run import AttemptRecord, Run, RunDetails
-from runner.model.words import RETRYING, RUNNING, WAITING
+from runner.model.statuses import RETRYING, RUNNING, WAITING
 from runner.store.rows import instant, is_of_commit
 from runner.store.session import Reading
 from runner.value import Value

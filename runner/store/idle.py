@@ -27,7 +27,7 @@ LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL O
 """
 
 
-class Outlook:
+class NextWork:
     """What the store expects next. A plain class: dataclasses would cost an idle tick half as much again."""
 
     __slots__ = (
@@ -50,7 +50,7 @@ class Outlook:
         return not self.fetch_tried <= now < self.fetch_tried + self.fetch_every
 
 
-def look(path: str) -> Outlook | None:
+def look(path: str) -> NextWork | None:
     """Return what the store expects next, or None where it cannot say: the whole tick will find out why."""
     try:
         connection = _connect(path)
@@ -60,7 +60,7 @@ def look(path: str) -> Outlook | None:
             connection.close()
     except sqlite3.Error:
         return None
-    return None if row is None else Outlook(row)
+    return None if row is None else NextWork(row)
 
 
 def as_uri(path: str) -> str:

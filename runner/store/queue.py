@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from runner import planning
 from runner.clock import from_millis, to_millis
 from runner.model import event
-from runner.model.ending import Ending
+from runner.model.attempt_result import AttemptResult
 from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
 from runner.model.settings import FILES
+from runner.model.statuses import BY_HAND, CANCELLED, RUNNING, SKIPPED
 from runner.model.task import Task
-from runner.model.words import BY_HAND, CANCELLED, RUNNING, SKIPPED
 from runner.store.catalogs import data_folder
 from runner.store.endings import MARGIN, NOT_STARTED, OVERDUE, AttemptEnd, end_attempt, overdue
 from runner.store.events import note
@@ -28,7 +28,7 @@ from runner.value import Value, replace
 _MILLISECOND = timedelta(milliseconds=1)
 
 
-class Terms(Value):
+class RunSettings(Value):
     """What the repository settles for all runs; `files` is what they see of their commit.
 
     `secrets_file` is None where there is none; `accepted` is the commit whose files were accepted last, None where signatures are
@@ -43,7 +43,7 @@ class Terms(Value):
     accepted: str | None
 
 
-def terms(session: Reading) -> Terms:
+def run_settings(session: Reading) -> RunSettings:
     """Return what the repository settles for all runs."""
     row = session.one(
         """
@@ -54,7 +54,7 @@ def terms(session: Reading) -> Terms:
     )
     store_id, max_parallel, grace, secrets_file, files, accepted = row or ("", 1, 0, "", "", None)
     folders = tuple(files.split("\n")) if files else FILES
-    return Terms(store_id, max_parallel, grace * _MILLISECOND, secrets_file or None, folders, accepted)
+    return RunSettings(store_id, max_parallel, grace * _MILLISECOND, secrets_file or None, folders, accepted)
 
 
 # Under `forbid` and `replace` the runs of a task come one after another, the oldest first. A run that tries the work tree is
@@ -145,7 +145,7 @@ def _is_missed(session: Deciding, run_id: int, now: datetime) -> bool:
     why = planning.missed_in_the_queue(policy_of(row[3:]), slot, due_at, now, has_newer=bool(row[14]))
     if why is None:
         return False
-    end_attempt(session, AttemptEnd(run_id, 1, None, Ending(SKIPPED, None, now, why), why))
+    end_attempt(session, AttemptEnd(run_id, 1, None, AttemptResult(SKIPPED, None, now, why), why))
     return True
 
 
@@ -206,7 +206,9 @@ def release(session: Deciding, owner: str, taken: Iterable[tuple[int, int]], now
         if row is None:
             continue
         if row[0] is not None:
-            end_attempt(session, AttemptEnd(run_id, attempt, owner, Ending(CANCELLED, None, now, row[0]), row[0]))
+            end_attempt(
+                session, AttemptEnd(run_id, attempt, owner, AttemptResult(CANCELLED, None, now, row[0]), row[0])
+            )
             continue
         session.change(
             "UPDATE runs SET supervisor = NULL, overdue_at = NULL, overdue_monotonic = NULL WHERE id = ?", (run_id,)
@@ -220,7 +222,7 @@ def ask_to_end(session: Deciding, run_id: int, reason: str, now: datetime) -> st
     if row is None:
         return None
     if row[0] is None:
-        end_attempt(session, AttemptEnd(run_id, row[1] + 1, None, Ending(CANCELLED, None, now, reason), reason))
+        end_attempt(session, AttemptEnd(run_id, row[1] + 1, None, AttemptResult(CANCELLED, None, now, reason), reason))
         return None
     session.change("UPDATE runs SET cancel_reason = coalesce(cancel_reason, ?) WHERE id = ?", (reason, run_id))
     note(session, event.CANCEL_ASKED, now, run=run_id, detail=reason)

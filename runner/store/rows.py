@@ -9,8 +9,8 @@ from functools import lru_cache
 from runner.clock import from_millis, to_millis
 from runner.model.definition import declared_by, definition_of
 from runner.model.state import TaskState
+from runner.model.statuses import WORKTREE
 from runner.model.task import Policy, ScheduleSpec, Task
-from runner.model.words import WORKTREE
 from runner.planning import due_at
 from runner.schedule.localtime import load_zone
 from runner.value import as_dict

@@ -95,7 +95,7 @@ def _items(mapping: Any) -> Iterator[tuple[str, Any]]:
     return iter(mapping.items() if isinstance(mapping, dict) else ())
 
 
-def place_of(content: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
+def position_of(content: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
     """Return line and column of the value at a path of an accepted file."""
     text = read_text(content)
     if isinstance(text, Finding):

@@ -34,7 +34,7 @@ _LONGEST_NUMBER = 40
 _WORD = re.compile(r"[^\s,\]}#]*")
 
 
-class Place(Value):
+class Position(Value):
     """Where a value stands: its key (or itself, where it has none), its value, and in which style it is written."""
 
     key_line: int
@@ -44,7 +44,7 @@ class Place(Value):
     style: str | None = None
 
 
-#: A `Place` as the builder writes it down: thousands of files have some twenty each, and few are ever asked for.
+#: A `Position` as the builder writes it down: thousands of files have some twenty each, and few are ever asked for.
 _Spot = tuple[int, int, int, int, str | None]
 
 
@@ -56,11 +56,11 @@ class Document(Value):
     spots: dict[Path, _Spot]
     findings: tuple[Finding, ...]
 
-    def place(self, path: Path) -> Place:
+    def place(self, path: Path) -> Position:
         """Return where the value at a path stands, or what holds it where there is no such value."""
         while path and path not in self.spots:
             path = path[:-1]
-        return Place(*self.spots.get(path, (1, 1, 1, 1, None)))
+        return Position(*self.spots.get(path, (1, 1, 1, 1, None)))
 
     def word(self, path: Path) -> str:
         """Return how a plain value on one line is written: `1.10`, where it is read as 1.1."""

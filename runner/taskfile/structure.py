@@ -14,7 +14,7 @@ from jsonschema.exceptions import ValidationError
 
 from runner.errors import ScheduleError
 from runner.schedule import parse_schedule
-from runner.taskfile.document import Document, Place, is_old_boolean, plain_value
+from runner.taskfile.document import Document, Position, is_old_boolean, plain_value
 from runner.taskfile.findings import Finding, nearest
 from runner.taskfile.layout import odd_space_hint
 
@@ -48,7 +48,7 @@ def check_structure(document: Document, schema: str) -> Iterator[Finding]:
     """Yield what the schema has against a document."""
     if not isinstance(document.value, dict):
         what = "the file is empty" if document.value is None else "the file is not a mapping of keys"
-        place = document.place(()) if document.value is not None else Place(1, 1, 1, 1)
+        place = document.place(()) if document.value is not None else Position(1, 1, 1, 1)
         yield Finding("structure", what, "write `key: value` lines, such as `active: true`", place.line, place.column)
         return
     skeleton = _skeleton(document.value, schema)

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from runner.clock import iso
+from runner.model.attempt_result import AttemptResult
 from runner.model.change import Plan, TaskChange
-from runner.model.ending import Ending
 from runner.operations.asking import run_history
 from runner.operations.reviewing import plan as plans
 from runner.operations.reviewing.plan_inputs import plan_inputs
@@ -57,7 +57,7 @@ def _decide(project: Project, now: datetime, only: frozenset[str] | None = None)
     decide(project.workspace, now, Request(chosen), lambda: None)
     with deciding(project.workspace.database) as session, session.transaction(durable=False):
         for job in queue.take(session, "nobody:1:1", now, 1000).jobs:
-            ending = Ending("succeeded", now, now, exit_code=0)
+            ending = AttemptResult("succeeded", now, now, exit_code=0)
             end_attempt(session, AttemptEnd(job.run_id, 1, "nobody:1:1", ending, None))
 
 

@@ -174,8 +174,8 @@ def _keys(store: sqlite3.Connection, table: str) -> Iterator[str]:
     keys = sorted((row[-1], row[1]) for row in store.execute(f"PRAGMA table_info({table})") if row[-1])
     if keys:
         yield f"PRIMARY KEY ({_names(name for _, name in keys)})"
-    for _, index, _, origin, _ in list(store.execute(f"PRAGMA index_list({table})")):
-        if origin == "u":
+    for _, index, _, source, _ in list(store.execute(f"PRAGMA index_list({table})")):
+        if source == "u":
             yield f"UNIQUE ({_names(row[2] for row in store.execute(f'PRAGMA index_info({index})'))})"
 
 

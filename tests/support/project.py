@@ -21,7 +21,7 @@ from typing import Any
 from runner.errors import RunnerError
 from runner.model.problem import Problem
 from runner.model.run import Run, RunDetails
-from runner.model.words import LOST, SKIPPED
+from runner.model.statuses import LOST, SKIPPED
 from runner.operations.asking import run_history
 from runner.operations.workspace import Workspace
 from runner.store import catalogs
@@ -191,7 +191,7 @@ class Project:
         started = [run for run in changed if run not in [*lost, *skipped]]
         with reading(self.workspace.database) as session:
             return Report(
-                catalogs.origin(session).commit,
+                catalogs.source(session).commit,
                 tuple(started + [run for run in new if run.status != SKIPPED]),
                 tuple(skipped + [run for run in new if run.status == SKIPPED]),
                 tuple(lost),

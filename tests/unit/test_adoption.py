@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runner import planning
-from runner.adoption import Adoption, Moment, adopted, kept, removed
+from runner.adoption import Adoption, Transition, adopted, kept, removed
 from runner.model import event
 from runner.model.state import SKIP, START, TaskState
 from runner.model.stored import StoredTask, Version
@@ -40,8 +40,8 @@ def _never_valid() -> StoredTask:
     return replace(_stored(active=False), version=None, spec=None, state=TaskState(), next_due=None)
 
 
-def _moment(after: timedelta = 10 * _MINUTE) -> Moment:
-    return Moment("before", "now", _NOON + after)
+def _moment(after: timedelta = 10 * _MINUTE) -> Transition:
+    return Transition("before", "now", _NOON + after)
 
 
 def _adopted(stored: StoredTask | None, version: Version | None, after: timedelta = 10 * _MINUTE) -> Adoption:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from runner import planning
 from runner.model.state import START
+from runner.model.statuses import ALL, LATEST, NONE
 from runner.model.task import Policy, ScheduleSpec
-from runner.model.words import ALL, LATEST, NONE
 
 _SLOT = datetime(2026, 6, 10, 12, 0, tzinfo=UTC)
 _SECOND = timedelta(seconds=1)

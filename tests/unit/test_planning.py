@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import planning
-from runner.model.state import SKIP, START, TaskState, Verdict
+from runner.model.state import SKIP, START, TaskDecision, TaskState
+from runner.model.statuses import CATCHUP, SCHEDULE
 from runner.model.task import Policy, ScheduleSpec
-from runner.model.words import CATCHUP, SCHEDULE
 from runner.value import replace
 from tests.support import debian_cron
 from tests.support.nights import DAY, HOUR, MICROSECOND, MINUTE, NIGHTS, Night, at, calls_of, slots
@@ -55,7 +55,7 @@ class Decision:
     state: TaskState
 
 
-def only(verdict: Verdict | None) -> Decision | None:
+def only(verdict: TaskDecision | None) -> Decision | None:
     """Return the one decision of a verdict."""
     if verdict is None:
         return None

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import planning
-from runner.model.ending import Ending
+from runner.model.attempt_result import AttemptResult
 from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
-from runner.model.state import SKIP, START, Decision, TaskState, Verdict
+from runner.model.state import SKIP, START, Decision, TaskDecision, TaskState
 from runner.model.task import Policy, ScheduleSpec
 from runner.operations.ticking.outcome import outcome
 from runner.value import replace
@@ -51,12 +51,12 @@ def decide(
     running: tuple[int, ...] = (),
     offset: timedelta = NO_JITTER,
     spec: ScheduleSpec = MINUTELY,
-) -> Verdict | None:
+) -> TaskDecision | None:
     """Decide about a task that was seen at noon for the first time and is due every minute."""
     return planning.decide(spec, policy, offset, state or seen(spec), running, now)
 
 
-def told(verdict: Verdict | None) -> list[tuple[str, int, int]]:
+def told(verdict: TaskDecision | None) -> list[tuple[str, int, int]]:
     """Return each decision as action, minutes after noon, and older slots that it stands for."""
     made = () if verdict is None else verdict.decisions
     return [(decision.action, (decision.slot - NOON) // MINUTE, decision.missed) for decision in made]
@@ -396,9 +396,9 @@ def test_a_wait_beyond_all_numbers_is_the_longest(attempt: int) -> None:
 # What the end of an attempt means
 
 
-def ending(status: str, *, began: bool = True, reason: str | None = "why") -> Ending:
+def ending(status: str, *, began: bool = True, reason: str | None = "why") -> AttemptResult:
     """Return the end of an attempt, a minute past noon."""
-    return Ending(status, NOON if began else None, NOON + MINUTE, reason)
+    return AttemptResult(status, NOON if began else None, NOON + MINUTE, reason)
 
 
 def job(attempt: int = 1, retry: Retry = ONCE) -> Job:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from runner.cli.place import find_root
+from runner.cli.folders import find_root
+from runner.model.statuses import SHOWN
 from runner.model.task import FOLDER, SUFFIX, id_of
-from runner.model.words import SHOWN
 
 
 def task_ids(incomplete: str) -> list[str]:

@@ -11,9 +11,9 @@ import typer
 from runner import clock
 from runner.cli.commands.arguments import AnyRun, Json, OneTask
 from runner.cli.context import State, paged, remark, say_wait, show_lines, time
-from runner.cli.passing import Passing
+from runner.cli.nonblocking import NonblockingWriter
 from runner.cli.state_folder import prepare_state
-from runner.model.words import SUCCEEDED
+from runner.model.statuses import SUCCEEDED
 from runner.operations.acting.replay import replay
 from runner.operations.acting.run_now import Observer
 from runner.operations.asking.blame import blame
@@ -93,7 +93,7 @@ def _replay(
     """Run a past run again, for its slot; the schedule is not touched."""
     state: State = context.obj
     prepare_state(state.workspace)
-    passing = Passing(sys.stdout)
+    passing = NonblockingWriter(sys.stdout)
     live = None if json else passing.show
     watcher = Observer(live, remark, say_wait)
     value = replay(

@@ -11,11 +11,11 @@ from runner import clock
 from runner.cli.commands.arguments import Json, OneTask
 from runner.cli.commands.completion import task_ids
 from runner.cli.context import State, remark, say_wait, show, show_lines, text
-from runner.cli.passing import Passing
+from runner.cli.nonblocking import NonblockingWriter
 from runner.cli.screen import in_width, terminal_width
 from runner.cli.state_folder import prepare_state
 from runner.cli.ticking import run_tick
-from runner.model.words import CANCELLED, SUCCEEDED
+from runner.model.statuses import CANCELLED, SUCCEEDED
 from runner.operations.acting.cancel import cancel
 from runner.operations.acting.run_now import Observer, run_now
 from runner.operations.asking.dry_run import dry_run_tick
@@ -78,7 +78,7 @@ def _tick(
     only = frozenset(task) if task else None
     if dry_run:
         return _dry_run(state, only, worktree=worktree, json=json, verbose=verbose > 0)
-    passing = Passing(sys.stdout)
+    passing = NonblockingWriter(sys.stdout)
 
     def show_report(report: TickReport) -> None:
         if json:
@@ -94,7 +94,7 @@ def _tick(
     return run_tick(state.workspace, Request(only, worktree), show_report, watch)
 
 
-def _watch(state: State, passing: Passing, *, wants_output: bool) -> Watch:
+def _watch(state: State, passing: NonblockingWriter, *, wants_output: bool) -> Watch:
     """Return who is told what happens in a tick: lines on standard output, of which a reader that goes away ends nothing."""
     text = ProgressText(sys.stdout.encoding, sys.stdout.errors)
     return Watch(state.place.database, lambda news: passing.show(text.lines(news)), wants_output=wants_output)
@@ -126,7 +126,7 @@ def _run(
     """Run one task now, due or not; its schedule is not touched."""
     state: State = context.obj
     prepare_state(state.workspace)
-    passing = Passing(sys.stdout)
+    passing = NonblockingWriter(sys.stdout)
     watcher = Observer(None if json else passing.show, remark, say_wait)
     details = run_now(state.workspace, task, clock.now(), watcher, worktree=worktree)
     passing.finish()

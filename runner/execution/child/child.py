@@ -17,7 +17,7 @@ from runner.execution.child.inherited import Inherited
 from runner.execution.child.namespace import make_main, numbered_source
 from runner.execution.supervising.run_environment import make_folder
 from runner.execution.system import processes
-from runner.model.ending import EXIT, RunError
+from runner.model.attempt_result import EXIT, RunError
 from runner.model.job import Job
 from runner.value import replace
 

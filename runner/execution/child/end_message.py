@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.model.ending import RunError
+from runner.model.attempt_result import RunError
 from runner.model.limits import Limits
 from runner.value import Value
 

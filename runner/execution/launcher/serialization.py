@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from runner.clock import from_micros, to_micros
-from runner.model.ending import Ending, RunError
+from runner.model.attempt_result import AttemptResult, RunError
 from runner.model.job import Job
 from runner.model.limits import Limits
 from runner.model.retry import Retry
@@ -54,7 +54,7 @@ def unpack_job(values: Packed) -> Job:
     )
 
 
-def pack_ending(ending: Ending) -> Packed:
+def pack_ending(ending: AttemptResult) -> Packed:
     """Return an ending as values that marshal takes."""
     return as_dict(ending) | {
         "error": None if ending.error is None else as_dict(ending.error),
@@ -63,10 +63,10 @@ def pack_ending(ending: Ending) -> Packed:
     }
 
 
-def unpack_ending(values: Packed) -> Ending:
+def unpack_ending(values: Packed) -> AttemptResult:
     """Return the ending that `pack_ending` has packed."""
     started_at, error = values["started_at"], values["error"]
-    return Ending(
+    return AttemptResult(
         **values
         | {
             "error": None if error is None else RunError(**error),

@@ -10,9 +10,9 @@ from runner.execution.child.end_message import EndMessage, decode, kept_by_kerne
 from runner.execution.supervising.live_output import LiveFile
 from runner.execution.supervising.output import Capture
 from runner.execution.system import processes
-from runner.model.ending import EXIT, Ending, RunError
+from runner.model.attempt_result import EXIT, AttemptResult, RunError
 from runner.model.job import Job
-from runner.model.words import FAILED, SUCCEEDED, TIMED_OUT
+from runner.model.statuses import FAILED, SUCCEEDED, TIMED_OUT
 from runner.schedule.duration import format_duration
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -173,7 +173,7 @@ class Attempt:
         if self.group is not None:
             self.group.kill()
 
-    def ending(self, finished_at: datetime) -> Ending:
+    def ending(self, finished_at: datetime) -> AttemptResult:
         """Return how the attempt ended; closes the report and the file that others follow."""
         if self.masker is not None:
             self._keep(self.masker.flush())
@@ -189,7 +189,7 @@ class Attempt:
         if told is not None and told.exit_code is not None and kept_by_kernel(told.exit_code) == code:
             code = told.exit_code
         at_limit = self._at_limit(number, told)
-        return Ending(
+        return AttemptResult(
             self._status or (SUCCEEDED if code == 0 and at_limit is None else FAILED),
             self.started_at,
             finished_at,

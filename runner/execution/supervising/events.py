@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from runner.model.ending import Ending
+from runner.model.attempt_result import AttemptResult
 from runner.model.job import Job
 from runner.value import Value
 
@@ -23,7 +23,7 @@ class Ended(Value):
     """
 
     job: Job
-    ending: Ending
+    ending: AttemptResult
     live_file: str | None = None
 
 

@@ -17,9 +17,9 @@ from runner.execution.supervising.run_environment import RunEnvironment, remove_
 from runner.execution.supervising.secrets import SecretError, find_secrets
 from runner.execution.supervising.signals import Signals
 from runner.execution.system import processes
-from runner.model.ending import Ending
+from runner.model.attempt_result import AttemptResult
 from runner.model.job import Job
-from runner.model.words import CANCELLED, FAILED
+from runner.model.statuses import CANCELLED, FAILED
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Pool:
         try:
             secrets = find_secrets(job.secrets, self._secrets_file, self._outside, self._environment.root)
         except SecretError as error:
-            return Ended(job, Ending(FAILED, None, clock.now(), str(error)))
+            return Ended(job, AttemptResult(FAILED, None, clock.now(), str(error)))
         try:
             is_ours = self._owner.begin(job.run_id, job.attempt)
         except OSError as error:
@@ -108,7 +108,7 @@ class Pool:
             attempt = self._fork(job, secrets, started_at)
         except OSError as error:
             # No process, no descriptor: the machine is at its limits, and may not be the next time.
-            return Ended(job, Ending(FAILED, started_at, clock.now(), f"could not be started: {error.strerror}"))
+            return Ended(job, AttemptResult(FAILED, started_at, clock.now(), f"could not be started: {error.strerror}"))
         self._attempts[attempt.pid] = attempt
         for descriptor in (attempt.output, attempt.watch):
             if descriptor is not None:

@@ -12,7 +12,7 @@ from runner.execution.owners.ownership import is_gone
 from runner.execution.supervising.run_environment import RunEnvironment
 from runner.execution.system import processes
 from runner.model.run import Run
-from runner.model.words import CANCELLED, RUNNING
+from runner.model.statuses import CANCELLED, RUNNING
 from runner.operations.ticking.lost_runs import end_in_place, end_lost
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, history, queue
@@ -72,7 +72,7 @@ def _end_unanswered(workspace: Workspace, runs: list[OwnedRun], waited: float, n
     for run in runs:
         with reading(workspace.database) as session:
             grace = queue.job(session, run.run_id).kill_grace.total_seconds()
-            store_id = catalogs.origin(session).store_id
+            store_id = catalogs.source(session).store_id
         notes = owner.read(workspace.state, run.owner)
         if waited < _PATIENCE or (waited < _PATIENCE + grace and not notes.is_stopped()):
             continue

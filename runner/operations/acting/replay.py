@@ -7,15 +7,15 @@ from difflib import unified_diff
 
 from runner.errors import UsageError
 from runner.model.run import RunDetails
+from runner.model.statuses import RUNNING
 from runner.model.stored import StoredTask
-from runner.model.words import RUNNING
 from runner.operations.acting.run_now import Observer, claim, owned, run_claimed
 from runner.operations.lookup import known_task
 from runner.operations.ticking.current import bring_up_to_date
 from runner.operations.ticking.lost_runs import end_lost
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, history
-from runner.store.claims import Wanted
+from runner.store.claims import RunRequest
 from runner.store.database import deciding
 from runner.store.session import Reading
 from runner.value import Value
@@ -53,7 +53,7 @@ def _original(session: Reading, run_id: int) -> RunDetails:
     return original
 
 
-def _wanted(session: Reading, original: RunDetails, stored: StoredTask, *, at_head: bool) -> Wanted:
+def _wanted(session: Reading, original: RunDetails, stored: StoredTask, *, at_head: bool) -> RunRequest:
     run = original.run
     version, commit = history.version_of(session, run.run_id), run.commit
     if at_head:
@@ -61,8 +61,8 @@ def _wanted(session: Reading, original: RunDetails, stored: StoredTask, *, at_he
             raise UsageError(
                 f"the task {stored.id} has no valid version now", "leave --at-commit away to run the original"
             )
-        version, commit = stored.version, stored.valid_commit or catalogs.origin(session).commit
-    return Wanted(stored.key, version, commit, run.run_id, run.scheduled_for)
+        version, commit = stored.version, stored.valid_commit or catalogs.source(session).commit
+    return RunRequest(stored.key, version, commit, run.run_id, run.scheduled_for)
 
 
 def _difference(original: RunDetails, again: RunDetails) -> tuple[str, ...]:

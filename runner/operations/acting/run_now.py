@@ -13,12 +13,12 @@ from runner.execution.owners.owner import Owner
 from runner.execution.supervising.events import Printed
 from runner.execution.supervising.pool import Pool
 from runner.execution.supervising.run_environment import RunEnvironment
-from runner.model.ending import Ending
+from runner.model.attempt_result import AttemptResult
 from runner.model.job import Job
 from runner.model.run import RunDetails
+from runner.model.statuses import CANCELLED, FORBID, REPLACE, RUNNING
 from runner.model.stored import StoredTask
 from runner.model.wait import Wait
-from runner.model.words import CANCELLED, FORBID, REPLACE, RUNNING
 from runner.operations.acting.cancel import wait_for_end
 from runner.operations.lookup import known_task
 from runner.operations.ticking.current import bring_up_to_date
@@ -27,10 +27,10 @@ from runner.operations.ticking.progress import Watch
 from runner.operations.ticking.supervisor import Supervisor, interrupted
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, claims, history, queue
-from runner.store.claims import Wanted
+from runner.store.claims import RunRequest
 from runner.store.database import deciding, reading
 from runner.store.endings import AttemptEnd, end_attempt
-from runner.store.queue import Terms
+from runner.store.queue import RunSettings
 from runner.store.session import Deciding
 from runner.value import Value
 
@@ -50,7 +50,7 @@ class Claimed(Value):
     """A run that is ours, and what is settled for it. `in_the_way` are the runs that end before it, each with its owner."""
 
     job: Job
-    terms: Terms
+    run_settings: RunSettings
     in_the_way: dict[int, str]
 
 
@@ -65,11 +65,11 @@ def run_now(
 
 
 def _claim_trial(workspace: Workspace, task_id: str, owner: str, now: datetime) -> Claimed:
-    from runner.operations.acting.trial import claim_trial, terms_of_trial, trial_of  # noqa: PLC0415 - YAML is slow to load
+    from runner.operations.acting.trial import claim_trial, settings_of_trial, trial_of  # noqa: PLC0415 - YAML is slow to load
 
     trial, settings = trial_of(workspace, task_id, now)
     with deciding(workspace.database) as session, session.transaction():
-        return Claimed(claim_trial(session, trial, owner, now), terms_of_trial(session, settings), {})
+        return Claimed(claim_trial(session, trial, owner, now), settings_of_trial(session, settings), {})
 
 
 def _claim_committed(workspace: Workspace, task_id: str, owner: str, now: datetime) -> Claimed:
@@ -101,12 +101,12 @@ def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datet
     except KeyboardInterrupt:
         _never_start(workspace, owner, claimed.job)
         raise KeyboardInterrupt(interrupted([claimed.job])) from None
-    terms = claimed.terms
-    environment = RunEnvironment(workspace.root, workspace.state, terms.store_id)
+    run_settings = claimed.run_settings
+    environment = RunEnvironment(workspace.root, workspace.state, run_settings.store_id)
     watch = _watch(workspace, watcher.show)
-    pool = Pool(environment, owner, terms.secrets_file, tells_output=watch is not None)
+    pool = Pool(environment, owner, run_settings.secrets_file, tells_output=watch is not None)
     waits = partial(_wait_for_slot, workspace, claimed.job, watcher)
-    Supervisor(workspace, terms, owner.name, pool, now, waits, watch=watch).run(claimed.job)
+    Supervisor(workspace, run_settings, owner.name, pool, now, waits, watch=watch).run(claimed.job)
     with reading(workspace.database) as session:
         details = history.run_details(session, claimed.job.run_id)
     if details is None:
@@ -130,7 +130,7 @@ def _for_replaced(workspace: Workspace, claimed: Claimed) -> Wait:
 
 def _wait_for_slot(workspace: Workspace, job: Job, watcher: Observer) -> None:
     with reading(workspace.database) as session:
-        limit = queue.terms(session).max_parallel
+        limit = queue.run_settings(session).max_parallel
         running = list(reversed(history.find_runs(session, status=RUNNING)))
     watcher.waits(Wait(tuple(run for run in running if run.run_id != job.run_id and run.is_under_way()), limit))
 
@@ -138,7 +138,7 @@ def _wait_for_slot(workspace: Workspace, job: Job, watcher: Observer) -> None:
 def _never_start(workspace: Workspace, owner: Owner, job: Job) -> None:
     """Record that a person has changed their mind before a run was started."""
     reason = "Ctrl-C before it was started"
-    end = AttemptEnd(job.run_id, job.attempt, owner.name, Ending(CANCELLED, None, clock.now(), reason), reason)
+    end = AttemptEnd(job.run_id, job.attempt, owner.name, AttemptResult(CANCELLED, None, clock.now(), reason), reason)
     with deciding(workspace.database) as session, session.transaction():
         end_attempt(session, end)
 
@@ -148,11 +148,11 @@ def _claim(session: Deciding, task_id: str, owner: str, now: datetime) -> Claime
     if stored.version is None or stored.blob is None:
         what = "was never valid" if stored.blob is not None else "is gone"
         raise UsageError(f"the task {task_id} cannot run: its file {what}", "see `runner status`")
-    commit = stored.valid_commit or catalogs.origin(session).commit
-    return claim(session, stored, Wanted(stored.key, stored.version, commit), owner, now)
+    commit = stored.valid_commit or catalogs.source(session).commit
+    return claim(session, stored, RunRequest(stored.key, stored.version, commit), owner, now)
 
 
-def claim(session: Deciding, stored: StoredTask, wanted: Wanted, owner: str, now: datetime) -> Claimed:
+def claim(session: Deciding, stored: StoredTask, wanted: RunRequest, owner: str, now: datetime) -> Claimed:
     """Make a run that a person asks for ours; call it inside of a transaction. Raises RunnerError."""
     under_way = claims.runs_under_way(session, stored.key, or_tried=True)
     if under_way and stored.policy.concurrency_policy == FORBID:
@@ -162,7 +162,7 @@ def claim(session: Deciding, stored: StoredTask, wanted: Wanted, owner: str, now
         )
     run_id = claims.claim_by_hand(session, wanted, owner, now)
     in_the_way = _replace(session, stored, under_way, run_id, now)
-    return Claimed(queue.taken_job(session, run_id), queue.terms(session), in_the_way)
+    return Claimed(queue.taken_job(session, run_id), queue.run_settings(session), in_the_way)
 
 
 def _replace(

@@ -15,9 +15,9 @@ from runner.model.job import Job
 from runner.model.problem import Problem
 from runner.model.settings import Settings
 from runner.model.state import START
+from runner.model.statuses import ALLOW, WORKTREE
 from runner.model.stored import StoredTask
 from runner.model.task import Task, path_of
-from runner.model.words import ALLOW, WORKTREE
 from runner.operations.lookup import check_known, known_task
 from runner.operations.reviewing.worktree import refresh_from_worktree
 from runner.operations.ticking import clock_changes
@@ -25,9 +25,9 @@ from runner.operations.ticking.supervisor import Supervisor
 from runner.operations.ticking.tick import TickProcesses, TickReport
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, claims, history, queue
-from runner.store.claims import Due, Wanted
+from runner.store.claims import Due, RunRequest
 from runner.store.database import deciding, dry_run, reading
-from runner.store.queue import Terms
+from runner.store.queue import RunSettings
 from runner.store.session import Deciding, Reading
 from runner.taskfile.findings import shown
 from runner.value import Value, replace
@@ -89,13 +89,13 @@ def claim_trial(session: Deciding, trial: Trial, owner: str, now: datetime) -> J
     catalogs.add_version(session, trial.blob, trial.settings_blob, trial.task)
     version = catalogs.version_of(session, trial.blob, trial.settings_blob)
     assert version is not None  # noqa: S101 - it has just been added
-    return queue.job(session, claims.claim_by_hand(session, Wanted(key, version.id, WORKTREE), owner, now))
+    return queue.job(session, claims.claim_by_hand(session, RunRequest(key, version.id, WORKTREE), owner, now))
 
 
-def terms_of_trial(session: Reading, settings: Settings) -> Terms:
+def settings_of_trial(session: Reading, settings: Settings) -> RunSettings:
     """Return what is settled for runs that try the work tree; how many run at once is as for all others."""
     return replace(
-        queue.terms(session), shutdown_grace=settings.shutdown_grace, secrets_file=settings.secrets_file or None
+        queue.run_settings(session), shutdown_grace=settings.shutdown_grace, secrets_file=settings.secrets_file or None
     )
 
 
@@ -123,7 +123,7 @@ def _check_valid(copy: Reading, stored: StoredTask) -> None:
 def _trial(copy: Reading, stored: StoredTask) -> Trial:
     assert stored.version is not None and stored.blob is not None  # noqa: S101, PT018 - only valid files are tried
     task = catalogs.load_task(copy, stored.version, stored.id)
-    return Trial(task, stored.blob, catalogs.origin(copy).settings_blob)
+    return Trial(task, stored.blob, catalogs.source(copy).settings_blob)
 
 
 def _what_is_due(workspace: Workspace, now: datetime, only: frozenset[str] | None) -> _DueTrials:
@@ -153,9 +153,11 @@ def _run(workspace: Workspace, now: datetime, crew: TickProcesses, due: _DueTria
             crew.check()
             free = [trial for trial in due.trials if not _in_the_way(session, trial)]
             jobs = [claim_trial(session, trial, crew.owner, now) for trial in free]
-        terms = terms_of_trial(session, due.settings)
+        run_settings = settings_of_trial(session, due.settings)
     if jobs:
-        executor = crew.executor(RunEnvironment(workspace.root, workspace.state, terms.store_id), terms)
-        supervisor = Supervisor(workspace, terms, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch)
+        executor = crew.executor(RunEnvironment(workspace.root, workspace.state, run_settings.store_id), run_settings)
+        supervisor = Supervisor(
+            workspace, run_settings, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch
+        )
         supervisor.run(*jobs)
     return [job.run_id for job in jobs]

@@ -26,7 +26,7 @@ from runner.store.session import Reading
 from runner.value import Value
 
 
-class Verdict(Value):
+class TaskPreview(Value):
     """What a tick would do about one task. `slot` is the slot that would be decided, None where none has come."""
 
     task: str
@@ -41,7 +41,7 @@ class DryRun(Value):
     """The verdicts, by task, and the problems of the files."""
 
     commit: str | None
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[TaskPreview, ...]
     problems: tuple[Problem, ...]
 
     def has_errors(self) -> bool:
@@ -69,18 +69,20 @@ def dry_run_tick(
             for task in catalogs.stored_tasks(session)
             if only is None or task.id in only
         ]
-        return DryRun(catalogs.origin(session).commit, tuple(verdicts), catalogs.problems(session))
+        return DryRun(catalogs.source(session).commit, tuple(verdicts), catalogs.problems(session))
 
 
-def _verdict(session: Reading, task: StoredTask, now: datetime, *, worktree: bool) -> Verdict:
+def _verdict(session: Reading, task: StoredTask, now: datetime, *, worktree: bool) -> TaskPreview:
     if task.spec is None:
-        return Verdict(task.id, "UTC", would_run=False, reason="its file was never valid")
+        return TaskPreview(task.id, "UTC", would_run=False, reason="its file was never valid")
     if worktree and task.invalid_commit is not None:
-        return Verdict(task.id, task.spec.timezone, would_run=False, reason="its file in the work tree is not valid")
+        return TaskPreview(
+            task.id, task.spec.timezone, would_run=False, reason="its file in the work tree is not valid"
+        )
     running = claims.runs_under_way(session, task.key)
     decided = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
     if decided is None or not decided.decisions:
-        return Verdict(task.id, task.spec.timezone, would_run=False, reason=_why_not(task))
+        return TaskPreview(task.id, task.spec.timezone, would_run=False, reason=_why_not(task))
     started = [decision for decision in decided.decisions if decision.action == START]
     decision = started[0] if started else decided.decisions[-1]
     reason = decision.reason
@@ -88,7 +90,7 @@ def _verdict(session: Reading, task: StoredTask, now: datetime, *, worktree: boo
         reason = "due: it is seen for the first time"
     if len(started) > 1:
         reason = f"{reason}; {len(started) - 1} later slots follow"
-    return Verdict(task.id, task.spec.timezone, bool(started), reason, decision.slot, decision.missed)
+    return TaskPreview(task.id, task.spec.timezone, bool(started), reason, decision.slot, decision.missed)
 
 
 def _why_not(task: StoredTask) -> str:

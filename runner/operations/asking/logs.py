@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 from runner import clock
 from runner.execution.supervising.live_output import ASIDE
 from runner.execution.supervising.run_environment import RunEnvironment
-from runner.model.words import RUNNING
+from runner.model.statuses import RUNNING
 from runner.operations.asking import run_history
 from runner.operations.workspace import Workspace
 from runner.store import history

@@ -24,7 +24,7 @@ from runner.operations.workspace import Workspace
 from runner.repo.log import count_between
 from runner.repo.tree import everything
 from runner.store import catalogs, claims, events, history, queue, remote
-from runner.store.catalogs import ListedTask, Origin
+from runner.store.catalogs import ListedTask, Source
 from runner.store.database import reading
 from runner.store.history import Counts
 from runner.store.remote import Remote
@@ -112,7 +112,7 @@ class Status(Value):
     `moved`: from where HEAD was moved lately, where HEAD is what is followed.
     """
 
-    origin: Origin
+    source: Source
     active: int
     inactive: int
     invalid: tuple[str, ...]
@@ -198,13 +198,13 @@ def _fires(stored: StoredTask, since: datetime | None, now: datetime) -> Iterato
 def status(workspace: Workspace, now: datetime) -> Status:
     """Return how everything is: the commit, the tasks, the last day's runs, what fails and what is wrong. Raises RunnerError."""
     with in_force(workspace, now) as session, reading(workspace.database) as past:
-        origin = catalogs.origin(session)
+        source = catalogs.source(session)
         tasks = list(catalogs.stored_tasks(session))
         last = history.last_runs(past)
         present = {task.id for task in tasks}
         slot = catalogs.next_slot(session)
         return Status(
-            origin=origin,
+            source=source,
             active=sum(task.active for task in tasks),
             inactive=sum(task.spec is not None and not task.active for task in tasks),
             invalid=tuple(task.id for task in tasks if task.spec is None),
@@ -220,10 +220,10 @@ def status(workspace: Workspace, now: datetime) -> Status:
             next_slot=slot,
             overdue=None if slot is None or now - slot[1] <= _OVERDUE else slot[1],
             last_decided=claims.clock_of(past).decided_at,
-            has_ticked=catalogs.origin(past).commit is not None,
-            moved=moved_from(origin, now),
-            following=None if origin.fetch_every is None else _following(workspace, past, origin),
-            unread=tuple(_unread(workspace, origin)),
+            has_ticked=catalogs.source(past).commit is not None,
+            moved=moved_from(source, now),
+            following=None if source.fetch_every is None else _following(workspace, past, source),
+            unread=tuple(_unread(workspace, source)),
             unanswered=tuple(_unanswered(workspace, past, now)),
             clock=tuple(
                 f"{event.at:%Y-%m-%d %H:%M} UTC: {event.detail}" for event in events.of_clock(past, now - _DAY)
@@ -231,9 +231,9 @@ def status(workspace: Workspace, now: datetime) -> Status:
         )
 
 
-def _unread(workspace: Workspace, origin: Origin) -> Iterator[tuple[str, str]]:
+def _unread(workspace: Workspace, source: Source) -> Iterator[tuple[str, str]]:
     try:
-        files = everything(workspace.root, str(origin.commit)).files
+        files = everything(workspace.root, str(source.commit)).files
     except GitError:  # gone here, as `following` tells
         return
     for file in files:
@@ -259,8 +259,8 @@ def _unanswered(workspace: Workspace, session: Reading, now: datetime) -> Iterat
             yield run.run_id, f"{who} should have ended it by now{where}"
 
 
-def _following(workspace: Workspace, session: Reading, origin: Origin) -> Following:
-    return Following(remote.load(session), count_between(workspace.root, str(origin.commit), origin.ref_path))
+def _following(workspace: Workspace, session: Reading, source: Source) -> Following:
+    return Following(remote.load(session), count_between(workspace.root, str(source.commit), source.ref_path))
 
 
 _FAILING = {"failed", "timed_out", "lost"}

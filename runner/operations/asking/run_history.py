@@ -8,7 +8,7 @@ from datetime import datetime
 from runner.errors import UsageError
 from runner.model.commit import Commit
 from runner.model.run import Run, RunDetails
-from runner.model.words import SHOWN
+from runner.model.statuses import SHOWN
 from runner.operations.lookup import known_task
 from runner.operations.workspace import Workspace
 from runner.repo import log

@@ -10,9 +10,9 @@ from runner import planning
 from runner.model import event
 from runner.model.commit import SHORT
 from runner.model.run import Run
+from runner.model.statuses import RUNNING, SKIPPED
 from runner.model.stored import StoredTask
 from runner.model.task import path_of
-from runner.model.words import RUNNING, SKIPPED
 from runner.operations.lookup import known_task
 from runner.operations.ticking.current import in_force
 from runner.operations.workspace import Workspace
@@ -84,7 +84,7 @@ def why(workspace: Workspace, task_id: str, at: datetime | None, now: datetime) 
         task = known_task(tasks, task_id)
         zone = "UTC" if task.spec is None else task.spec.timezone
         instant = now if at is None else resolve(at, load_zone(zone)) if at.tzinfo is None else at.astimezone(UTC)
-        case = _Case(past, workspace.root, catalogs.origin(tasks).commit or "", task, instant, now)
+        case = _Case(past, workspace.root, catalogs.source(tasks).commit or "", task, instant, now)
         cause, run, sentences = _answer(case)
         before, after = _slots(case)
         return Why(task.id, case.at, zone, cause, (*sentences, *_clock(case)), run, before, after)

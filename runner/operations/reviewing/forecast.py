@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from runner import planning
-from runner.model.change import AtOnce, Outlook
+from runner.model.change import AtOnce, Forecast
 from runner.model.state import START, Decision
 from runner.model.stored import StoredTask
 from runner.model.task import ScheduleSpec
@@ -53,12 +53,14 @@ def hangs_on_the_past(task: StoredTask) -> bool:
     return task.spec is not None and task.spec.frequency is not None and task.spec.start is None
 
 
-def outlook(task: StoredTask, running: tuple[int, ...], now: datetime, count: int, *, is_known: bool) -> Outlook | None:
+def forecast(
+    task: StoredTask, running: tuple[int, ...], now: datetime, count: int, *, is_known: bool
+) -> Forecast | None:
     """Return when a task runs, `count` starts of it; None where no valid file of it was ever seen."""
     if task.spec is None or task.blob is None:
         return None
     fires = tuple(islice(starts(task, running, now), count)) if is_known else None
-    return Outlook(task.spec.timezone, task.spec.in_words(), fires, _a_day(task, now))
+    return Forecast(task.spec.timezone, task.spec.in_words(), fires, _a_day(task, now))
 
 
 def at_once(task: StoredTask, running: tuple[int, ...], now: datetime, *, is_new: bool, is_known: bool) -> AtOnce:

@@ -24,9 +24,9 @@ from runner.model.change import (
 )
 from runner.model.problem import REFUSED, Problem
 from runner.model.settings import Settings
+from runner.model.statuses import WORKTREE
 from runner.model.stored import StoredTask
 from runner.model.task import Task, path_of
-from runner.model.words import WORKTREE
 from runner.operations.reviewing import differences, forecast
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, claims
@@ -89,7 +89,7 @@ class _Change(Value):
 def plan(workspace: Workspace, sides: PlanInputs, now: datetime, count: int = FIRES) -> Plan:
     """Return what it would mean if the head became what is in force now. Writes nothing. Raises RunnerError."""
     with dry_run(workspace.database) as session:
-        knows_state = catalogs.origin(session).commit is not None
+        knows_state = catalogs.source(session).commit is not None
         old_settings, _ = sides.bring_base(session, now)
         base = _side(session, sides.base)
         old_problems = catalogs.problems(session)
@@ -112,8 +112,8 @@ def plan(workspace: Workspace, sides: PlanInputs, now: datetime, count: int = FI
 
 
 def _side(session: Reading, name: str) -> Side:
-    origin = catalogs.origin(session)
-    return Side(name or origin.ref, None if origin.commit == WORKTREE else origin.commit)
+    source = catalogs.source(session)
+    return Side(name or source.ref, None if source.commit == WORKTREE else source.commit)
 
 
 def _change(session: Reading, adoption: Adoption, now: datetime, refused: set[str]) -> _Change:
@@ -146,7 +146,7 @@ def _company(session: Reading, stored: StoredTask | None, running: tuple[int, ..
         return
     minute = planning.minute_of(first)
     others = catalogs.others_due(session, stored.key, minute, minute + _MINUTE)
-    places = catalogs.origin(session).max_parallel
+    places = catalogs.source(session).max_parallel
     if others >= places:
         yield f"{others} other tasks are due in the minute in which it starts next; {places} run at once"
 
@@ -158,8 +158,10 @@ def _told(change: _Change, now: datetime, count: int, *, knows_state: bool) -> T
     if not kinds:
         return None
     is_known = knows_state or not _hangs(change)
-    before = None if old.stored is None else forecast.outlook(old.stored, change.running, now, count, is_known=is_known)
-    after = None if new.stored is None else forecast.outlook(new.stored, change.running, now, count, is_known=is_known)
+    before = (
+        None if old.stored is None else forecast.forecast(old.stored, change.running, now, count, is_known=is_known)
+    )
+    after = None if new.stored is None else forecast.forecast(new.stored, change.running, now, count, is_known=is_known)
     shown_old = old.task if adoption.was_there() else None
     shown_new = new.task if adoption.is_there() else None
     return TaskChange(

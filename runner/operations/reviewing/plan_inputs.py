@@ -59,7 +59,7 @@ def plan_inputs(
 def _branch_before(workspace: Workspace, now: datetime) -> str | None:
     """Return the branch that ran before HEAD was moved to another one; None where it was not, or that branch is gone."""
     with reading(workspace.database) as session:
-        known = catalogs.origin(session)
+        known = catalogs.source(session)
     if known.branch is None:
         return None
     moved = moved_from(on_branch(known, branch_at(workspace.root), now), now)
@@ -113,5 +113,5 @@ def _work_tree(root: str) -> Bring:
 
 
 def _settled(session: Deciding, root: str) -> Settings:
-    blob = catalogs.origin(session).settings_blob
+    blob = catalogs.source(session).settings_blob
     return settings_of(root, blob) if blob else Settings()

@@ -13,7 +13,7 @@ from runner.model.settings import Settings
 from runner.model.task import FOLDER
 from runner.repo import worktree
 from runner.repo.tree import File
-from runner.taskfile.compiler import compile_settings, compile_task, place_of, symlink_problem
+from runner.taskfile.compiler import compile_settings, compile_task, position_of, symlink_problem
 from runner.taskfile.findings import shown
 from runner.taskfile.names import check_case, is_task_file
 from runner.taskfile.text import LARGEST_FILE
@@ -49,7 +49,7 @@ def _secret_names(root: str, settings: Settings | None) -> frozenset[str] | None
 
 
 def _inside(content: bytes) -> Problem:
-    line, column = place_of(content, ("secrets_file",))
+    line, column = position_of(content, ("secrets_file",))
     message = "the secrets file lies in the repository, where it would be committed one day"
     return Problem(SETTINGS_FILE, line, column, "secrets-file", ERROR, message, "for example /etc/runner/secrets")
 
@@ -69,7 +69,7 @@ def _problems(root: str, file: File, settings: Settings, names: frozenset[str] |
     unknown = [
         number for number, name in enumerate(compiled.task.secrets) if name not in names and name not in os.environ
     ]
-    places = {number: place_of(content, ("secrets", number)) for number in unknown}
+    places = {number: position_of(content, ("secrets", number)) for number in unknown}
     return [_unknown_secret(file.path, *places[number], compiled.task.secrets[number], settings) for number in unknown]
 
 

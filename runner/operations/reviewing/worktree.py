@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from runner.adoption import Adoption, Moment
+from runner.adoption import Adoption, Transition
 from runner.errors import RunnerError
 from runner.model.problem import Problem
 from runner.model.settings import Settings
+from runner.model.statuses import WORKTREE
 from runner.model.task import id_of
-from runner.model.words import WORKTREE
 from runner.operations.ticking import adopt
 from runner.repo import worktree
 from runner.repo.tree import Changes, File
@@ -35,7 +35,7 @@ def refresh_from_worktree(
         raise RunnerError(str(problems[0]), problems[0].hint)
     settings_blob = worktree.blob_id(content) if content is not None else ""
     with copy.transaction():
-        known = catalogs.origin(copy)
+        known = catalogs.source(copy)
         listed = list(worktree.list_files(root))
         wanted = [file for file in listed if _is_read(file, only)]
         read, found = _compile(copy, root, wanted, (settings, settings_blob))
@@ -49,8 +49,8 @@ def refresh_from_worktree(
         ).settled_by(settings)
         changes = adopt.against(Changes(tuple(files)), catalogs.present_blobs(copy))
         snapshot = adopt.Snapshot(changes, found, {}, settings_blob)
-        adoptions = adopt.adopt(copy, snapshot, Moment(known.commit, WORKTREE, now))
-        catalogs.set_origin(copy, new)
+        adoptions = adopt.adopt(copy, snapshot, Transition(known.commit, WORKTREE, now))
+        catalogs.set_source(copy, new)
     return settings, adoptions
 
 

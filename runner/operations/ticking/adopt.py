@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runner.adoption import Adoption, Moment, adopted, kept, removed
+from runner.adoption import Adoption, Transition, adopted, kept, removed
 from runner.model import event
 from runner.model.problem import Problem
 from runner.model.stored import StoredTask
@@ -42,7 +42,7 @@ def against(everything: Changes, present: Mapping[str, str]) -> Changes:
     return replace(everything, gone=tuple(gone), renamed=renamed)
 
 
-def adopt(session: Deciding, snapshot: Snapshot, moment: Moment) -> list[Adoption]:
+def adopt(session: Deciding, snapshot: Snapshot, moment: Transition) -> list[Adoption]:
     """Bring tasks and problems to a new commit, and return what has become of each; call it inside of a transaction."""
     changes, refused = snapshot.changes, snapshot.refused
     renamed = _rename(session, snapshot)
@@ -87,7 +87,7 @@ def _rename(session: Deciding, snapshot: Snapshot) -> dict[str, str]:
     return renamed
 
 
-def _removal(session: Deciding, path: str, moment: Moment, *, kept_by: Mapping[str, Problem]) -> Adoption | None:
+def _removal(session: Deciding, path: str, moment: Transition, *, kept_by: Mapping[str, Problem]) -> Adoption | None:
     stored = catalogs.find_task(session, id_of(path)) if _is_id(path) else None
     if stored is None or stored.blob is None:
         return None
@@ -110,14 +110,14 @@ def _stored(session: Reading, file: File, renamed: Mapping[str, str]) -> StoredT
 
 
 def _adopt(
-    session: Deciding, file: File, stored: StoredTask | None, settings_blob: str | None, moment: Moment
+    session: Deciding, file: File, stored: StoredTask | None, settings_blob: str | None, moment: Transition
 ) -> Adoption:
     version = None if settings_blob is None else catalogs.version_of(session, file.blob, settings_blob)
     running = () if stored is None else claims.runs_under_way(session, stored.key)
     return _write(session, adopted(id_of(file.path), stored, file.blob, version, running, moment), moment)
 
 
-def _write(session: Deciding, adoption: Adoption, moment: Moment) -> Adoption:
+def _write(session: Deciding, adoption: Adoption, moment: Transition) -> Adoption:
     """Write down what becomes of a task: its row, the slots that were decided, and the events."""
     if adoption.before is None:
         key = catalogs.add_task(session, adoption.task, adoption.blob or "", adoption.version, adoption.state)
@@ -131,7 +131,7 @@ def _write(session: Deciding, adoption: Adoption, moment: Moment) -> Adoption:
     return adoption
 
 
-def _record_slots(session: Deciding, stored: StoredTask, adoption: Adoption, moment: Moment) -> None:
+def _record_slots(session: Deciding, stored: StoredTask, adoption: Adoption, moment: Transition) -> None:
     if stored.version is None:
         return
     before = stored.valid_commit or moment.before

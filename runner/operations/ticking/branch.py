@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from runner.clock import from_millis, to_millis
 from runner.repo.head import branch_at
 from runner.store import catalogs
-from runner.store.catalogs import Origin
+from runner.store.catalogs import Source
 from runner.store.session import Deciding
 from runner.value import Value, replace
 
@@ -25,16 +25,16 @@ class Moved(Value):
 
 def note_branch(session: Deciding, root: str, now: datetime) -> None:
     """Note the branch that HEAD is on; writes nothing where that is known. Raises GitError."""
-    known = catalogs.origin(session)
+    known = catalogs.source(session)
     branch = branch_at(root) if known.ref_path == "HEAD" else None
     if branch == known.branch:
         return
     with session.transaction(durable=False):
-        known = catalogs.origin(session)
-        catalogs.set_origin(session, on_branch(known, branch, now))
+        known = catalogs.source(session)
+        catalogs.set_source(session, on_branch(known, branch, now))
 
 
-def on_branch(known: Origin, branch: str | None, now: datetime) -> Origin:
+def on_branch(known: Source, branch: str | None, now: datetime) -> Source:
     """Return what is known with HEAD on a branch: where that is not the usual one, with the usual one."""
     if branch is None or known.branch is None:
         return replace(known, branch=branch, branch_before=None, branch_since=None)
@@ -45,9 +45,9 @@ def on_branch(known: Origin, branch: str | None, now: datetime) -> Origin:
     return replace(known, branch=branch, branch_before=usual, branch_since=to_millis(now))
 
 
-def moved_from(origin: Origin, now: datetime) -> Moved | None:
+def moved_from(source: Source, now: datetime) -> Moved | None:
     """Return from where HEAD was moved, for a day; None where it is on the usual branch, or not what is followed."""
-    if origin.branch is None or origin.branch_before is None or origin.branch_since is None:
+    if source.branch is None or source.branch_before is None or source.branch_since is None:
         return None
-    since = from_millis(origin.branch_since)
-    return None if now - since > _TOLD_FOR else Moved(origin.branch, origin.branch_before, since)
+    since = from_millis(source.branch_since)
+    return None if now - since > _TOLD_FOR else Moved(source.branch, source.branch_before, since)

@@ -69,7 +69,7 @@ def _fetch(workspace: Workspace, now: datetime) -> None:
         return  # another tick has just done it
     with deciding(workspace.database) as session:
         remote.note_try(session, now)
-        ref_path = catalogs.origin(session).ref_path
+        ref_path = catalogs.source(session).ref_path
     failure = None
     try:
         fetch(workspace.root, ref_path)

@@ -6,7 +6,7 @@ the figures, and a test names what may not be loaded here.
 
 from runner import clock
 from runner.repo.head import is_at, plain_branch
-from runner.store.idle import Outlook, look
+from runner.store.idle import NextWork, look
 from runner.zone_files import are_unchanged
 
 _VERSION = 2  # of the database; a test holds it to that of `store.migrate`, which is too heavy to ask
@@ -17,18 +17,18 @@ _SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 
 def idle_line(root: str, state: str) -> str | None:
     """Return what a tick with nothing to do says, or None where there may be something."""
-    outlook = look(state + "/runner.db")
-    if outlook is None or outlook.version != _VERSION:
+    next_work = look(state + "/runner.db")
+    if next_work is None or next_work.version != _VERSION:
         return None
     now = clock.to_millis(clock.now())
-    if _is_due(outlook, now) or (outlook.owners and _is_any_gone(state, outlook.owners)):
+    if _is_due(next_work, now) or (next_work.owners and _is_any_gone(state, next_work.owners)):
         return None
-    if not is_at(root, outlook.head, outlook.ref_path, outlook.commit) or not are_unchanged(outlook.zones):
+    if not is_at(root, next_work.head, next_work.ref_path, next_work.commit) or not are_unchanged(next_work.zones):
         return None
     # Where only git knows the branch, the next tick with something to do asks it.
-    if outlook.branch is not None and plain_branch(root) not in {outlook.branch, None}:
+    if next_work.branch is not None and plain_branch(root) not in {next_work.branch, None}:
         return None
-    return f"[{followed(outlook.ref, outlook.branch)}] {_line(outlook, now)}"
+    return f"[{followed(next_work.ref, next_work.branch)}] {_line(next_work, now)}"
 
 
 def followed(ref: str, branch: str | None) -> str:
@@ -38,20 +38,20 @@ def followed(ref: str, branch: str | None) -> str:
     return branch.removeprefix("refs/heads/") or "detached HEAD"
 
 
-def _is_due(outlook: Outlook, now: int) -> bool:
+def _is_due(next_work: NextWork, now: int) -> bool:
     """Return whether the store has something for a tick of this minute, or knows that the clock was set back."""
     minute_ends = now - now % _MINUTE + _MINUTE
     return (
-        outlook.is_asked
+        next_work.is_asked
         # What was refused may be allowed by now, and what was damaged mended.
-        or outlook.is_open
-        or outlook.is_fetch_due(now)
-        or (outlook.next_due is not None and outlook.next_due <= now)
-        or (outlook.overdue is not None and outlook.overdue < now)
-        or (outlook.overdue_monotonic is not None and outlook.overdue_monotonic < clock.monotonic_millis())
+        or next_work.is_open
+        or next_work.is_fetch_due(now)
+        or (next_work.next_due is not None and next_work.next_due <= now)
+        or (next_work.overdue is not None and next_work.overdue < now)
+        or (next_work.overdue_monotonic is not None and next_work.overdue_monotonic < clock.monotonic_millis())
         # A tick waits for what comes before the next one.
-        or (outlook.waiting is not None and outlook.waiting < minute_ends)
-        or (outlook.decided is not None and outlook.decided >= minute_ends - _MINUTE + _CLOCK_MAY_BE_AHEAD)
+        or (next_work.waiting is not None and next_work.waiting < minute_ends)
+        or (next_work.decided is not None and next_work.decided >= minute_ends - _MINUTE + _CLOCK_MAY_BE_AHEAD)
     )
 
 
@@ -61,14 +61,14 @@ def _is_any_gone(state: str, owners: list[str]) -> bool:
     return any(is_gone(state, owner) for owner in owners)
 
 
-def _line(outlook: Outlook, now: int) -> str:
+def _line(next_work: NextWork, now: int) -> str:
     line = "nothing due; no slot is planned"
-    if outlook.next_due is not None:
-        wait = rough((outlook.next_due - now) / 1000)
-        line = f"nothing due; next: {outlook.next_task} at {outlook.next_local} (in {wait})"
-    if not outlook.broken:
+    if next_work.next_due is not None:
+        wait = rough((next_work.next_due - now) / 1000)
+        line = f"nothing due; next: {next_work.next_task} at {next_work.next_local} (in {wait})"
+    if not next_work.broken:
         return line
-    files = "1 file has" if outlook.broken == 1 else f"{outlook.broken} files have"
+    files = "1 file has" if next_work.broken == 1 else f"{next_work.broken} files have"
     return f"{line}\n{files} problems (see `runner status`)"
 
 

@@ -20,8 +20,8 @@ from runner.execution.supervising import live_output
 from runner.execution.supervising.output import Capture
 from runner.execution.supervising.run_environment import RunEnvironment, remove_folder
 from runner.execution.system import processes
-from runner.model.ending import Ending
-from runner.model.words import CANCELLED, LOST, TIMED_OUT
+from runner.model.attempt_result import AttemptResult
+from runner.model.statuses import CANCELLED, LOST, TIMED_OUT
 from runner.operations.workspace import Workspace
 from runner.schedule.duration import format_duration
 from runner.store import catalogs, queue
@@ -77,7 +77,7 @@ def end_lost(workspace: Workspace, now: datetime) -> list[int]:
             and not owner.gone(workspace.state)
         ):
             return []
-        environment = RunEnvironment(workspace.root, workspace.state, catalogs.origin(session).store_id)
+        environment = RunEnvironment(workspace.root, workspace.state, catalogs.source(session).store_id)
         try:
             with locked(f"{workspace.state}/lost.lock"):
                 remains = [_end(environment, run) for run in find_lost(session, workspace.state)]
@@ -146,7 +146,9 @@ def settle(session: Deciding, remains: list[LostAttempt], now: datetime) -> list
                 lost.append(run.run_id)
         elif run.is_by_hand and run.cancel_reason is None:  # whoever wanted it then may not want it now
             reason = f"{_reason(run.owner, remain.notes)}; it had not begun"
-            if end_attempt(session, AttemptEnd(run.run_id, run.attempt, run.owner, Ending(LOST, None, now), reason)):
+            if end_attempt(
+                session, AttemptEnd(run.run_id, run.attempt, run.owner, AttemptResult(LOST, None, now), reason)
+            ):
                 lost.append(run.run_id)
         else:
             queue.release(session, run.owner, [(run.run_id, run.attempt)], now)
@@ -156,7 +158,7 @@ def settle(session: Deciding, remains: list[LostAttempt], now: datetime) -> list
 def end_from_outside(session: Deciding, remains: LostAttempt, status: str, reason: str, now: datetime) -> bool:
     """Record how an attempt ended that another process has ended; its retry policy applies. Return whether it was to be ended."""
     run = remains.run
-    ending = Ending(
+    ending = AttemptResult(
         status,
         run.started_at or now,
         now,

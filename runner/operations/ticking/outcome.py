@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from runner.model.ending import Ending
+from runner.model.attempt_result import AttemptResult
 from runner.model.job import Job
-from runner.model.words import CANCELLED, FAILED, LOST, SUCCEEDED, TIMED_OUT
+from runner.model.statuses import CANCELLED, FAILED, LOST, SUCCEEDED, TIMED_OUT
 from runner.value import Value
 
 
@@ -17,7 +17,7 @@ class Outcome(Value):
     retry_at: datetime | None
 
 
-def outcome(job: Job, ending: Ending, *, asked: bool) -> Outcome:
+def outcome(job: Job, ending: AttemptResult, *, asked: bool) -> Outcome:
     """Return what becomes of the run. `asked` says that somebody wanted this run to end, which is not tried again then.
 
     What never began fails the same way the next time: there is no other attempt after it either.

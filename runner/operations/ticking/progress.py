@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 from runner import clock
 from runner.execution.supervising.events import Ended, Printed, Started
-from runner.model.words import RETRYING
+from runner.model.statuses import RETRYING
 from runner.operations.ticking.outcome import outcome
 from runner.store import history
 from runner.store.database import reading

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from runner.adoption import Adoption, Moment
+from runner.adoption import Adoption, Transition
 from runner.errors import GitError, RunnerError
 from runner.model.problem import ERROR, REFUSED, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
@@ -19,7 +19,7 @@ from runner.repo.head import commit_at
 from runner.repo.tree import Changes
 from runner.repo.trust import Seen, refusals
 from runner.store import catalogs
-from runner.store.catalogs import Origin
+from runner.store.catalogs import Source
 from runner.store.session import Deciding
 from runner.taskfile.compiler import compile_settings
 from runner.taskfile.names import is_task_file
@@ -34,7 +34,7 @@ class _Target(Value):
     that are not taken over for theirs, `at_head` the problem of the `runner.yaml` of HEAD that is refused.
     """
 
-    origin: Origin
+    source: Source
     changes: Changes
     settings_problems: tuple[Problem, ...] | None
     seen: Seen
@@ -62,7 +62,7 @@ def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) 
 
 def _refresh(session: Deciding, root: str, now: datetime, at: str | None) -> list[Adoption]:
     while True:
-        known = catalogs.origin(session)
+        known = catalogs.source(session)
         target = _target(session, root, known) if at is None else _named(session, root, known, at)
         adoptions = _put_in_force(session, root, known, target, now)
         if adoptions is not None:
@@ -70,31 +70,31 @@ def _refresh(session: Deciding, root: str, now: datetime, at: str | None) -> lis
         # Another tick was here meanwhile: what was compared is no longer what is known.
 
 
-def _put_in_force(session: Deciding, root: str, known: Origin, target: _Target, now: datetime) -> list[Adoption] | None:
+def _put_in_force(session: Deciding, root: str, known: Source, target: _Target, now: datetime) -> list[Adoption] | None:
     """Put a commit in force and return what has become of each task; None where the store is not as it was `known`."""
     refused = _refused(session, root, target)
-    origin = _looked_at(root, target, refused)
-    origin, refused_files = _with_files(root, known, origin, target.seen)
+    source = _looked_at(root, target, refused)
+    source, refused_files = _with_files(root, known, source, target.seen)
     changes = _without(target.changes, refused) if target.is_again else target.changes
     if not changes.touch_tasks() and target.settings_problems is None:
         with session.transaction(durable=False):
-            if catalogs.origin(session) != known:
+            if catalogs.source(session) != known:
                 return None
-            if origin != known:
-                catalogs.set_origin(session, origin)
+            if source != known:
+                catalogs.set_source(session, source)
             _note_head(session, target.at_head)
             _note_files(session, refused_files)
         return []
-    blob = origin.settings_blob
+    blob = source.settings_blob
     found = compile_files(session, root, changes.files, blob, lambda: settings_of(root, blob))
     with session.transaction():
-        if catalogs.origin(session) != known:
+        if catalogs.source(session) != known:
             return None
         snapshot = adopt.Snapshot(changes, found, {} if target.is_again else refused, blob)
-        adoptions = adopt.adopt(session, snapshot, Moment(known.commit, origin.commit, now))
+        adoptions = adopt.adopt(session, snapshot, Transition(known.commit, source.commit, now))
         if target.settings_problems is not None:
             catalogs.set_problems(session, [SETTINGS_FILE], target.settings_problems)
-        catalogs.set_origin(session, origin)
+        catalogs.set_source(session, source)
         _note_head(session, target.at_head)
         _note_files(session, refused_files)
     return adoptions
@@ -116,22 +116,22 @@ def _note_head(session: Deciding, problem: Problem | None) -> None:
         catalogs.set_problems(session, [_AT_HEAD], [] if problem is None else [problem])
 
 
-def _with_files(root: str, known: Origin, origin: Origin, seen: Seen) -> tuple[Origin, list[Problem]]:
+def _with_files(root: str, known: Source, source: Source, seen: Seen) -> tuple[Source, list[Problem]]:
     """Return the origin with the commit whose files runs see, and what is wrong with those that have changed since.
 
     Where signatures are asked for, that is the last commit of which all files were changed by who may.
     """
-    if not origin.require_signed:
-        return replace(origin, files_commit=None, files_seen=""), []
+    if not source.require_signed:
+        return replace(source, files_commit=None, files_seen=""), []
     before = Seen.decode(known.files_seen) if known.files_seen else Seen(seen.commits)
     accepted = before.commits[0] if before.commits else None
-    folders = tuple(origin.files.split("\n")) if origin.files else FILES
-    changed = _changed(root, accepted, str(origin.commit), folders)
-    found = refusals(root, before, str(origin.commit), changed, origin.allowed_signers, folders)
+    folders = tuple(source.files.split("\n")) if source.files else FILES
+    changed = _changed(root, accepted, str(source.commit), folders)
+    found = refusals(root, before, str(source.commit), changed, source.allowed_signers, folders)
     if not found:
-        return replace(origin, files_commit=None, files_seen=""), []
+        return replace(source, files_commit=None, files_seen=""), []
     problems = [_refusal(path, why) for path, why in found.items()]
-    return replace(origin, files_commit=accepted or "", files_seen=before.encode()), problems
+    return replace(source, files_commit=accepted or "", files_seen=before.encode()), problems
 
 
 def _changed(root: str, accepted: str | None, commit: str, folders: tuple[str, ...]) -> list[str]:
@@ -151,7 +151,7 @@ def _is_of_files(path: str) -> bool:
     return path not in {SETTINGS_FILE, _AT_HEAD} and not (path.startswith(f"{FOLDER}/") and is_task_file(path))
 
 
-def _target(session: Deciding, root: str, known: Origin) -> _Target:
+def _target(session: Deciding, root: str, known: Source) -> _Target:
     head = commit_at(root, "HEAD") or refs.commit_of(root, "HEAD")
     moved = tree.difference(root, known.head, head) if known.head else None
     head_settings = known.head_settings
@@ -165,14 +165,14 @@ def _target(session: Deciding, root: str, known: Origin) -> _Target:
     ref = followed.ref
     found = refs.Found("HEAD", head) if ref == "HEAD" else refs.find(root, ref)
     commit = found.commit
-    origin = replace(followed, commit=commit, head=head, ref_path=found.path)
+    source = replace(followed, commit=commit, head=head, ref_path=found.path)
     changes = moved
     if known.commit != known.head or commit != head:
         changes = tree.difference(root, known.commit, commit) if known.head and known.commit else None
     if changes is None:
-        changes = _everything(session, root, origin)
-        _check_not_empty(changes, root, origin, known)
-    target = _settled(session, root, known, _Target(origin, changes, None, seen))
+        changes = _everything(session, root, source)
+        _check_not_empty(changes, root, source, known)
+    target = _settled(session, root, known, _Target(source, changes, None, seen))
     if at_head is None:
         return target
     # Where HEAD is what is followed, its `runner.yaml` is told of as the one of the commit.
@@ -180,27 +180,27 @@ def _target(session: Deciding, root: str, known: Origin) -> _Target:
     return replace(target, refused=target.refused | {_AT_HEAD}, at_head=told)
 
 
-def _named(session: Deciding, root: str, known: Origin, commit: str) -> _Target:
+def _named(session: Deciding, root: str, known: Source, commit: str) -> _Target:
     """Return a commit that somebody has named as what is to be in force, whatever it has to say of refs."""
-    origin = replace(known, commit=commit)
+    source = replace(known, commit=commit)
     changes = tree.difference(root, known.commit, commit) if known.commit else None
     if changes is None:
-        changes = _everything(session, root, origin)
-    return _settled(session, root, known, _Target(origin, changes, None, _seen(session, known)))
+        changes = _everything(session, root, source)
+    return _settled(session, root, known, _Target(source, changes, None, _seen(session, known)))
 
 
-def _settled(session: Deciding, root: str, known: Origin, target: _Target) -> _Target:
-    origin = target.origin
+def _settled(session: Deciding, root: str, known: Source, target: _Target) -> _Target:
+    source = target.source
     if catalogs.has_refused(session):
         # Another commit with the same content may be signed, another key allowed, or none need be any more.
-        everything = _everything(session, root, origin)
-        is_again = origin.commit == known.commit and origin.require_signed
+        everything = _everything(session, root, source)
+        is_again = source.commit == known.commit and source.require_signed
         changes = _refused_before(everything, target.seen) if is_again else everything
         target = replace(target, changes=changes, is_again=is_again)
     target = _with_settings(root, target, is_first=known.commit is None)
-    if target.origin.settings_blob != known.settings_blob and known.commit:
+    if target.source.settings_blob != known.settings_blob and known.commit:
         # Defaults have changed: every file is compiled again.
-        target = replace(target, changes=_everything(session, root, target.origin), is_again=False)
+        target = replace(target, changes=_everything(session, root, target.source), is_again=False)
     return target
 
 
@@ -214,7 +214,7 @@ def _refused_before(everything: Changes, seen: Seen) -> Changes:
     )
 
 
-def _seen(session: Deciding, known: Origin) -> Seen:
+def _seen(session: Deciding, known: Source) -> Seen:
     """Return what was looked at for signatures before; where they were not asked for, what was known then."""
     if known.seen:
         return Seen.decode(known.seen)
@@ -224,19 +224,19 @@ def _seen(session: Deciding, known: Origin) -> Seen:
     return Seen(tuple(commits), dict.fromkeys(refused, ()))
 
 
-def _everything(session: Deciding, root: str, origin: Origin) -> Changes:
-    return adopt.against(tree.everything(root, str(origin.commit)), catalogs.present_blobs(session))
+def _everything(session: Deciding, root: str, source: Source) -> Changes:
+    return adopt.against(tree.everything(root, str(source.commit)), catalogs.present_blobs(session))
 
 
-def _check_not_empty(everything: Changes, root: str, origin: Origin, known: Origin) -> None:
+def _check_not_empty(everything: Changes, root: str, source: Source, known: Source) -> None:
     if not everything.files and known.commit is None:
         raise RunnerError(
-            f"commit {str(origin.commit)[:12]} ({origin.ref}) has no folder tasks/ in {root}",
+            f"commit {str(source.commit)[:12]} ({source.ref}) has no folder tasks/ in {root}",
             "add a task such as tasks/hello.yaml and commit it: git add tasks && git commit",
         )
 
 
-def _followed(root: str, head: str, blob: str, known: Origin, seen: Seen) -> tuple[Origin, str | None]:
+def _followed(root: str, head: str, blob: str, known: Source, seen: Seen) -> tuple[Source, str | None]:
     """Return what is known with what the `runner.yaml` of HEAD says of git, or why that is refused.
 
     That is the ref, how often it is fetched, and whom to trust.
@@ -259,28 +259,28 @@ def _with_settings(root: str, target: _Target, *, is_first: bool) -> _Target:
 
     Without a `runner.yaml` the defaults were valid; only of the first commit ever nobody knows what it was meant to settle.
     """
-    origin, blob = target.origin, target.changes.settings
-    if blob is None or blob == origin.settings_seen:
+    source, blob = target.source, target.changes.settings
+    if blob is None or blob == source.settings_seen:
         return target
-    if origin.require_signed and blob != origin.settings_blob:
-        found = refusals(root, target.seen, str(origin.commit), [SETTINGS_FILE], origin.allowed_signers)
+    if source.require_signed and blob != source.settings_blob:
+        found = refusals(root, target.seen, str(source.commit), [SETTINGS_FILE], source.allowed_signers)
         if found:
-            origin = replace(origin, settings_seen=origin.settings_blob)
+            source = replace(source, settings_seen=source.settings_blob)
             told = None if target.is_again else (_refusal(SETTINGS_FILE, found[SETTINGS_FILE]),)
-            return replace(target, origin=origin, settings_problems=told, refused=frozenset(found))
+            return replace(target, source=source, settings_problems=told, refused=frozenset(found))
     settings, problems = _read_settings(root, blob)
     if settings is None and is_first:
         raise _broken_settings(problems)
-    origin = replace(origin, settings_seen=blob)
+    source = replace(source, settings_seen=blob)
     if settings is not None:
-        origin = replace(origin, settings_blob=blob).settled_by(settings)
-    return replace(target, origin=origin, settings_problems=problems)
+        source = replace(source, settings_blob=blob).settled_by(settings)
+    return replace(target, source=source, settings_problems=problems)
 
 
 def _refused(session: Deciding, root: str, target: _Target) -> dict[str, Problem]:
     """Return what is wrong with those who changed the files of a commit, by path; nothing where signatures are not asked for."""
-    origin = target.origin
-    if not origin.require_signed or not target.changes.touch_tasks():
+    source = target.source
+    if not source.require_signed or not target.changes.touch_tasks():
         return {}
     present = {path_of(task_id): blob for task_id, blob in catalogs.present_blobs(session).items()}
     changed = [
@@ -288,17 +288,17 @@ def _refused(session: Deciding, root: str, target: _Target) -> dict[str, Problem
         for file in target.changes.files
         if file.path in target.seen.since or present.get(file.path) != file.blob
     ]
-    found = refusals(root, target.seen, str(origin.commit), [*changed, *target.changes.gone], origin.allowed_signers)
+    found = refusals(root, target.seen, str(source.commit), [*changed, *target.changes.gone], source.allowed_signers)
     return {path: _refusal(path, why) for path, why in found.items()}
 
 
-def _looked_at(root: str, target: _Target, refused: Iterable[str]) -> Origin:
+def _looked_at(root: str, target: _Target, refused: Iterable[str]) -> Source:
     """Return the origin with what has now been looked at for signatures."""
-    origin = target.origin
-    if not origin.require_signed:
-        return replace(origin, seen="")
-    commits = (str(origin.commit), str(origin.head or origin.commit))
-    return replace(origin, seen=target.seen.after(root, commits, target.refused | {*refused}).encode())
+    source = target.source
+    if not source.require_signed:
+        return replace(source, seen="")
+    commits = (str(source.commit), str(source.head or source.commit))
+    return replace(source, seen=target.seen.after(root, commits, target.refused | {*refused}).encode())
 
 
 def _refusal(path: str, why: str) -> Problem:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from runner.execution.supervising.removal import remove_folder
 from runner.model.job import Job
-from runner.model.words import WORKTREE
+from runner.model.statuses import WORKTREE
 from runner.operations.workspace import Workspace
 from runner.value import replace
 

@@ -12,16 +12,16 @@ from runner.execution.owners.slots import Slots
 from runner.execution.supervising.events import Ended, Printed, Refused, Started
 from runner.execution.supervising.run_environment import RunEnvironment
 from runner.execution.supervising.signals import REASONS
+from runner.model.attempt_result import AttemptResult
 from runner.model.commit import SHORT
-from runner.model.ending import Ending
 from runner.model.job import Job
-from runner.model.words import CANCELLED, FAILED
+from runner.model.statuses import CANCELLED, FAILED
 from runner.operations.ticking.recorder import Recorder
 from runner.operations.ticking.run_files import Files
 from runner.operations.ticking.waiting_runs import WaitingRuns
 from runner.operations.workspace import Workspace
 from runner.store.database import file_id, reading
-from runner.store.queue import Terms, asked_to_end
+from runner.store.queue import RunSettings, asked_to_end
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Supervisor:
     def __init__(
         self,
         workspace: Workspace,
-        terms: Terms,
+        run_settings: RunSettings,
         owner: str,
         executor: Executor,
         now: datetime,
@@ -67,17 +67,17 @@ class Supervisor:
 
         `watch` is told of everything that happens.
         """
-        self._terms = terms
+        self._run_settings = run_settings
         self._now = now
         self._began = clock.monotonic()
         self._executor = executor
-        self._slots = Slots(f"{workspace.state}/slots", terms.max_parallel)
+        self._slots = Slots(f"{workspace.state}/slots", run_settings.max_parallel)
         self._free = 0
         self._files = Files(
             workspace,
-            terms.files,
-            terms.accepted,
-            RunEnvironment(workspace.root, workspace.state, terms.store_id).spare_folder(owner, 0),
+            run_settings.files,
+            run_settings.accepted,
+            RunEnvironment(workspace.root, workspace.state, run_settings.store_id).spare_folder(owner, 0),
         )
         self._known = file_id(workspace.database)
         self._recorder = Recorder(workspace.database, self._known, owner)
@@ -168,7 +168,7 @@ class Supervisor:
         """Return whether what runs after a signal has had its time to end by itself: none after Ctrl-C or a second signal."""
         signals = self._executor.signals
         if self._grace_ends is None:
-            self._grace_ends = clock.monotonic() + self._terms.shutdown_grace.total_seconds()
+            self._grace_ends = clock.monotonic() + self._run_settings.shutdown_grace.total_seconds()
             self._let_go()
         is_urgent = signals.stopped_by == signal.SIGINT or signals.times > 1
         return is_urgent or not self._under_way or clock.monotonic() >= self._grace_ends
@@ -256,7 +256,7 @@ class Supervisor:
             self._executor.start(self._files.placed(job))
         except GitError as error:
             reason = f"the files of commit {job.commit[:SHORT]} cannot be read: {error.message}"
-            self._note([Ended(job, Ending(FAILED, None, clock.now(), reason))])
+            self._note([Ended(job, AttemptResult(FAILED, None, clock.now(), reason))])
         except OSError as error:
             self._note([Refused(job, f"the files of its commit cannot be written: {error.strerror}")])
         if self._recorder.is_full():
@@ -350,7 +350,7 @@ class Supervisor:
             self._never_start(job, reason)
 
     def _never_start(self, job: Job, reason: str) -> None:
-        self._record(Ended(job, Ending(CANCELLED, None, clock.now(), reason)), asked=True)
+        self._record(Ended(job, AttemptResult(CANCELLED, None, clock.now(), reason)), asked=True)
 
     def _let_go(self) -> None:
         """Leave what was taken and never started to others; what nobody else may take ends here."""
@@ -367,7 +367,7 @@ class Supervisor:
             self._never_start(job, f"{self._reason()} before it was started")
             return
         reason = f"could not be started: {self._trouble.message}"
-        self._record(Ended(job, Ending(FAILED, None, clock.now(), reason)))
+        self._record(Ended(job, AttemptResult(FAILED, None, clock.now(), reason)))
 
     def _reason(self) -> str:
         return REASONS[self._executor.signals.stopped_by or signal.SIGTERM]

@@ -20,7 +20,7 @@ from runner.operations.ticking.supervisor import Supervisor
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, claims, queue
 from runner.store.database import deciding, held_open, reading
-from runner.store.queue import Terms
+from runner.store.queue import RunSettings
 from runner.store.session import Deciding, Reading
 from runner.value import Value
 
@@ -49,7 +49,7 @@ class TickProcesses(Value):
     """
 
     owner: str
-    executor: Callable[[RunEnvironment, Terms], Executor]
+    executor: Callable[[RunEnvironment, RunSettings], Executor]
     check: Callable[[], None]
     meanwhile: Callable[[], None]
     watch: Watch | None = None
@@ -117,12 +117,12 @@ def decide(workspace: Workspace, now: datetime, request: Request, check: Callabl
     """
     decided = _Decisions()
     with deciding(workspace.database) as session:
-        before = catalogs.origin(session)
+        before = catalogs.source(session)
         bring_up_to_date(session, workspace, now)
         check_known(session, request.only)
         decided.lost += end_lost(workspace, now)
         with session.transaction():
-            decided.clock = clock_changes.follow(session, now, has_new_tasks=catalogs.origin(session) != before)
+            decided.clock = clock_changes.follow(session, now, has_new_tasks=catalogs.source(session) != before)
             _decide_all(session, decided, now, request.only)
             check()
         _wake_owners(session, workspace)
@@ -155,11 +155,13 @@ def _run(workspace: Workspace, now: datetime, crew: TickProcesses, request: Requ
     """Run what waits, the longest-waiting first; return the runs that were taken, and those that were too late by then."""
     with reading(workspace.database) as session:
         due = queue.next_due(session, request.only)
-        terms = queue.terms(session)
+        run_settings = queue.run_settings(session)
     if due is None or due >= planning.minute_of(max(now, clock.now())) + _MINUTE:
         return [], []
-    executor = crew.executor(RunEnvironment(workspace.root, workspace.state, terms.store_id), terms)
-    supervisor = Supervisor(workspace, terms, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch)
+    executor = crew.executor(RunEnvironment(workspace.root, workspace.state, run_settings.store_id), run_settings)
+    supervisor = Supervisor(
+        workspace, run_settings, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch
+    )
     return supervisor.run_waiting(request.only)
 
 
@@ -167,15 +169,15 @@ def _report(workspace: Workspace, decided: _Decisions, taken: list[int], now: da
     from runner.store import history  # noqa: PLC0415 - loaded while the children run
 
     with reading(workspace.database) as session:
-        origin = catalogs.origin(session)
+        source = catalogs.source(session)
         return TickReport(
-            commit=origin.commit,
+            commit=source.commit,
             started=tuple(history.runs_by_id(session, {*decided.claimed, *taken} - {*decided.lost, *decided.skipped})),
             skipped=tuple(history.runs_by_id(session, decided.skipped)),
             lost=tuple(history.runs_by_id(session, decided.lost)),
             problems=catalogs.problems(session),
             next_slot=catalogs.next_slot(session),
             clock=decided.clock,
-            followed=followed(origin.ref, origin.branch),
-            moved=moved_from(origin, now),
+            followed=followed(source.ref, source.branch),
+            moved=moved_from(source, now),
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from runner.model.words import ALL, REPLACE
+from runner.model.statuses import ALL, REPLACE
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding
 

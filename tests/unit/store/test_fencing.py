@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import pytest
 
-from runner.model.ending import Ending
+from runner.model.attempt_result import AttemptResult
 from runner.operations.ticking.tick import Request, decide
 from runner.store import queue
 from runner.store.database import deciding
@@ -34,7 +34,7 @@ def _start(owner: str, attempt: int) -> Step:
 
 def _end(owner: str | None, attempt: int, status: str, *, began: bool = True, retry: bool = False) -> Step:
     started_at, code = (NOON + MINUTE, 0) if began else (None, None)
-    ending = Ending(status, started_at, _LATER, status, exit_code=code, output=b"written by one owner")
+    ending = AttemptResult(status, started_at, _LATER, status, exit_code=code, output=b"written by one owner")
     end = AttemptEnd(1, attempt, owner, ending, status, NOON if retry else None)
     return lambda session: end_attempt(session, end)
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from runner.model.ending import Ending, RunError
+from runner.model.attempt_result import AttemptResult, RunError
 from runner.model.problem import Problem
-from runner.model.state import SKIP, START, Decision, TaskState, Verdict
+from runner.model.state import SKIP, START, Decision, TaskDecision, TaskState
 from runner.model.stored import Version
 from runner.model.task import Policy, ScheduleSpec, Task
 from runner.store import catalogs, claims, endings, events, history, queue, remote
@@ -37,8 +37,8 @@ _STRICT = replace(_OFTEN, id="strict", policy=Policy("allow", "all", MINUTE))
 
 def _catalog(session: Deciding) -> None:
     """Put tasks in force, have others invalid, gone and renamed, and ask for them."""
-    catalogs.set_origin(
-        session, replace(catalogs.origin(session), commit="c1", require_signed=True, fetch_every=60_000)
+    catalogs.set_source(
+        session, replace(catalogs.source(session), commit="c1", require_signed=True, fetch_every=60_000)
     )
     often, _ = (_added(session, task) for task in (_OFTEN, _STRICT))
     catalogs.add_version(session, "blob of often", "", _OFTEN)
@@ -91,13 +91,13 @@ def _decide(session: Deciding) -> None:
     state = replace(
         often.state, wall=NOON.replace(tzinfo=None), resumed_at=NOON, last_run_slot=NOON, next_slot=NOON + MINUTE
     )
-    claims.record(session, often, Verdict((Decision(START, NOON, "schedule", "due"),), state), NOON)
+    claims.record(session, often, TaskDecision((Decision(START, NOON, "schedule", "due"),), state), NOON)
     behind = [Decision(SKIP, NOON + n * MINUTE, "schedule", "run 1 is under way", 0, 1) for n in (1, 2, 2)]
-    claims.record(session, often, Verdict(tuple(behind), state), NOON + 2 * MINUTE)
+    claims.record(session, often, TaskDecision(tuple(behind), state), NOON + 2 * MINUTE)
     (strict,) = claims.due_tasks(session, NOON, frozenset({"strict"}))
     slots = [Decision(START, NOON + n * MINUTE, "schedule", "due", due_at=NOON + n * MINUTE) for n in range(3)]
-    claims.record(session, strict, Verdict(tuple(slots), strict.state), NOON)
-    by_hand = claims.Wanted(strict.key, strict.version, strict.commit)
+    claims.record(session, strict, TaskDecision(tuple(slots), strict.state), NOON)
+    by_hand = claims.RunRequest(strict.key, strict.version, strict.commit)
     claims.claim_by_hand(session, by_hand, _TWO, NOON)
     claims.claim_by_hand(session, replace(by_hand, replayed=1, scheduled_for=NOON), _TWO, NOON)
     claims.runs_under_way(session, often.key)
@@ -109,13 +109,13 @@ def _end(
 ) -> endings.AttemptEnd:
     error = None if status == "succeeded" else RunError("ValueError", "it's \\ odd", "tasks/often.yaml", 5)
     code = None if error else 0
-    ending = Ending(status, NOON, NOON + MINUTE, None, code, None, error, "Traceback", b"\0'\\\xff", 3)
+    ending = AttemptResult(status, NOON, NOON + MINUTE, None, code, None, error, "Traceback", b"\0'\\\xff", 3)
     return endings.AttemptEnd(run, attempt, owner, ending, status, retry_at)
 
 
 def _run(session: Deciding) -> None:
     """Take runs from the queue, and have each of them end in another way."""
-    queue.terms(session)
+    queue.run_settings(session)
     queue.next_due(session)
     queue.next_due(session, frozenset({"often", "strict"}))
     late = NOON + 10 * MINUTE

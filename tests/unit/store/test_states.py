@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.model.words import STATUSES
+from runner.model.statuses import STATUSES
 from runner.store.database import deciding, dry_run
 from runner.store.migrate import VERSION
 from tests.support.project import Project

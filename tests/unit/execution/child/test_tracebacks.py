@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from runner.model.ending import RunError
+from runner.model.attempt_result import RunError
 from runner.model.run import RunDetails
 from tests.support.processes import run_each
 from tests.support.project import Project

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from runner.execution.launcher.messages import Receiver, Sender
 from runner.execution.launcher.serialization import pack_ending, pack_job, unpack_ending, unpack_job
-from runner.model.ending import Ending, RunError
+from runner.model.attempt_result import AttemptResult, RunError
 from runner.model.job import Job
 from runner.model.limits import Limits
 from runner.model.retry import Retry
@@ -47,7 +47,7 @@ _JOBS = st.builds(
     secrets=st.lists(_TEXTS, max_size=3).map(tuple),
 )
 _ENDINGS = st.builds(
-    Ending,
+    AttemptResult,
     status=_TEXTS,
     started_at=st.none() | _INSTANTS,
     finished_at=_INSTANTS,
@@ -72,7 +72,7 @@ def _pipe() -> Iterator[tuple[Receiver, Sender]]:
 
 
 @given(job=_JOBS, ending=_ENDINGS)
-def test_a_job_and_an_ending_are_the_same_at_the_other_end(job: Job, ending: Ending) -> None:
+def test_a_job_and_an_ending_are_the_same_at_the_other_end(job: Job, ending: AttemptResult) -> None:
     with _pipe() as (receiver, sender):
         sender.send("start", pack_job(job))
         sender.send("ended", pack_ending(ending))

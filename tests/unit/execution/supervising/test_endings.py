@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from runner.execution.child.end_message import LARGEST_CODE, LEAST_CODE, EndMessage, decode, kept_by_kernel
-from runner.model.ending import RunError
+from runner.model.attempt_result import RunError
 from tests.support.processes import run_each
 from tests.support.project import Project
 

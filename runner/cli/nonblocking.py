@@ -14,7 +14,7 @@ _PIECE = 4_096
 _MOST = 8 << 20
 
 
-class Passing:
+class NonblockingWriter:
     """Writes bytes as they come; where nobody can read them any more, the run goes on."""
 
     def __init__(self, stream: TextIO) -> None:

@@ -22,7 +22,7 @@ class RunError(Value):
     line: int | None = None
 
 
-class Ending(Value):
+class AttemptResult(Value):
     """How an attempt ended. One of exit_code and signal is set, unless nothing was started."""
 
     status: str
