@@ -43,7 +43,7 @@ def is_in(root: str, commit: str, path: str) -> bool:
 
 
 def remote_url(root: str) -> str:
-    """Return the URL of `source`, empty where there is none."""
+    """Return the URL of `origin`, empty where there is none."""
     try:
         return git(root, "remote", "get-url", "origin").decode().strip()
     except GitError:

@@ -11,10 +11,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.chaos.crew import environment
+from tests.chaos.commands import environment
 from tests.chaos.disk import enter_namespace
-from tests.chaos.storm import Storm
-from tests.chaos.verdict import end_survivors, statuses, verdict
+from tests.chaos.invariants import end_survivors, statuses, verdict
+from tests.chaos.scenario import Scenario
 
 _ROUNDS, _SECONDS = 1_000, 840.0
 _MOST_AT_ONCE = 250  # rounds of one storm: what is wrong is seen soon, and seeds of both kinds have their turn
@@ -37,29 +37,35 @@ def _storm(seed: int, rounds: int, seconds: float) -> int:
     """Let it storm once; print what was done and what is wrong. Return 1 where anything is."""
     _say(f"CHAOS_SEED={seed}, {rounds} rounds, at most {seconds:.0f} s")
     folder = Path(tempfile.mkdtemp(prefix="chaos-"))
-    storm = Storm.over(folder, seed)
+    scenario = Scenario.over(folder, seed)
     try:
-        storm.blow(rounds, seconds)
-        wrong = [*storm.crew.complaints, *end_survivors(storm.crew.mark)]
+        scenario.run(rounds, seconds)
+        wrong = [*scenario.commands.complaints, *end_survivors(scenario.commands.mark)]
     finally:
-        for said in end_survivors(storm.crew.mark):
+        for said in end_survivors(scenario.commands.mark):
             _say(said)
-    wrong += verdict(storm.disk.state, storm.garden.outside, storm.before)
-    _report(storm)
+    wrong += verdict(scenario.disk.state, scenario.task_files.outside, scenario.before)
+    _report(scenario)
     if wrong:
-        _say("last events:", *storm.events)
-        _say(f"WRONG, repeat with CHAOS_SEED={seed} and {rounds} rounds, see {_keep(storm, folder)}:", *wrong)
-    storm.disk.leave()
+        _say("last events:", *scenario.events)
+        _say(f"WRONG, repeat with CHAOS_SEED={seed} and {rounds} rounds, see {_keep(scenario, folder)}:", *wrong)
+    scenario.disk.leave()
     if not wrong:
         shutil.rmtree(folder)
     return 1 if wrong else 0
 
 
-def _report(storm: Storm) -> None:
-    seconds = time.monotonic() - storm.began
-    disk = "a tmpfs" if storm.disk.is_mounted else "that of /tmp, which is never filled"
-    _say(f"{storm.round} rounds, {storm.crew.started} commands in {seconds:.0f} s; the disk of the state: {disk}")
-    for title, counts in (("done", storm.did), ("exit codes", storm.crew.codes), ("runs", statuses(storm.disk.state))):
+def _report(scenario: Scenario) -> None:
+    seconds = time.monotonic() - scenario.began
+    disk = "a tmpfs" if scenario.disk.is_mounted else "that of /tmp, which is never filled"
+    _say(
+        f"{scenario.round} rounds, {scenario.commands.started} commands in {seconds:.0f} s; the disk of the state: {disk}"
+    )
+    for title, counts in (
+        ("done", scenario.did),
+        ("exit codes", scenario.commands.codes),
+        ("runs", statuses(scenario.disk.state)),
+    ):
         _say(f"  {title}:", *_rows(counts))
 
 
@@ -67,10 +73,10 @@ def _rows(counts: Counter[str]) -> list[str]:
     return [f"    {count:6} {name}" for name, count in sorted(counts.items(), key=lambda pair: -pair[1])]
 
 
-def _keep(storm: Storm, folder: Path) -> Path:
+def _keep(scenario: Scenario, folder: Path) -> Path:
     """Keep what a mount of our own would take with it."""
-    if storm.disk.is_mounted:
-        shutil.copytree(storm.disk.state, folder / "state-after")
+    if scenario.disk.is_mounted:
+        shutil.copytree(scenario.disk.state, folder / "state-after")
     return folder
 
 

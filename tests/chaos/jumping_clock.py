@@ -16,7 +16,7 @@ _LONGEST = 5  # rounds that a wrong clock stays wrong
 
 
 @dataclass
-class Clock:
+class JumpingClock:
     """`corrections` are jumps to come, by round: a clock that was set wrong is set right again.
 
     Unless it `may_go_far_back`, it goes back by no more than an hour. Either way tasks go on from the present, and slots can be

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 import runner
-from tests.chaos import census
+from tests.chaos import processes
 from tests.support.project import RUNNER, Project
 
 #: Far longer than any command may take: a tick waits a minute for places, and a minute for a full disk.
@@ -56,13 +56,13 @@ class Command:
         self.signals.add(number)
         # What has made another pid namespace hands no signal on but KILL.
         if self.is_elsewhere and number != signal.SIGKILL and self.own_pid() != self.process.pid:
-            census.send(self.own_pid(), self.mark, number)
+            processes.send(self.own_pid(), self.mark, number)
         else:
             self.process.send_signal(number)
 
     def own_pid(self) -> int:
         """Return the pid of the command itself, also where another process has made it a pid namespace of its own."""
-        inside = census.below(self.process.pid)[:1] if self.is_elsewhere else []
+        inside = processes.below(self.process.pid)[:1] if self.is_elsewhere else []
         return inside[0] if inside else self.process.pid
 
     def complaint(self) -> str | None:
@@ -122,16 +122,18 @@ class TickProcesses:
 
     def kill_children(self, command: Command, dice: random.Random, share: float) -> int:
         """Kill some of what a command has below it; return how many."""
-        chosen = [pid for pid in census.below(command.own_pid()) if dice.random() < share]
-        killed = sum(census.kill(pid, self.mark) for pid in chosen)
+        chosen = [pid for pid in processes.below(command.own_pid()) if dice.random() < share]
+        killed = sum(processes.kill(pid, self.mark) for pid in chosen)
         command.is_hurt = command.is_hurt or killed > 0
         return killed
 
     def stop(self, command: Command) -> list[int]:
         """Stop the processes of a command itself, tasks aside, as Ctrl-Z does; return them."""
-        stopped = [pid for pid in (command.own_pid(), *census.below(command.own_pid())) if census.is_of_runner(pid)]
+        stopped = [
+            pid for pid in (command.own_pid(), *processes.below(command.own_pid())) if processes.is_of_runner(pid)
+        ]
         for pid in stopped:
-            census.send(pid, self.mark, signal.SIGSTOP)
+            processes.send(pid, self.mark, signal.SIGSTOP)
         # Whoever finds it so may end it, once what it has is ended.
         command.signals.add(signal.SIGKILL)
         return stopped
@@ -139,7 +141,7 @@ class TickProcesses:
     def go_on(self, pids: list[int], number: int) -> None:
         """Continue what was stopped, or kill it."""
         for pid in pids:
-            census.send(pid, self.mark, number)
+            processes.send(pid, self.mark, number)
 
     def wait(self, longest: float, most: int = 0) -> None:
         """Wait until at most so many commands are under way, but no longer than so many seconds."""

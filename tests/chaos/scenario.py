@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
-from tests.chaos import census
-from tests.chaos.crew import Command, TickProcesses
+from tests.chaos import processes
+from tests.chaos.commands import Command, TickProcesses
 from tests.chaos.disk import Disk
-from tests.chaos.garden import Garden
-from tests.chaos.kinds import SEEN_EVERYWHERE
-from tests.chaos.moments import Clock
+from tests.chaos.jumping_clock import JumpingClock
+from tests.chaos.task_files import TaskFiles
+from tests.chaos.task_kinds import SEEN_EVERYWHERE
 from tests.support import old_stores, zones
 from tests.support.project import MINUTE, Project
 from tests.support.waiting import wait_until
@@ -44,14 +44,14 @@ _TOO_MANY = 20  # complaints: there is no need for more
 
 
 @dataclass
-class Storm:
+class Scenario:
     """What goes on. Each round has dice of its own: what came of one does not change what the next one tries."""
 
     seed: int
-    garden: Garden
-    crew: TickProcesses
+    task_files: TaskFiles
+    commands: TickProcesses
     disk: Disk
-    clock: Clock
+    clock: JumpingClock
     did: Counter[str] = field(default_factory=Counter)
     events: deque[str] = field(default_factory=lambda: deque(maxlen=_REMEMBERED))
     round: int = 0
@@ -64,19 +64,19 @@ class Storm:
     began: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def over(cls, folder: Path, seed: int) -> Storm:
+    def over(cls, folder: Path, seed: int) -> Scenario:
         """Make the repository, the state and all that stands outside of it."""
         project = Project.create(folder / "project")
         outside = folder / "outside"
         outside.mkdir()
-        clock = Clock(may_go_far_back=seed % 2 == 0)
-        made = cls(seed, Garden(project, outside), TickProcesses(project, outside), Disk.under(project.state), clock)
+        clock = JumpingClock(may_go_far_back=seed % 2 == 0)
+        made = cls(seed, TaskFiles(project, outside), TickProcesses(project, outside), Disk.under(project.state), clock)
         made.zones = zones.two_sets_of_rules(outside / "zones")
-        made.crew.zones = made.zones[0]
-        if seed // 2 % 2 and made.crew.elsewhere:
-            made.garden.kinds = SEEN_EVERYWHERE
+        made.commands.zones = made.zones[0]
+        if seed // 2 % 2 and made.commands.elsewhere:
+            made.task_files.kinds = SEEN_EVERYWHERE
         else:
-            made.crew.elsewhere = ()
+            made.commands.elsewhere = ()
         if seed % _OLDER == 0:
             made.begin_with_an_older_store()
         return made
@@ -84,18 +84,18 @@ class Storm:
     def begin_with_an_older_store(self) -> None:
         """Take over what another version has left."""
         store = random.Random(self.seed).choice(old_stores.STORES)
-        old_stores.begin_with(self.garden.project, store)
+        old_stores.begin_with(self.task_files.project, store)
         self.clock.now = self.clock.latest = old_stores.AFTERWARDS
         with closing(sqlite3.connect(self.disk.state / "runner.db")) as database:
             [self.before] = database.execute("SELECT max(id) FROM runs").fetchone()
         self._note("older store", store.stem)
 
-    def blow(self, rounds: int, seconds: float) -> None:
+    def run(self, rounds: int, seconds: float) -> None:
         """Begin with one calm tick, and go on for so many rounds or so long; then clear up."""
         give_up = time.monotonic() + seconds
-        self.garden.begin()
-        self.crew.run(self.clock.now, "tick")
-        while self.round < rounds and time.monotonic() < give_up and len(self.crew.complaints) < _TOO_MANY:
+        self.task_files.begin()
+        self.commands.run(self.clock.now, "tick")
+        while self.round < rounds and time.monotonic() < give_up and len(self.commands.complaints) < _TOO_MANY:
             self.round += 1
             self._go_through(random.Random(f"{self.seed}/{self.round}"))
         self._calm_down()
@@ -114,7 +114,7 @@ class Storm:
         if jump is not None:
             self._jumped(jump, dice)
         if dice.random() < _COMMIT:
-            self._note("commit", "; ".join(self.garden.change(dice)))
+            self._note("commit", "; ".join(self.task_files.change(dice)))
         self._trouble(dice)
         self._swap_zones(dice)
         if self.round >= self.go_on_at:
@@ -122,17 +122,17 @@ class Storm:
         [(name, way)] = dice.choices(list(_WAYS.items()), [_ODDS[name] for name in _WAYS])
         said = "".join(f" {it}" for it in way(self, dice))
         self._note(name, said)
-        self.crew.wait(dice.choice(_WAITS))
-        if len(self.crew.under_way) > _MOST_UNDER_WAY:
+        self.commands.wait(dice.choice(_WAITS))
+        if len(self.commands.under_way) > _MOST_UNDER_WAY:
             self.go_on(dice)  # others wait for its slots
-        self.crew.wait_until_few(_MOST_UNDER_WAY)
+        self.commands.wait_until_few(_MOST_UNDER_WAY)
 
     def _jumped(self, jump: timedelta, dice: random.Random) -> None:
         self._note("jump back" if jump < timedelta(0) else "jump ahead", str(jump))
         if jump > _FAR and not self.clock.may_go_far_back:
             self.go_on(dice)  # a tick that is stopped does not end
             # Who decides by the time before it after somebody who does by the time after it has gone far back, too.
-            self.crew.wait_until_few(0)
+            self.commands.wait_until_few(0)
 
     def _trouble(self, dice: random.Random) -> None:
         if not self.disk.is_well and self.round >= self.mend_at:
@@ -146,43 +146,43 @@ class Storm:
 
     def _swap_zones(self, dice: random.Random) -> None:
         if dice.random() < _SWAP:
-            self.crew.zones = dice.choice(self.zones)
-            self._note("zone rules", Path(self.crew.zones.partition(":")[0]).name)
+            self.commands.zones = dice.choice(self.zones)
+            self._note("zone rules", Path(self.commands.zones.partition(":")[0]).name)
 
     def stop(self, command: Command, rounds: int) -> None:
         """Stop a command for so many rounds, unless another one is stopped already."""
         if not self.stopped:
-            self.stopped, self.go_on_at = self.crew.stop(command), self.round + rounds
+            self.stopped, self.go_on_at = self.commands.stop(command), self.round + rounds
 
     def go_on(self, dice: random.Random) -> None:
         """Continue what is stopped, or kill it."""
         if self.stopped:
             number = dice.choice((signal.SIGCONT, signal.SIGCONT, signal.SIGKILL))
-            self.crew.go_on(self.stopped, number)
+            self.commands.go_on(self.stopped, number)
             self._note("stopped tick goes on" if number == signal.SIGCONT else "stopped tick killed")
             self.stopped = []
 
     def _protect(self) -> str | None:
-        self.crew.wait(_QUIET)  # while somebody writes, the kernel refuses
+        self.commands.wait(_QUIET)  # while somebody writes, the kernel refuses
         return self.disk.protect()
 
     def _calm_down(self) -> None:
         self.disk.mend()
         self.go_on(random.Random(self.seed))
-        self.crew.wait(_QUIET)
-        for command in self.crew.under_way:
+        self.commands.wait(_QUIET)
+        for command in self.commands.under_way:
             command.send(signal.SIGTERM)  # a tick stays up to a minute for retries that come due in its own
-        self.crew.wait_until_few(0)
+        self.commands.wait_until_few(0)
         # Who decides for a tick that was killed goes on: on a busy machine for longer than a tick waits for the database.
-        wait_until(lambda: not census.holders(self.crew.mark, "runner.db"), "the end of those who decide")
-        self.garden.clear()
+        wait_until(lambda: not processes.holders(self.commands.mark, "runner.db"), "the end of those who decide")
+        self.task_files.clear()
         self.clock.now = (self.clock.latest + 10 * MINUTE).replace(second=0)
         for number in range(_CALM):
-            tick = self.crew.run(self.clock.now, "tick")
+            tick = self.commands.run(self.clock.now, "tick")
             code = tick.process.returncode
             self._note("calm tick", f"exit code {code}")
             if code:
-                self.crew.complaints.append(f"a calm tick ended with {code}: {tick.heard}")
+                self.commands.complaints.append(f"a calm tick ended with {code}: {tick.heard}")
             if number > 1 and not self.unfinished():
                 return
             self.clock.now += 2 * MINUTE
@@ -195,35 +195,35 @@ class Storm:
 
     def witnessed(self) -> int:
         """Return how much the witness has seen."""
-        witness = self.garden.outside / "witness"
+        witness = self.task_files.outside / "witness"
         return witness.stat().st_size if witness.exists() else 0
 
     def tick(self, dice: random.Random) -> Command:
         """Tick at the present moment, now and then in another container."""
-        return self.crew.start(self.clock.now, "tick", is_elsewhere=dice.random() < _ELSEWHERE)
+        return self.commands.start(self.clock.now, "tick", is_elsewhere=dice.random() < _ELSEWHERE)
 
 
-def _tick(storm: Storm, dice: random.Random) -> Iterator[object]:
-    yield storm.tick(dice).process.pid
+def _tick(scenario: Scenario, dice: random.Random) -> Iterator[object]:
+    yield scenario.tick(dice).process.pid
 
 
-def _tick_stopped(storm: Storm, dice: random.Random) -> Iterator[object]:
-    tick = storm.tick(dice)
-    yield _when(storm, dice)
+def _tick_stopped(scenario: Scenario, dice: random.Random) -> Iterator[object]:
+    tick = scenario.tick(dice)
+    yield _when(scenario, dice)
     rounds = dice.randint(1, _LONGEST_STOP)
-    storm.stop(tick, rounds)
+    scenario.stop(tick, rounds)
     yield f"for {rounds} rounds"
 
 
-def _ticks_at_once(storm: Storm, dice: random.Random) -> Iterator[object]:
+def _ticks_at_once(scenario: Scenario, dice: random.Random) -> Iterator[object]:
     for _ in range(dice.choice((2, 2, 3))):
-        yield storm.tick(dice).process.pid
+        yield scenario.tick(dice).process.pid
 
 
-def _tick_signalled(number: int) -> Callable[[Storm, random.Random], Iterator[object]]:
-    def way(storm: Storm, dice: random.Random) -> Iterator[object]:
-        tick = storm.tick(dice)
-        yield _when(storm, dice)
+def _tick_signalled(number: int) -> Callable[[Scenario, random.Random], Iterator[object]]:
+    def way(scenario: Scenario, dice: random.Random) -> Iterator[object]:
+        tick = scenario.tick(dice)
+        yield _when(scenario, dice)
         tick.send(number)
         if dice.random() < 0.2:  # an impatient one
             tick.send(number)
@@ -231,60 +231,60 @@ def _tick_signalled(number: int) -> Callable[[Storm, random.Random], Iterator[ob
     return way
 
 
-def _children_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
-    tick = storm.tick(dice)
+def _children_killed(scenario: Scenario, dice: random.Random) -> Iterator[object]:
+    tick = scenario.tick(dice)
     for _ in range(dice.choice((1, 3, 5))):
-        yield _when(storm, dice)
-        yield storm.crew.kill_children(tick, dice, 0.5)
+        yield _when(scenario, dice)
+        yield scenario.commands.kill_children(tick, dice, 0.5)
 
 
-def _all_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
-    tick = storm.tick(dice)
-    yield _when(storm, dice)
+def _all_killed(scenario: Scenario, dice: random.Random) -> Iterator[object]:
+    tick = scenario.tick(dice)
+    yield _when(scenario, dice)
     if dice.random() < 0.5:
         tick.send(signal.SIGSTOP)  # so that its children are gone and nobody has noticed
-        yield storm.crew.kill_children(tick, dice, 0.8)
+        yield scenario.commands.kill_children(tick, dice, 0.8)
         tick.send(signal.SIGKILL)
     else:
         tick.send(signal.SIGKILL)
 
 
-def _all_under_way_killed(storm: Storm, dice: random.Random) -> Iterator[object]:
-    storm.tick(dice)
-    yield _when(storm, dice)
-    for command in storm.crew.under_way:
+def _all_under_way_killed(scenario: Scenario, dice: random.Random) -> Iterator[object]:
+    scenario.tick(dice)
+    yield _when(scenario, dice)
+    for command in scenario.commands.under_way:
         yield " ".join(command.words)
         command.send(signal.SIGKILL)
 
 
-def _run_by_hand(storm: Storm, dice: random.Random) -> Iterator[object]:
-    name = storm.garden.any_name(dice)
+def _run_by_hand(scenario: Scenario, dice: random.Random) -> Iterator[object]:
+    name = scenario.task_files.any_name(dice)
     yield name
-    command = storm.crew.start(storm.clock.now, "run", name, is_elsewhere=dice.random() < _ELSEWHERE)
+    command = scenario.commands.start(scenario.clock.now, "run", name, is_elsewhere=dice.random() < _ELSEWHERE)
     if dice.random() < 0.4:
-        storm.tick(dice)
+        scenario.tick(dice)
     if dice.random() < 0.3:
         yield _after(dice)
         command.send(dice.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGINT)))
 
 
-def _cancel(storm: Storm, dice: random.Random) -> Iterator[object]:
-    storm.tick(dice)
+def _cancel(scenario: Scenario, dice: random.Random) -> Iterator[object]:
+    scenario.tick(dice)
     yield _after(dice)
-    unfinished = storm.unfinished(_LASTS)
+    unfinished = scenario.unfinished(_LASTS)
     if unfinished:
         run_id = dice.choice(unfinished)
         yield run_id
-        storm.crew.start(storm.clock.now, "cancel", str(run_id), is_elsewhere=dice.random() < _ELSEWHERE)
+        scenario.commands.start(scenario.clock.now, "cancel", str(run_id), is_elsewhere=dice.random() < _ELSEWHERE)
 
 
-def _when(storm: Storm, dice: random.Random) -> str:
+def _when(scenario: Scenario, dice: random.Random) -> str:
     """Wait for a moment to strike: any, or one soon after a task's code has begun, when most is at stake."""
     if dice.random() < 0.5:
         return _after(dice)
-    witnessed = storm.witnessed()
+    witnessed = scenario.witnessed()
     give_up = time.monotonic() + _BEGINS
-    while storm.witnessed() == witnessed and time.monotonic() < give_up:
+    while scenario.witnessed() == witnessed and time.monotonic() < give_up:
         time.sleep(0.001)
     delay = dice.uniform(0.0, _JUST)
     time.sleep(delay)
@@ -298,7 +298,7 @@ def _after(dice: random.Random) -> str:
     return f"after {delay * 1000:.0f} ms"
 
 
-_WAYS: dict[str, Callable[[Storm, random.Random], Iterator[object]]] = {
+_WAYS: dict[str, Callable[[Scenario, random.Random], Iterator[object]]] = {
     "tick": _tick,
     "ticks at once": _ticks_at_once,
     "tick killed": _tick_signalled(signal.SIGKILL),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.planning import MOST_CAUGHT_UP, MOST_MISSED
-from tests.chaos import census
+from tests.chaos import processes
 
 _MINUTE = 60_000
 #: From here on `missed` no longer says how many there were, but that they are no longer counted.
@@ -71,9 +71,9 @@ def statuses(state: Path) -> Counter[str]:
 
 def end_survivors(mark: str) -> Iterator[str]:
     """Yield what is left of a storm, and end it."""
-    for pid in census.marked(mark):
-        yield f"a process is left: {census.words_of(pid)}"
-        census.kill(pid, mark)
+    for pid in processes.marked(mark):
+        yield f"a process is left: {processes.words_of(pid)}"
+        processes.kill(pid, mark)
 
 
 def _read(witness: Path) -> tuple[list[Sighting], list[str]]:

@@ -42,7 +42,7 @@ _LOUD = "import sys\nfor line in range(600):\n    print('x' * 499)\n    print('y
 
 
 @dataclass(frozen=True)
-class Kind:
+class TaskKind:
     """What a task does after it was witnessed, and the keys of its file."""
 
     code: str = "print('done')"
@@ -50,32 +50,32 @@ class Kind:
 
 
 KINDS = {
-    "quick": Kind(),
-    "slow": Kind("time.sleep(0.3)", {"frequency": 2, "unit": "minutes", "timeout": "20s", "kill_grace": "1s"}),
-    "allowed": Kind("time.sleep(0.4)", {"concurrency_policy": "allow", "frequency": 2, "unit": "minutes"}),
-    "replaced": Kind("time.sleep(0.5)", {"concurrency_policy": "replace", "timeout": "20s", "kill_grace": "1s"}),
-    "zoned": Kind(keys={"cron": "7,23,41 * * * *", "timezone": zones.NAME}),
-    "all": Kind("time.sleep(0.005)", {"catchup": "all", "starting_deadline": "20m"}),
-    "failing": Kind("raise SystemExit(7)", {"retry": {"attempts": 2, "delay": "0s"}}),
-    "recovering": Kind(
+    "quick": TaskKind(),
+    "slow": TaskKind("time.sleep(0.3)", {"frequency": 2, "unit": "minutes", "timeout": "20s", "kill_grace": "1s"}),
+    "allowed": TaskKind("time.sleep(0.4)", {"concurrency_policy": "allow", "frequency": 2, "unit": "minutes"}),
+    "replaced": TaskKind("time.sleep(0.5)", {"concurrency_policy": "replace", "timeout": "20s", "kill_grace": "1s"}),
+    "zoned": TaskKind(keys={"cron": "7,23,41 * * * *", "timezone": zones.NAME}),
+    "all": TaskKind("time.sleep(0.005)", {"catchup": "all", "starting_deadline": "20m"}),
+    "failing": TaskKind("raise SystemExit(7)", {"retry": {"attempts": 2, "delay": "0s"}}),
+    "recovering": TaskKind(
         _FAIL_AT_FIRST, {"retry": {"attempts": 3, "delay": "1s", "backoff": 1}, "frequency": 5, "unit": "minutes"}
     ),
-    "retried-later": Kind("raise OSError('no')", {"retry": {"attempts": 3, "delay": "2m"}, "cron": "*/4 * * * *"}),
-    "litter": Kind(_LITTER),
-    "stubborn": Kind(_STUBBORN, {"timeout": "1s", "kill_grace": "1s", "cron": "8,25,41,59 * * * *"}),
-    "loud": Kind(_LOUD, {"frequency": 6, "unit": "minutes"}),
+    "retried-later": TaskKind("raise OSError('no')", {"retry": {"attempts": 3, "delay": "2m"}, "cron": "*/4 * * * *"}),
+    "litter": TaskKind(_LITTER),
+    "stubborn": TaskKind(_STUBBORN, {"timeout": "1s", "kill_grace": "1s", "cron": "8,25,41,59 * * * *"}),
+    "loud": TaskKind(_LOUD, {"frequency": 6, "unit": "minutes"}),
 }
 #: What is left behind by a tick that was killed can only be ended from where it is seen: where ticks of several containers take
 #: turns, another one may have said first that the run is lost, and nothing is left to be known by.
 SEEN_EVERYWHERE = tuple(kind for kind in KINDS if kind != "litter")
 #: Never edited, due every minute: every one of their slots is counted in the end.
 STEADY = {
-    "latest": Kind(),
-    "allow": Kind("time.sleep(0.05)", {"concurrency_policy": "allow"}),
-    "replace": Kind("time.sleep(0.1)", {"concurrency_policy": "replace", "kill_grace": "1s"}),
-    "all": Kind(keys={"catchup": "all"}),
-    "none": Kind(keys={"catchup": "none"}),
-    "retry": Kind(_FAIL_AT_FIRST, {"retry": {"attempts": 3, "delay": "0s"}}),
+    "latest": TaskKind(),
+    "allow": TaskKind("time.sleep(0.05)", {"concurrency_policy": "allow"}),
+    "replace": TaskKind("time.sleep(0.1)", {"concurrency_policy": "replace", "kill_grace": "1s"}),
+    "all": TaskKind(keys={"catchup": "all"}),
+    "none": TaskKind(keys={"catchup": "none"}),
+    "retry": TaskKind(_FAIL_AT_FIRST, {"retry": {"attempts": 3, "delay": "0s"}}),
 }
 
 #: What an edit may set a key to; None takes it away. Catching up slowly would take hours of the simulation.
@@ -92,7 +92,7 @@ _MAY_CATCH_UP_ALL = {"quick", "all", "failing"}
 
 
 @dataclass(frozen=True)
-class Planted:
+class GeneratedTask:
     """One task file. `key` stays its own through renames and edits; `version` makes its content another one."""
 
     key: str
@@ -112,8 +112,8 @@ class Planted:
         return "\n".join((*parts, f"# version {self.version}"))
 
 
-def edit_of(planted: Planted, dice: random.Random) -> tuple[str, object]:
+def edit_of(generated: GeneratedTask, dice: random.Random) -> tuple[str, object]:
     """Choose a key of a task and its new value."""
-    name = dice.choice([name for name in _EDITS if name != "frequency" or "cron" not in planted.keys])
-    values = [it for it in _EDITS[name] if it != "all" or planted.kind in _MAY_CATCH_UP_ALL]
+    name = dice.choice([name for name in _EDITS if name != "frequency" or "cron" not in generated.keys])
+    values = [it for it in _EDITS[name] if it != "all" or generated.kind in _MAY_CATCH_UP_ALL]
     return name, dice.choice(values)
