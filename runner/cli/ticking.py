@@ -1,6 +1,7 @@
 """A tick with something to do, for every way to ask for one: cron's bare `runner tick`, its options, later a daemon.
 
-This process forks the children; it becomes the hands of a brain that decides, records and reports (`execution/launcher/launcher.py`).
+This process forks the children; it becomes the launcher for another process, which decides, records and reports
+(`execution/launcher/launcher.py`).
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ def _think(
     show: Show | None,
     watch: Watch | None,
 ) -> int:
-    """Be the brain of a tick: return its exit code, with every error explained."""
+    """Be the decider of a tick: return its exit code, with every error explained."""
     try:
         from runner import clock  # noqa: PLC0415
         from runner.execution.launcher.client import LauncherClient  # noqa: PLC0415

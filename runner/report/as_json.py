@@ -13,7 +13,9 @@ from runner.model.commit import Commit
 from runner.model.problem import Problem, Validation
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.operations.asking.dry_run import DryRun
-from runner.operations.asking.overview import Entry, Following, Status, UpcomingSlot
+from runner.operations.asking.next_slots import UpcomingSlot
+from runner.operations.asking.status import Following, Status
+from runner.operations.asking.task_list import Entry
 from runner.operations.ticking.tick import TickReport
 from runner.report.verdict import verdict
 

@@ -10,7 +10,9 @@ from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.statuses import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
 from runner.operations.asking.dry_run import DryRun
-from runner.operations.asking.overview import Entry, Following, Status, UpcomingSlot
+from runner.operations.asking.next_slots import UpcomingSlot
+from runner.operations.asking.status import Following, Status
+from runner.operations.asking.task_list import Entry
 from runner.operations.ticking.idle import followed
 from runner.report.facts import Facts
 from runner.report.table import Layout, Table, plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from runner.operations.asking.overview import Status
+from runner.operations.asking.status import Status
 from runner.operations.ticking.idle import followed, rough
 from runner.report.tick_text import local
 

@@ -165,6 +165,19 @@ def test_every_file_that_the_architecture_names_exists() -> None:
     assert sorted(missing) == []
 
 
+def test_the_architecture_says_which_file_decides_what_and_these_files_exist() -> None:
+    """The questions that a newcomer asks, each with a file below `runner/`."""
+    section = _ARCHITECTURE.read_text().partition("\n## Which file decides …\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1:3] for line in section.splitlines() if line.startswith("| ")][1:]
+    answers = {question.strip(): re.findall(r"`([\w/]+\.py)`", answer) for question, answer in rows}
+
+    assert len(answers) >= 20
+    assert [question for question, files in answers.items() if not files] == []
+    assert [file for files in answers.values() for file in files if not (_REPOSITORY / "runner" / file).is_file()] == []
+    asked = ("what is due?", "renamed", "masked", "killed tick", "`why`", "a run's files")
+    assert [word for word in asked if not any(word in question for question in answers)] == []
+
+
 @pytest.mark.parametrize("package", _PACKAGES, ids=lambda path: path.relative_to(_REPOSITORY).as_posix())
 def test_the_architecture_names_every_module_of_a_package_and_no_other(package: Path) -> None:
     modules = {path.stem for path in package.glob("*.py")} - {"__init__"}

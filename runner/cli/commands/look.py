@@ -10,8 +10,10 @@ from runner import clock
 from runner.cli.commands.arguments import AnyRun, Json
 from runner.cli.commands.completion import statuses, task_ids
 from runner.cli.context import State, instant, paged, show, text, write_through
-from runner.operations.asking import overview, run_history
+from runner.operations.asking import run_history, task_list
+from runner.operations.asking import status as status_of
 from runner.operations.asking.logs import logs
+from runner.operations.asking.next_slots import next_slots
 from runner.operations.checkout import uncommitted
 from runner.operations.lookup import run_named
 from runner.report import as_json, tables
@@ -71,7 +73,7 @@ def _list(
     ] = None,
     state: Annotated[
         str | None,
-        typer.Option("--state", metavar="S", help=f"Only tasks in this state: {', '.join(overview.STATES)}."),
+        typer.Option("--state", metavar="S", help=f"Only tasks in this state: {', '.join(task_list.STATES)}."),
     ] = None,
     tag: Annotated[str | None, typer.Option("--tag", metavar="T", help="Only tasks with this tag.")] = None,
     owner: Annotated[str | None, typer.Option("--owner", metavar="O", help="Only tasks of this owner.")] = None,
@@ -79,8 +81,8 @@ def _list(
 ) -> int:
     """List the tasks of the commit in force."""
     place = paged(context)
-    wanted = overview.Filter(pattern, state, tag, owner)
-    entries = overview.list_tasks(place.workspace, clock.now(), wanted)
+    wanted = task_list.Filter(pattern, state, tag, owner)
+    entries = task_list.list_tasks(place.workspace, clock.now(), wanted)
     if json:
         print(as_json.dumps([as_json.entry(entry) for entry in entries]))
     else:
@@ -104,7 +106,7 @@ def _next(
 ) -> int:
     """Show the next slots, the earliest first."""
     state = paged(context)
-    fires = overview.next_slots(state.workspace, task, count, instant(since), clock.now())
+    fires = next_slots(state.workspace, task, count, instant(since), clock.now())
     if json:
         print(as_json.dumps([as_json.fire(fire) for fire in fires]))
     else:
@@ -119,7 +121,7 @@ def _status(context: typer.Context, json: Json = False) -> int:
     """
     state = paged(context)
     now = clock.now()
-    value = overview.status(state.workspace, now)
+    value = status_of.status(state.workspace, now)
     edits = uncommitted(state.workspace)
     if json:
         print(as_json.dumps(as_json.status(value, edits, now)))

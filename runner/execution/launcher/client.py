@@ -1,4 +1,4 @@
-"""The hands of a tick, as its brain sees them: an executor at the other end of two pipes."""
+"""The launcher of a tick, as its decider sees it: an executor at the other end of two pipes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class LauncherClient:
         self._send("end_all", reason)
 
     def wait(self, longest: float) -> list[Event]:
-        """Return what has happened; wait for that for so many seconds at most. Nothing more comes once the hands are lost."""
+        """Return what has happened; wait for that for so many seconds at most. Nothing more comes once the launcher is gone."""
         if self._sender.is_behind():
             self._flush()
             longest = min(longest, _SOON)

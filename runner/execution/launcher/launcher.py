@@ -1,15 +1,15 @@
-"""Two processes for one tick: the *brain* decides, keeps the record and reports; the *hands* fork children and supervise them.
+"""Two processes for one tick: the *decider* decides, records and reports; the *launcher* forks children and supervises them.
 
-The hands stay as small as they were before anything was loaded, so that they fork quickly, and no database is ever open where a
-child is forked; both load at once. They are joined by two pipes that carry plain values. If the brain dies, the hands end what
-they have started. If the hands die, their children die with them, and the brain records what it knows and ends.
+The launcher loads little, so that it forks quickly, and no database is ever open where a child is forked; both load at once. They
+are joined by two pipes that carry plain values. If the decider dies, the launcher ends the children that it has started. If the
+launcher dies, the kernel kills its children, and the decider records what it knows and ends.
 """
 
 from __future__ import annotations
 
 import os
 
-# What `signal` does around it, for names of signals, is loaded while the brain loads.
+# What `signal` does around it, for names of signals, is loaded while the decider loads.
 from _signal import SIG_DFL, SIGCHLD  # type: ignore[import-not-found]
 from _signal import signal as set_handler
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def with_decider(state: str, made: tuple[str, int], decider: Decider) -> int:
-    """Fork a process that is the brain, be its hands until it ends, and return its exit code: negative where a signal ended it.
+    """Fork the decider, be its launcher until it ends, and return its exit code: negative where a signal ended it.
 
     `decider` is given the two ends of its pipes, and returns its exit code. `made` is what `become_owner` has returned.
     """
@@ -48,7 +48,7 @@ def with_decider(state: str, made: tuple[str, int], decider: Decider) -> int:
     os.close(events)
     owner, code = None, -1
     try:
-        # Loaded while the brain loads what it decides with.
+        # Loaded while the decider loads what it decides with.
         from runner.execution.owners.owner import Owner  # noqa: PLC0415
 
         owner = Owner(state, made)
@@ -67,7 +67,7 @@ def with_decider(state: str, made: tuple[str, int], decider: Decider) -> int:
 
 
 def _serve(owner: Owner, orders: Receiver, events: Sender) -> None:
-    # Loaded while the brain loads what it decides with.
+    # Loaded while the decider loads what it decides with.
     from runner.execution.launcher.server import Server  # noqa: PLC0415
 
     while not orders.is_closed:

@@ -1,4 +1,4 @@
-"""The hands at work: orders of the brain are carried out by a pool, and what happens is told to the brain."""
+"""The launcher at work: a pool carries out the orders of the decider, and the launcher tells it what happens."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 #: Seconds between looks at children where there is no news, and at a pipe that is full.
 _FOR_EVER = 3_600.0
 _SOON = 0.02
-#: So many bytes are kept for a brain that is busy; then what children print is left out. All of it is on record.
+#: So many bytes are kept for a decider that is busy; then what children print is left out. All of it is on record.
 _MOST_KEPT = 4 << 20
 
 
 class Server:
-    """One tick's children, for as long as its brain has orders."""
+    """One tick's children, for as long as its decider has orders."""
 
     def __init__(self, owner: Owner, orders: Receiver, events: Sender) -> None:
         self._owner = owner
@@ -44,7 +44,7 @@ class Server:
         secrets_file: str | None,
         tells_output: bool,  # noqa: FBT001 - it comes in a message
     ) -> None:
-        """Carry out orders until the brain has no more, or is gone: then everything that it has started is ended.
+        """Carry out orders until the decider has no more, or is gone: then everything that it has started is ended.
 
         `first` are those that have come already.
         """
@@ -105,7 +105,7 @@ class Server:
         try:
             self._events.send(*message)
         except BrokenPipeError:
-            self._is_over = True  # the brain is gone, and nobody records anything
+            self._is_over = True  # the decider is gone, and nobody records anything
 
     def _flush(self) -> None:
         try:

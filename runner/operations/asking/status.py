@@ -1,22 +1,16 @@
-"""What there is, when it runs, how it is: `list`, `next` and `status`. Looks at the commit in force; writes nothing."""
+"""`status`: how everything is. Looks at the commit in force; writes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta, tzinfo
-from fnmatch import fnmatchcase
-from heapq import merge
-from itertools import islice
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 
-from runner.errors import GitError, UsageError
+from runner.errors import GitError
 from runner.execution.owners import owner
 from runner.execution.owners.ownership import is_gone
 from runner.execution.system import processes
 from runner.model.problem import Problem
 from runner.model.run import Run
-from runner.model.stored import StoredTask
-from runner.model.task import ScheduleSpec
-from runner.operations.lookup import known_task
 from runner.operations.ticking.branch import Moved, moved_from
 from runner.operations.ticking.current import in_force
 from runner.operations.ticking.lost_runs import is_overdue
@@ -24,7 +18,7 @@ from runner.operations.workspace import Workspace
 from runner.repo.log import count_between
 from runner.repo.tree import everything
 from runner.store import catalogs, claims, events, history, queue, remote
-from runner.store.catalogs import ListedTask, Source
+from runner.store.catalogs import Source
 from runner.store.database import reading
 from runner.store.history import Counts
 from runner.store.remote import Remote
@@ -36,56 +30,7 @@ from runner.value import Value
 _DAY = timedelta(days=1)
 #: So long after its time a slot that no tick has decided is overdue: ticks come every minute, and may be a little late.
 _OVERDUE = timedelta(minutes=2)
-_WILDCARDS = {*"*?["}
-STATES = _ACTIVE, _INACTIVE, _DEGRADED, _INVALID = "active", "inactive", "degraded", "invalid"
-
-
-class Entry(Value):
-    """One task in the list. `schedule` is None while its file was never valid; `state` is one of STATES."""
-
-    id: str
-    state: str
-    schedule: ScheduleSpec | None
-    description: str
-    owner: str
-    tags: tuple[str, ...]
-    next_due: datetime | None
-    last_run: Run | None
-
-
-class Filter(Value):
-    """Which tasks are listed: all of what is not None holds for them. `pattern` is a glob over ids."""
-
-    pattern: str | None = None
-    state: str | None = None
-    tag: str | None = None
-    owner: str | None = None
-
-    def takes(self, entry: Entry) -> bool:
-        """Return whether a task is to be listed."""
-        return (
-            (self.pattern is None or fnmatchcase(entry.id, self.pattern))
-            and (self.state is None or self.state == entry.state)
-            and (self.tag is None or self.tag in entry.tags)
-            and (self.owner is None or self.owner == entry.owner)
-        )
-
-
-#: Every task.
-EVERYTHING = Filter()
-
-
-class UpcomingSlot(Value):
-    """One future slot."""
-
-    task: str
-    at: datetime
-    zone: tzinfo
-
-    @property
-    def local(self) -> datetime:
-        """The slot on the task's wall clock, aware."""
-        return self.at.astimezone(self.zone)
+_FAILING = {"failed", "timed_out", "lost"}
 
 
 class Degraded(Value):
@@ -130,69 +75,6 @@ class Status(Value):
     last_decided: datetime | None = None
     has_ticked: bool = True
     moved: Moved | None = None
-
-
-def list_tasks(workspace: Workspace, now: datetime, wanted: Filter = EVERYTHING) -> tuple[Entry, ...]:
-    """Return the wanted tasks of the commit in force, by id. Raises UsageError for words that no task has, RunnerError."""
-    if wanted.state is not None and wanted.state not in STATES:
-        raise UsageError(f"there is no state {wanted.state}", f"use one of {', '.join(STATES)}")
-    with in_force(workspace, now) as tasks, reading(workspace.database) as past:
-        if wanted.pattern is not None and not _WILDCARDS & set(wanted.pattern):
-            known_task(tasks, wanted.pattern)
-        last = history.last_runs(past)
-        entries = [_entry(task, last.get(task.id)) for task in catalogs.listed_tasks(tasks)]
-    _check_used("tag", wanted.tag, (tag for entry in entries for tag in entry.tags))
-    _check_used("owner", wanted.owner, (entry.owner for entry in entries if entry.owner))
-    return tuple(filter(wanted.takes, entries))
-
-
-def _check_used(kind: str, word: str | None, used: Iterable[str]) -> None:
-    """Raise UsageError for a word that no task has, with those that there are."""
-    if word is None:
-        return
-    known = sorted({*used})
-    if word not in known:
-        hint = f"use one of {', '.join(known)}" if known else f"`{kind}` is a key of the task file (docs/task-file.md)"
-        raise UsageError(f"no task has the {kind} {word}", hint)
-
-
-def _entry(task: ListedTask, last: Run | None) -> Entry:
-    told = task.definition
-    tags = tuple(told.get("tags", ()))
-    return Entry(
-        task.id, _state(task), task.spec, told.get("description", ""), told.get("owner", ""), tags, task.starts, last
-    )
-
-
-def _state(task: ListedTask) -> str:
-    if task.spec is None:
-        return _INVALID
-    if task.degraded:
-        return _DEGRADED
-    return _ACTIVE if task.active else _INACTIVE
-
-
-def next_slots(
-    workspace: Workspace, task_id: str | None, count: int, since: datetime | None, now: datetime
-) -> tuple[UpcomingSlot, ...]:
-    """Return the next slots of one task or of all, the earliest first: from `since`, else those that are owed.
-
-    Raises RunnerError.
-    """
-    with in_force(workspace, now) as session:
-        chosen = list(catalogs.stored_tasks(session)) if task_id is None else [known_task(session, task_id)]
-        streams = [_fires(stored, since, now) for stored in chosen]
-        return tuple(islice(merge(*streams, key=lambda fire: fire.at), count))
-
-
-def _fires(stored: StoredTask, since: datetime | None, now: datetime) -> Iterator[UpcomingSlot]:
-    if stored.spec is None or stored.blob is None or not stored.active:
-        return
-    schedule = stored.spec.schedule(stored.state.anchor or now)
-    slot = stored.state.next_slot if since is None else schedule.after(since - timedelta(microseconds=1))
-    while slot is not None:
-        yield UpcomingSlot(stored.id, slot + stored.offset, schedule.zone)
-        slot = schedule.after(slot)
 
 
 def status(workspace: Workspace, now: datetime) -> Status:
@@ -261,6 +143,3 @@ def _unanswered(workspace: Workspace, session: Reading, now: datetime) -> Iterat
 
 def _following(workspace: Workspace, session: Reading, source: Source) -> Following:
     return Following(remote.load(session), count_between(workspace.root, str(source.commit), source.ref_path))
-
-
-_FAILING = {"failed", "timed_out", "lost"}
