@@ -1,10 +1,18 @@
-"""Where a site lies in its repository, and which of its files are edited and not committed."""
+"""Where a workspace lies in its repository, which of its files are not committed, and which can never be."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
+
 from runner.errors import GitError, RepositoryError, UsageError
+from runner.model.commit import SHORT
+from runner.model.problem import WARNING, Problem
+from runner.model.settings import FILE as SETTINGS_FILE
+from runner.model.task import path_of
 from runner.operations.workspace import Workspace
 from runner.repo.location import Location, locate
+from runner.repo.uncommittable import uncommittable
 from runner.taskfile.findings import shown
 
 
@@ -32,3 +40,34 @@ def uncommitted(workspace: Workspace) -> tuple[str, ...]:
         raise
     except GitError:
         return ()
+
+
+def never_committed(root: str, task_files: Sequence[str]) -> list[Problem]:
+    """Return what keeps task files on disk, and `runner.yaml`, from ever being committed; nothing where git cannot say."""
+    settings = [SETTINGS_FILE] if os.path.isfile(f"{root}/{SETTINGS_FILE}") else []
+    try:
+        found = uncommittable(root, [*settings, *task_files])
+    except GitError:
+        return []
+    return [_never_committed(it.path, it.reason, it.hint) for it in found]
+
+
+def _never_committed(path: str, reason: str, hint: str) -> Problem:
+    return Problem(shown(path), 1, 1, "never-committed", WARNING, f"it is never run: {shown(reason)}", shown(hint))
+
+
+def forgotten(workspace: Workspace, task_id: str, commit: str | None) -> str | None:
+    """Return the sentence that a task's file has edits which are not committed; None where it has none, or git cannot say.
+
+    `commit` is the one whose version of the task runs.
+    """
+    from runner.repo.worktree import has_edits  # noqa: PLC0415 - only commands about one task ask
+
+    path = path_of(task_id)
+    try:
+        if not os.path.lexists(f"{workspace.root}/{path}") or not has_edits(workspace.root, path):
+            return None
+    except GitError:
+        return None
+    runs = "" if commit is None else f"; what runs is its version of commit {commit[:SHORT]}"
+    return f"{path} has edits that are not committed{runs}"

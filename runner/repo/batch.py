@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from subprocess import TimeoutExpired
 
@@ -22,9 +22,9 @@ _CHUNK = 65_536
 class Batch:
     """`git cat-file --batch`, asked for blobs by their ids; what is read is thrown away past what is wanted of it."""
 
-    def __init__(self, root: str, patience: float = PATIENCE) -> None:
+    def __init__(self, root: str, patience: float = PATIENCE, env: Mapping[str, str] | None = None) -> None:
         self._patience = patience
-        self._process = start(root, "cat-file", "--batch", is_silent=True)
+        self._process = start(root, "cat-file", "--batch", env=env, is_silent=True)
         assert self._process.stdin is not None  # noqa: S101 - what PIPE means
         assert self._process.stdout is not None  # noqa: S101
         self._asked = self._process.stdin

@@ -22,6 +22,8 @@ _BUT_TASKS = tuple(f":(exclude,glob,icase){FOLDER}/**/*.{ending}" for ending in 
 #: So many ids fit into a pipe before git has to be read from.
 _BATCH = 500
 _LONGEST_LINK = 4096  # PATH_MAX
+#: The mode of folders that nobody changes.
+READ_ONLY = 0o555
 
 
 class CommittedFile(Value):
@@ -63,7 +65,10 @@ def _entries(printed: bytes) -> Iterator[CommittedFile]:
 
 
 def write_files(root: str, files: Sequence[CommittedFile], folder: str) -> None:
-    """Write files, and the folders that they lie in, into an empty folder; nobody may change them. Raises GitError, OSError."""
+    """Write files, and the folders that they lie in, into an empty folder. Raises GitError, OSError.
+
+    Nobody may change them; the folder itself is left open, because only then its owner can move it (rename(2), EACCES).
+    """
     for path in dict.fromkeys((FOLDER, *(os.path.dirname(file.path) for file in files))):
         os.makedirs(os.path.join(folder, path), exist_ok=True)
     # Links come last: until then no path leads through one.
@@ -75,7 +80,8 @@ def write_files(root: str, files: Sequence[CommittedFile], folder: str) -> None:
             for file in several:
                 _write(batch, file, os.path.join(folder, file.path))
     for path, _, _ in os.walk(folder, topdown=False):
-        os.chmod(path, 0o555)  # noqa: S103 - as in the repository, for whoever runs tasks
+        if path != folder:
+            os.chmod(path, READ_ONLY)
         _sync(path)
 
 

@@ -5,7 +5,7 @@ Paths are below the root, wherever in its repository that lies: git reads and wr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from runner.errors import GitError
 from runner.model.settings import FILE as SETTINGS_FILE
@@ -101,9 +101,11 @@ def difference(root: str, old: str, new: str) -> Changes | None:
     return Changes(tuple(files), tuple(gone), tuple(renamed), settings)
 
 
-def read_blobs(root: str, blobs: Sequence[str], largest: int) -> Iterator[tuple[str, bytes]]:
+def read_blobs(
+    root: str, blobs: Sequence[str], largest: int, env: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, bytes]]:
     """Yield each blob's id and content, through one git process; of one larger than `largest` only so much, and a byte."""
-    with Batch(root) as batch:
+    with Batch(root, env=env) as batch:
         for begin in range(0, len(blobs), _BATCH):
             several = blobs[begin : begin + _BATCH]
             batch.request(several)

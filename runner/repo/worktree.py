@@ -6,11 +6,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
+from tempfile import TemporaryDirectory
 
-from runner.errors import RunnerError
+from runner.errors import GitError, RunnerError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
-from runner.repo.tree import File
+from runner.repo.process import git
+from runner.repo.tree import File, read_blobs
 
 
 def read_file(root: str, path: str, largest: int) -> bytes:
@@ -50,6 +52,45 @@ def list_files(root: str) -> Iterator[File]:
                 yield File(os.path.relpath(path, root).replace(os.sep, "/"), "", is_symlink=stat.S_ISLNK(mode))
     for error in broken:
         yield File(os.path.relpath(str(error.filename), root).replace(os.sep, "/"), "", unreadable=str(error.strerror))
+
+
+def stored_contents(root: str, contents: dict[str, bytes], largest: int) -> dict[str, bytes]:
+    """Return the files whose bytes on disk are not what git has or would store, each with what git would store.
+
+    Line ends, filters and encodings of a checkout are git's own doing (gitattributes(5)). `contents` has the bytes on disk.
+    Without a repository, or where git cannot say, there are none.
+    """
+    try:
+        indexed = _indexed(root)
+    except GitError:
+        return {}
+    # Git reads names a line each.
+    other = [path for path, content in contents.items() if indexed.get(path) != blob_id(content) and "\n" not in path]
+    if not other:
+        return {}
+    with TemporaryDirectory(prefix="runner-objects-") as folder:
+        try:
+            ours = os.path.join(root, os.fsdecode(git(root, "rev-parse", "--git-path", "objects")).rstrip("\n"))
+            env = {"GIT_OBJECT_DIRECTORY": folder, "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.path.abspath(ours)}
+            given = "".join(f"{path}\n" for path in other).encode("utf-8", "surrogateescape")
+            blobs = git(root, "hash-object", "-w", "--stdin-paths", given=given, env=env).decode().split()
+            stored = dict(read_blobs(root, blobs, largest, env))
+        except GitError:
+            return {}
+    found = {path: stored[blob] for path, blob in zip(other, blobs, strict=True)}
+    return {path: content for path, content in found.items() if content != contents[path]}
+
+
+def _indexed(root: str) -> dict[str, str]:
+    """Return the id of the content that the index has of each of our files, by path."""
+    printed = git(root, "ls-files", "-z", "--stage", "--", FOLDER, SETTINGS_FILE).decode("utf-8", "surrogateescape")
+    entries = (entry.partition("\t") for entry in printed.split("\0")[:-1])
+    return {path: meta.split(" ")[1] for meta, _, path in entries}
+
+
+def has_edits(root: str, path: str) -> bool:
+    """Return whether a file differs from the commit of HEAD, or is not in it. Raises GitError."""
+    return bool(git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", path))
 
 
 def blob_id(content: bytes) -> str:

@@ -13,6 +13,7 @@ from runner.taskfile.document import Document, read_document
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding, shown
 from runner.taskfile.names import check_name
+from runner.taskfile.not_yaml import named_content
 from runner.taskfile.rules import RULES, durations
 from runner.taskfile.rules.timezone import unknown_zone
 from runner.taskfile.structure import SETTINGS, TASK, check_structure
@@ -27,7 +28,7 @@ def compile_task(path: str, content: bytes, settings: Settings) -> CompiledFile:
     name = check_name(path)
     if name is not None:
         return CompiledFile(path, None, (name,))
-    text = read_text(content)
+    text = named_content(content) or read_text(content)
     if isinstance(text, Finding):
         return CompiledFile(path, None, (text.in_file(path),))
     document = read_document(text)
@@ -46,7 +47,7 @@ def compile_task(path: str, content: bytes, settings: Settings) -> CompiledFile:
 
 def compile_settings(content: bytes) -> tuple[Settings | None, tuple[Problem, ...]]:
     """Return the settings in a `runner.yaml`, or None and all of its problems, sorted."""
-    text = read_text(content)
+    text = named_content(content) or read_text(content)
     if isinstance(text, Finding):
         return None, (text.in_file(FILE),)
     document = read_document(text)

@@ -285,7 +285,7 @@ def test_a_commit_that_git_has_lost_fails_the_run_with_a_reason_and_the_tick_goe
 def test_a_checkout_that_was_cut_short_is_made_anew(sales: Project) -> None:
     sales.task("reports/report", _SHOW)
     sales.commit()
-    left = sales.state / "files/trees/0123.99999"
+    left = sales.state / "files/unfinished-abc"
     left.mkdir(parents=True)
     (sales.state / "files" / sales.git("rev-parse", "HEAD").strip()).symlink_to("trees/nowhere")
 
@@ -314,7 +314,7 @@ def test_two_ticks_that_meet_a_new_commit_at_one_moment_both_find_its_files(sale
     assert {sales.show(run.run_id).output for run in sales.runs()} == {b"committed\n"}
     assert len(sales.runs()) == 8
     assert len(list((sales.state / "files/trees").iterdir())) == 1
-    assert not [it for it in (sales.state / "work").iterdir() if it.name.endswith("-0")]
+    assert not list((sales.state / "files").glob("unfinished-*"))
 
 
 def test_a_repository_with_ids_of_sha_256_has_files_as_well(tmp_path: Path) -> None:

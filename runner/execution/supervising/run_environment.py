@@ -79,6 +79,19 @@ class RunEnvironment(Value):
         """Return the folders that wait for a child, with the short name of the owner that keeps each."""
         return [(path, parts[1]) for path, parts in self._folders() if parts[0] == "spare"]
 
+    def unfinished_checkout(self, owner: str) -> str:
+        """Return the name under which an owner makes a checkout of a commit, which has another one once it is complete."""
+        return f"{self.state}/files/unfinished-{short(owner)}"
+
+    def unfinished_checkouts(self) -> list[tuple[str, str]]:
+        """Return the checkouts that are being made, or were when their owner ended, with the short name of the owner of each."""
+        try:
+            names = os.listdir(f"{self.state}/files")
+        except FileNotFoundError:
+            return []
+        found = ((name, name.partition("-")) for name in names)
+        return [(f"{self.state}/files/{name}", owner) for name, (kind, _, owner) in found if kind == "unfinished"]
+
     def leftovers(self, run_id: int) -> list[tuple[str, int]]:
         """Return the private folders that a run has left behind, with the pid of the child that made each."""
         return [

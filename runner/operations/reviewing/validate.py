@@ -11,6 +11,7 @@ from runner.model.problem import ERROR, WARNING, Problem, Validation
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
 from runner.model.task import FOLDER
+from runner.operations.checkout import never_committed
 from runner.repo import worktree
 from runner.repo.tree import File
 from runner.taskfile.compiler import compile_settings, compile_task, position_of, symlink_problem
@@ -30,8 +31,14 @@ def validate(root: str, paths: Sequence[str] = ()) -> Validation:
     problems = [*found, *check_case([file.path for file in files])]
     chosen = [file for file in files if _is_wanted(file.path, wanted)]
     names = _secret_names(root, settings)
+    contents, unreadable = _contents(root, chosen)
+    problems += unreadable
     for file in chosen:
-        problems += _problems(root, file, settings or Settings(), names)
+        if file.is_symlink:
+            problems.append(symlink_problem(file.path))
+        elif file.path in contents:
+            problems += _problems(file.path, contents[file.path], settings or Settings(), names)
+    problems += never_committed(root, [file.path for file in files])
     if settings is not None and settings.secrets_file and is_inside(settings.secrets_file, root):
         problems.append(_inside(content or b""))
     chosen_problems = [problem for problem in problems if _is_wanted(problem.file, [shown(place) for place in wanted])]
@@ -54,23 +61,30 @@ def _inside(content: bytes) -> Problem:
     return Problem(SETTINGS_FILE, line, column, "secrets-file", ERROR, message, "for example /etc/runner/secrets")
 
 
-def _problems(root: str, file: File, settings: Settings, names: frozenset[str] | None) -> Sequence[Problem]:
-    if file.is_symlink:
-        return (symlink_problem(file.path),)
-    if file.unreadable:
-        return (_unreadable(file.path, file.unreadable),)
-    try:
-        content = worktree.read_file(root, file.path, LARGEST_FILE)
-    except RunnerError as error:
-        return (_unreadable(file.path, error.message.rpartition(": ")[2]),)
-    compiled = compile_task(file.path, content, settings)
+def _contents(root: str, files: Sequence[File]) -> tuple[dict[str, bytes], list[Problem]]:
+    """Return what git would store of each file that can be read, by path, and the problems of the others."""
+    contents: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for file in files:
+        if file.unreadable:
+            problems.append(_unreadable(file.path, file.unreadable))
+        elif not file.is_symlink:
+            try:
+                contents[file.path] = worktree.read_file(root, file.path, LARGEST_FILE)
+            except RunnerError as error:
+                problems.append(_unreadable(file.path, error.message.rpartition(": ")[2]))
+    return contents | worktree.stored_contents(root, contents, LARGEST_FILE), problems
+
+
+def _problems(path: str, content: bytes, settings: Settings, names: frozenset[str] | None) -> Sequence[Problem]:
+    compiled = compile_task(path, content, settings)
     if compiled.task is None or names is None:
         return compiled.problems
     unknown = [
         number for number, name in enumerate(compiled.task.secrets) if name not in names and name not in os.environ
     ]
     places = {number: position_of(content, ("secrets", number)) for number in unknown}
-    return [_unknown_secret(file.path, *places[number], compiled.task.secrets[number], settings) for number in unknown]
+    return [_unknown_secret(path, *places[number], compiled.task.secrets[number], settings) for number in unknown]
 
 
 def _unknown_secret(path: str, line: int, column: int, name: str, settings: Settings) -> Problem:

@@ -65,8 +65,10 @@ def _compile(
     settings, settings_blob = under
     read: dict[str, File] = {}
     found: dict[str, tuple[Problem, ...]] = {}
+    contents = {file.path: worktree.read_file(root, file.path, LARGEST_FILE) for file in files}
+    contents |= worktree.stored_contents(root, contents, LARGEST_FILE)
     for file in files:
-        content = worktree.read_file(root, file.path, LARGEST_FILE)
+        content = contents[file.path]
         blob = worktree.blob_id(content)
         read[file.path] = replace(file, blob=blob)
         if catalogs.version_of(copy, blob, settings_blob) is None:

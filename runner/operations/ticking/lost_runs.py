@@ -217,7 +217,7 @@ def _forget(session: Reading, environment: RunEnvironment) -> None:
         if name not in answering:
             owner.remove(path_of(environment.state, name))
     # Asked in this order: who keeps a folder has its file already.
-    spares = environment.spares()
+    spares = [*environment.spares(), *environment.unfinished_checkouts()]
     owners = {short(name) for name in owner.known(environment.state)}
     for folder, keeper in spares:
         if keeper not in owners:

@@ -71,7 +71,7 @@ class Files:
         """Return the name of the folder that has these files, made where it is not there yet."""
         from hashlib import sha256  # noqa: PLC0415 - once for a commit
 
-        from runner.repo.files import write_files  # noqa: PLC0415
+        from runner.repo.files import READ_ONLY, write_files  # noqa: PLC0415
 
         listed = "\0".join(f"{file.mode} {file.blob} {file.path}" for file in sorted(files, key=lambda it: it.path))
         name = sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()[:20]
@@ -82,6 +82,7 @@ class Files:
         try:
             write_files(self._site.root, files, self._fresh)
             os.rename(self._fresh, tree)
+            os.chmod(tree, READ_ONLY)
         except OSError:
             if not os.path.isdir(tree):  # else another tick was quicker
                 raise

@@ -77,7 +77,7 @@ class Supervisor:
             workspace,
             run_settings.files,
             run_settings.accepted,
-            RunEnvironment(workspace.root, workspace.state, run_settings.store_id).spare_folder(owner, 0),
+            RunEnvironment(workspace.root, workspace.state, run_settings.store_id).unfinished_checkout(owner),
         )
         self._known = file_id(workspace.database)
         self._recorder = Recorder(workspace.database, self._known, owner)

@@ -35,7 +35,7 @@ def _holder(folder: Path, limit: int, wanted: int) -> Iterator[tuple[subprocess.
     """Let another process take slots; yield it and how many it got."""
     with subprocess.Popen(
         [sys.executable, "-c", _HOLDER, str(folder), str(limit), str(wanted)],
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -193,7 +193,7 @@ def test_a_folder_on_a_read_only_disk_is_left_without_an_error(tmp_path: Path) -
     disk = tmp_path / "disk"
     disk.mkdir()
     mounts = f"mount -t tmpfs tmpfs {disk}\nmkdir -p {folder}/a/b\nmount -o remount,ro {disk}"
-    code = "import os\nfrom runner.execution.workshop import remove_folder\n"
+    code = "import os\nfrom runner.execution.supervising.run_environment import remove_folder\n"
     code += f"remove_folder({str(folder)!r})\nprint(os.listdir({str(folder)!r}))"
     python = str(Path(RUNNER).parent / "python")
     done = subprocess.run(with_mounts(mounts, python, "-c", code), check=False, capture_output=True, text=True)
