@@ -13,6 +13,7 @@ from runner.cli.screen import has_colour, in_width, terminal_width
 from runner.cli.state_folder import check_state
 from runner.errors import UsageError
 from runner.model.wait import Wait
+from runner.operations.checkout import forgotten
 from runner.operations.workspace import Workspace
 from runner.report.facts import Facts, facts_lines
 from runner.report.table import CODES, END, Table, table_lines
@@ -93,6 +94,13 @@ def time(text: str | None) -> datetime | None:
 def remark(text: str) -> None:
     """Say on standard error what there is to be waited for, or what is done about it."""
     print(text, file=sys.stderr, flush=True)
+
+
+def remark_edits(state: State, task: str) -> None:
+    """Say on standard error that the file of a task has edits which are not committed, where it has."""
+    found = forgotten(state.place, task)
+    if found is not None:
+        remark(f"note: {found}")
 
 
 def text(word: str) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from shlex import quote
 
-from runner.errors import GitError, RepositoryError, UsageError
-from runner.model.commit import SHORT
+from runner.errors import GitError, RepositoryError, RunnerError, UsageError
 from runner.model.problem import WARNING, Problem
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import path_of
 from runner.operations.workspace import Workspace
 from runner.repo.location import Location, locate
 from runner.repo.uncommittable import uncommittable
+from runner.repo.worktree import has_edits, list_files
 from runner.taskfile.findings import shown
+from runner.taskfile.names import is_task_file
+from runner.value import Value
 
 
 def location(workspace: Workspace) -> Location:
@@ -42,6 +45,22 @@ def uncommitted(workspace: Workspace) -> tuple[str, ...]:
         return ()
 
 
+class Edits(Value):
+    """What is on disk and not in the commit: edited files, and the problems of those that can never be committed."""
+
+    uncommitted: tuple[str, ...]
+    never: tuple[Problem, ...]
+
+
+def never_committed_files(workspace: Workspace) -> tuple[Problem, ...]:
+    """Return what keeps task files on disk from ever being committed; nothing where there are none, or git cannot say."""
+    try:
+        files = [file.path for file in list_files(workspace.root) if is_task_file(file.path)]
+    except RunnerError:
+        return ()
+    return tuple(never_committed(workspace.root, files))
+
+
 def never_committed(root: str, task_files: Sequence[str]) -> list[Problem]:
     """Return what keeps task files on disk, and `runner.yaml`, from ever being committed; nothing where git cannot say."""
     settings = [SETTINGS_FILE] if os.path.isfile(f"{root}/{SETTINGS_FILE}") else []
@@ -56,18 +75,12 @@ def _never_committed(path: str, reason: str, hint: str) -> Problem:
     return Problem(shown(path), 1, 1, "never-committed", WARNING, f"it is never run: {shown(reason)}", shown(hint))
 
 
-def forgotten(workspace: Workspace, task_id: str, commit: str | None) -> str | None:
-    """Return the sentence that a task's file has edits which are not committed; None where it has none, or git cannot say.
-
-    `commit` is the one whose version of the task runs.
-    """
-    from runner.repo.worktree import has_edits  # noqa: PLC0415 - only commands about one task ask
-
+def forgotten(workspace: Workspace, task_id: str) -> str | None:
+    """Return the sentence that a task's file has edits which are not committed; None where it has none, or git cannot say."""
     path = path_of(task_id)
     try:
         if not os.path.lexists(f"{workspace.root}/{path}") or not has_edits(workspace.root, path):
             return None
     except GitError:
         return None
-    runs = "" if commit is None else f"; what runs is its version of commit {commit[:SHORT]}"
-    return f"{path} has edits that are not committed{runs}"
+    return f"{path} has edits that are not committed, and ticks do not run them: git add {quote(path)} && git commit"

@@ -50,17 +50,20 @@ def _in_another(root: str, path: str, folder: str) -> Uncommittable:
 
 
 def _ignored(root: str, paths: Iterable[str]) -> Iterator[Uncommittable]:
-    given = "".join(f"{path}\0" for path in paths).encode("utf-8", "surrogateescape")
+    given = "".join(f"./{path}\0" for path in paths).encode("utf-8", "surrogateescape")
     if not given:
         return
-    code, printed, said = run(root, "check-ignore", "-z", "-v", "--stdin", given=given)
+    # This command refuses to take names literally; behind a dot and a slash none is a pattern.
+    names = {"GIT_LITERAL_PATHSPECS": "0"}
+    code, printed, said = run(root, "check-ignore", "-z", "-v", "--stdin", given=given, env=names)
     if code not in {0, _NOTHING_IGNORED}:
         raise explain(root, said)
     fields = iter(printed.decode("utf-8", "surrogateescape").split("\0")[:-1])
     for source, line, pattern, path in zip(fields, fields, fields, fields, strict=True):
         if not pattern.startswith("!"):  # such a rule takes a file back in
             reason = f"git ignores it: line {line} of {source} has `{pattern}`"
-            yield Uncommittable(path, reason, f"change that line, or: git add --force {quote(path)}")
+            plain = path.removeprefix("./")
+            yield Uncommittable(plain, reason, f"change that line, or: git add --force {quote(plain)}")
 
 
 def _overlooked(root: str, paths: Iterable[str]) -> Iterator[Uncommittable]:

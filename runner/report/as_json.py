@@ -16,6 +16,7 @@ from runner.operations.asking.dry_run import DryRun
 from runner.operations.asking.next_slots import UpcomingSlot
 from runner.operations.asking.status import Following, Status
 from runner.operations.asking.task_list import Entry
+from runner.operations.checkout import Edits
 from runner.operations.ticking.tick import TickReport
 from runner.report.verdict import verdict
 
@@ -183,7 +184,7 @@ def fire(value: UpcomingSlot) -> dict[str, Any]:
     return {"task": value.task, "at": iso(value.at), "local": value.local.isoformat(timespec="seconds")}
 
 
-def status(value: Status, uncommitted: Iterable[str], now: datetime) -> dict[str, Any]:
+def status(value: Status, edits: Edits, now: datetime) -> dict[str, Any]:
     """Return how everything is."""
     slot = value.next_slot
     return {
@@ -207,7 +208,8 @@ def status(value: Status, uncommitted: Iterable[str], now: datetime) -> dict[str
         "failing": _all(run, value.failing),
         "last_24_hours": value.counts.since,
         "next": None if slot is None else {"task": slot[0], "at": iso(slot[1]), "local": slot[2]},
-        "uncommitted": list(uncommitted),
+        "uncommitted": list(edits.uncommitted),
+        "never_committed": _all(problem, edits.never),
         "unread": [{"file": path, "reason": why} for path, why in value.unread],
         "problems": _all(problem, value.problems),
     }

@@ -26,15 +26,16 @@ _NEVER = "never"
 
 
 def headline(plan: Plan) -> str:
-    """Return how many tasks change, and how: `3 tasks change: 1 added, 2 changed`."""
+    """Return how many tasks change, and how: `1 task added`, `3 tasks: 1 added, 2 changed`."""
     if not plan.tasks:
         return "no task changes"
     counts: dict[str, int] = {}
     for change in plan.tasks:
         for kind in change.kinds:
             counts[kind] = counts.get(kind, 0) + 1
-    tasks = "1 task changes" if len(plan.tasks) == 1 else f"{len(plan.tasks)} tasks change"
-    return f"{tasks}: {', '.join(f'{count} {kind}' for kind, count in counts.items())}"
+    if len(plan.tasks) == 1:
+        return f"1 task {' and '.join(counts)}"
+    return f"{len(plan.tasks)} tasks: {', '.join(f'{count} {kind}' for kind, count in counts.items())}"
 
 
 def compared(plan: Plan) -> str:

@@ -13,6 +13,7 @@ from runner.operations.asking.dry_run import DryRun
 from runner.operations.asking.next_slots import UpcomingSlot
 from runner.operations.asking.status import Following, Status
 from runner.operations.asking.task_list import Entry
+from runner.operations.checkout import Edits
 from runner.operations.ticking.idle import followed
 from runner.report.facts import Facts
 from runner.report.table import Layout, Table, plain
@@ -202,18 +203,23 @@ def problems(values: Sequence[Problem]) -> Iterator[Line]:
             yield Line(f"    hint: {value.hint}")
 
 
-def status(value: Status, uncommitted: Sequence[str], now: datetime) -> Iterator[Part]:
+def status(value: Status, edits: Edits, now: datetime) -> Iterator[Part]:
     """Yield how everything is: the verdict first."""
     yield Line(verdict(value, now), "bold")
     yield Facts([*_status_facts(value, now)])
     if value.moved is not None:
         yield from (Line(line, "yellow") for line in moved_lines(value.moved))
     yield from _sections(value)
-    if uncommitted:
-        yield Line(f"\nuncommitted, not run: {', '.join(uncommitted)}", "yellow")
-    if value.unread:
-        few = "; ".join(f"{path}: {why}" for path, why in value.unread[:_FEW])
-        more = f"; and {len(value.unread) - _FEW} more (see --json)" if len(value.unread) > _FEW else ""
+    if edits.uncommitted:
+        yield Line(f"\nuncommitted, not run: {', '.join(edits.uncommitted)}", "yellow")
+    if edits.never:
+        yield Line("\nnever committed", "bold")
+        yield from problems(edits.never)
+    # Data beside the tasks are no mistake; what is called nearly like a task file may be one.
+    unread = [(path, why) for path, why in value.unread if "yaml" in path.lower() or "yml" in path.lower()]
+    if unread:
+        few = "; ".join(f"{path}: {why}" for path, why in unread[:_FEW])
+        more = f"; and {len(unread) - _FEW} more (see --json)" if len(unread) > _FEW else ""
         yield Line(f"\nnot read: {few}{more}")
 
 

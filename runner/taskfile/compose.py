@@ -13,7 +13,7 @@ _AT = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)")
 #: Text that YAML reads as itself without quotes, but for these words.
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z /._@-]*[A-Za-z/._@-])?")
 _NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-_CODE = 'print(f"{task.id} was due at {task.scheduled_for}")'
+_CODE = 'print(f"hello from {task.id}, run {task.run_id}")'
 
 
 def every(text: str) -> dict[str, object]:

@@ -54,7 +54,7 @@ def test_a_new_task_runs_as_it_is_written(project: Project) -> None:
 
     [run] = project.tick().started
 
-    assert project.show(run.run_id).output == f"hello was due at {NOON.replace(microsecond=0)}\n".encode()
+    assert project.show(run.run_id).output == b"hello from hello, run 1\n"
 
 
 def test_the_first_line_leads_an_editor_to_the_schema_of_this_repository(project: Project) -> None:
@@ -296,7 +296,5 @@ def test_status_names_the_files_that_are_not_read_and_why(project: Project) -> N
         {"file": "tasks/.hidden.yaml", "reason": ".hidden.yaml begins with a dot"},
         {"file": "tasks/data/users.csv", "reason": "its name does not end in .yaml"},
     ]
-    assert (
-        "not read: tasks/.hidden.yaml: .hidden.yaml begins with a dot; tasks/data/users.csv: its name does not end in .yaml"
-        in project.runner("status", now=NOON).stdout
-    )
+    said = project.runner("status", now=NOON).stdout
+    assert "not read: tasks/.hidden.yaml: .hidden.yaml begins with a dot\n" in said

@@ -471,7 +471,7 @@ def test_in_markdown_nothing_that_a_task_says_is_markup(hostile: str) -> None:
 def test_markdown_folds_the_code_and_says_the_rest_openly(hostile: str) -> None:
     outside = hostile.partition("<details>")[0]
 
-    assert outside.startswith("<!-- runner plan -->\n### 1 task changes: 1 added\n")
+    assert outside.startswith("<!-- runner plan -->\n### 1 task added\n")
     assert "**Starts at once on merge?** no" in outside
     assert "**Runs a day:** 1" in outside
     assert "Next: Thu 2026" in outside or "Next: " in outside

@@ -9,12 +9,12 @@ import typer
 from runner import clock
 from runner.cli.commands.arguments import AnyRun, Json
 from runner.cli.commands.completion import statuses, task_ids
-from runner.cli.context import State, instant, paged, show, text, write_through
+from runner.cli.context import State, instant, paged, remark_edits, show, text, write_through
 from runner.operations.asking import run_history, task_list
 from runner.operations.asking import status as status_of
 from runner.operations.asking.logs import logs
 from runner.operations.asking.next_slots import next_slots
-from runner.operations.checkout import uncommitted
+from runner.operations.checkout import Edits, never_committed_files, uncommitted
 from runner.operations.lookup import run_named
 from runner.report import as_json, tables
 
@@ -122,7 +122,7 @@ def _status(context: typer.Context, json: Json = False) -> int:
     state = paged(context)
     now = clock.now()
     value = status_of.status(state.workspace, now)
-    edits = uncommitted(state.workspace)
+    edits = Edits(uncommitted(state.workspace), never_committed_files(state.workspace))
     if json:
         print(as_json.dumps(as_json.status(value, edits, now)))
     else:
@@ -148,6 +148,8 @@ def _history(
     """Show what has run, the newest first."""
     state = paged(context)
     runs = run_history.history(state.workspace, task, status, count, instant(since), instant(until))
+    if task is not None:
+        remark_edits(state, task)
     commits = run_history.commits_of(state.workspace, runs)
     if json:
         print(as_json.dumps([as_json.run_of_commit(run, commits) for run in runs]))

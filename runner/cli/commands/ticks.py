@@ -10,7 +10,7 @@ import typer
 from runner import clock
 from runner.cli.commands.arguments import Json, OneTask
 from runner.cli.commands.completion import task_ids
-from runner.cli.context import State, remark, say_wait, show, show_lines, text
+from runner.cli.context import State, remark, remark_edits, say_wait, show, show_lines, text
 from runner.cli.nonblocking import NonblockingWriter
 from runner.cli.screen import in_width, terminal_width
 from runner.cli.state_folder import prepare_state
@@ -128,6 +128,8 @@ def _run(
     prepare_state(state.workspace)
     passing = NonblockingWriter(sys.stdout)
     watcher = Observer(None if json else passing.show, remark, say_wait)
+    if not worktree:
+        remark_edits(state, task)
     details = run_now(state.workspace, task, clock.now(), watcher, worktree=worktree)
     passing.finish()
     run = details.run

@@ -77,7 +77,7 @@ def _claim_committed(workspace: Workspace, task_id: str, owner: str, now: dateti
         bring_up_to_date(session, workspace, now)
         end_lost(workspace, now)
         with session.transaction():
-            return _claim(session, task_id, owner, now)
+            return _claim(session, workspace.root, task_id, owner, now)
 
 
 @contextmanager
@@ -143,8 +143,8 @@ def _never_start(workspace: Workspace, owner: Owner, job: Job) -> None:
         end_attempt(session, end)
 
 
-def _claim(session: Deciding, task_id: str, owner: str, now: datetime) -> Claimed:
-    stored = known_task(session, task_id)
+def _claim(session: Deciding, root: str, task_id: str, owner: str, now: datetime) -> Claimed:
+    stored = known_task(session, task_id, root)
     if stored.version is None or stored.blob is None:
         what = "was never valid" if stored.blob is not None else "is gone"
         raise UsageError(f"the task {task_id} cannot run: its file {what}", "see `runner status`")

@@ -33,7 +33,7 @@ class Blame(Value):
 def blame(workspace: Workspace, task_id: str) -> Blame:
     """Return since when a task fails, and who has changed it before. Raises UsageError, StoreError."""
     with reading(workspace.database) as session:
-        known_task(session, task_id)
+        known_task(session, task_id, workspace.root)
         streak = history.streak(session, task_id)
     found = Blame(task_id, streak, ())
     return Blame(task_id, streak, _between(workspace, task_id, streak)) if found.fails() else found

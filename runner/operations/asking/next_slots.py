@@ -36,7 +36,9 @@ def next_slots(
     Raises RunnerError.
     """
     with in_force(workspace, now) as session:
-        chosen = list(catalogs.stored_tasks(session)) if task_id is None else [known_task(session, task_id)]
+        chosen = (
+            list(catalogs.stored_tasks(session)) if task_id is None else [known_task(session, task_id, workspace.root)]
+        )
         streams = [_fires(stored, since, now) for stored in chosen]
         return tuple(islice(merge(*streams, key=lambda fire: fire.at), count))
 

@@ -34,7 +34,7 @@ def history(
         raise UsageError("no time lies between --since and --until", "--until is to be later than --since")
     with reading(workspace.database) as session:
         if task_id is not None:
-            known_task(session, task_id, or_tried=True)
+            known_task(session, task_id, workspace.root, or_tried=True)
         return tuple(runs.shown_runs(session, task_id, status, limit, since, until))
 
 

@@ -62,7 +62,7 @@ def list_tasks(workspace: Workspace, now: datetime, wanted: Filter = EVERYTHING)
         raise UsageError(f"there is no state {wanted.state}", f"use one of {', '.join(STATES)}")
     with in_force(workspace, now) as tasks, reading(workspace.database) as past:
         if wanted.pattern is not None and not _WILDCARDS & set(wanted.pattern):
-            known_task(tasks, wanted.pattern)
+            known_task(tasks, wanted.pattern, workspace.root)
         last = history.last_runs(past)
         entries = [_entry(task, last.get(task.id)) for task in catalogs.listed_tasks(tasks)]
     _check_used("tag", wanted.tag, (tag for entry in entries for tag in entry.tags))

@@ -13,6 +13,7 @@ from runner.model.run import Run
 from runner.model.statuses import RUNNING, SKIPPED
 from runner.model.stored import StoredTask
 from runner.model.task import path_of
+from runner.operations.checkout import forgotten
 from runner.operations.lookup import known_task
 from runner.operations.ticking.current import in_force
 from runner.operations.workspace import Workspace
@@ -81,13 +82,22 @@ def why(workspace: Workspace, task_id: str, at: datetime | None, now: datetime) 
         if is_new and os.path.isfile(f"{workspace.root}/{path_of(task_id)}"):
             told = f"{path_of(task_id)} is in the work tree and in no commit that a tick reads: commit it."
             return Why(task_id, now, "UTC", UNSEEN, (told,))
-        task = known_task(tasks, task_id)
+        task = known_task(tasks, task_id, workspace.root)
         zone = "UTC" if task.spec is None else task.spec.timezone
         instant = now if at is None else resolve(at, load_zone(zone)) if at.tzinfo is None else at.astimezone(UTC)
         case = _Case(past, workspace.root, catalogs.source(tasks).commit or "", task, instant, now)
         cause, run, sentences = _answer(case)
         before, after = _slots(case)
-        return Why(task.id, case.at, zone, cause, (*sentences, *_clock(case)), run, before, after)
+        return Why(
+            task.id, case.at, zone, cause, (*sentences, *_clock(case), *_edits(workspace, task)), run, before, after
+        )
+
+
+def _edits(workspace: Workspace, task: StoredTask) -> Iterator[str]:
+    """Yield that the file of the task has edits which no tick runs."""
+    found = forgotten(workspace, task.id)
+    if found is not None:
+        yield f"{found}."
 
 
 def _clock(case: _Case) -> Iterator[str]:
