@@ -12,8 +12,10 @@ from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import path_of
 from runner.operations.workspace import Workspace
 from runner.repo.location import Location, locate
-from runner.repo.uncommittable import uncommittable
+from runner.repo.uncommittable import Uncommittable, uncommittable, uncommittable_data
 from runner.repo.worktree import has_edits, list_files
+from runner.store.database import reading
+from runner.store.queue import run_settings
 from runner.taskfile.findings import shown
 from runner.taskfile.names import is_task_file
 from runner.value import Value
@@ -38,7 +40,7 @@ def uncommitted(workspace: Workspace) -> tuple[str, ...]:
         found = location(workspace)  # first: GitPython cannot even be imported where there is no git
         from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415 - GitPython takes 100 ms to load
 
-        return tuple(shown(path) for path in ask(found))
+        return tuple(shown(path) for path in ask(found, _files_of_runs(workspace)))
     except RepositoryError:
         raise
     except GitError:
@@ -53,26 +55,42 @@ class Edits(Value):
 
 
 def never_committed_files(workspace: Workspace) -> tuple[Problem, ...]:
-    """Return what keeps task files on disk from ever being committed; nothing where there are none, or git cannot say."""
+    """Return what keeps files on disk from ever being committed; nothing where there are none, or git cannot say."""
     try:
         files = [file.path for file in list_files(workspace.root) if is_task_file(file.path)]
     except RunnerError:
         return ()
-    return tuple(never_committed(workspace.root, files))
+    return tuple(never_committed(workspace.root, files, _files_of_runs(workspace)))
 
 
-def never_committed(root: str, task_files: Sequence[str]) -> list[Problem]:
-    """Return what keeps task files on disk, and `runner.yaml`, from ever being committed; nothing where git cannot say."""
+def _files_of_runs(workspace: Workspace) -> tuple[str, ...]:
+    """Return the paths of which runs see the files, by the commit that the store has."""
+    with reading(workspace.database) as session:
+        return run_settings(session).files
+
+
+def never_committed(root: str, task_files: Sequence[str], folders: Sequence[str]) -> list[Problem]:
+    """Return what keeps files from ever being committed: task files on disk, `runner.yaml`, and what runs see of `folders`.
+
+    Return nothing where git cannot say.
+    """
     settings = [SETTINGS_FILE] if os.path.isfile(f"{root}/{SETTINGS_FILE}") else []
     try:
-        found = uncommittable(root, [*settings, *task_files])
+        tasks = uncommittable(root, [*settings, *task_files])
+        # What git ignores in the whole repository, as `.` names it, is meant to stay out.
+        data = uncommittable_data(root, [folder for folder in folders if folder != "."])
     except GitError:
         return []
-    return [_never_committed(it.path, it.reason, it.hint) for it in found]
+    return [
+        *(_never_committed(it, "it is never run") for it in tasks),
+        *(_never_committed(it, "no run sees it") for it in data),
+    ]
 
 
-def _never_committed(path: str, reason: str, hint: str) -> Problem:
-    return Problem(shown(path), 1, 1, "never-committed", WARNING, f"it is never run: {shown(reason)}", shown(hint))
+def _never_committed(found: Uncommittable, effect: str) -> Problem:
+    more = f", and {found.others} more" if found.others else ""
+    message = f"{effect}: {shown(found.reason)}{more}"
+    return Problem(shown(found.path.rstrip("/")), 1, 1, "never-committed", WARNING, message, shown(found.hint))
 
 
 def forgotten(workspace: Workspace, task_id: str) -> str | None:

@@ -6,76 +6,174 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from shlex import quote
 
+from runner.model.settings import FILE as SETTINGS_FILE
+from runner.model.task import FOLDER
 from runner.repo.process import explain, git, run
-from runner.value import Value
+from runner.repo.staging import IndexEntry, index_entries, staged
+from runner.value import Value, replace
 
 _NOTHING_IGNORED = 1  # the exit code of git-check-ignore(1)
-#: How ls-files(1) -v marks a file of the index whose edits git is told to overlook.
-_SKIPPED = "S"
+_PYTHON_CACHE = "__pycache__"
 
 
 class Uncommittable(Value):
-    """A file below the root that git will not store as it is on disk."""
+    """A file below the root that git will not store as it is on disk. `others` counts those that the same reason keeps out."""
 
     path: str
     reason: str
     hint: str
+    others: int = 0
+
+
+class _Rule(Value):
+    """A line of a file of patterns, as git-check-ignore(1) names it."""
+
+    source: str
+    line: str
+    pattern: str
 
 
 def uncommittable(root: str, paths: Sequence[str]) -> list[Uncommittable]:
-    """Return which of these files on disk can never be committed as they are, in the order given. Raises GitError."""
-    inside = {path: other for path in paths if (other := _repository_above(root, path)) is not None}
-    found = {path: _in_another(root, path, other) for path, other in inside.items()}
-    others = [path for path in paths if path not in inside]
-    found |= {it.path: it for it in (*_ignored(root, others), *_overlooked(root, others))}
+    """Return which of these files on disk can never be committed as they are, in the order given. Raises GitError.
+
+    They are below `tasks/`, or `runner.yaml`.
+    """
+    entries = index_entries(root, (FOLDER, SETTINGS_FILE))
+    known = {entry.path for entry in entries} | _others(root, (FOLDER, SETTINGS_FILE))
+    never = [path for path in paths if path not in known]
+    submodules = {entry.path for entry in entries if entry.is_submodule}
+    inside = {path: folder for path in never if (folder := _repository_above(root, path, submodules)) is not None}
+    rules = _ignored(root, [path for path in never if path not in inside])
+    found = {path: _in_another(path, folder, submodules) for path, folder in inside.items()}
+    found |= {path: _by_rule(path, rule) for path, rule in rules.items()}
+    found |= {it.path: it for it in _overlooked(root, entries, set(paths))}
     return [found[path] for path in paths if path in found]
 
 
-def _repository_above(root: str, path: str) -> str | None:
+def uncommittable_data(root: str, folders: Sequence[str]) -> list[Uncommittable]:
+    """Return what can never be committed of the files that are no tasks below some folders. Raises GitError.
+
+    Of the files that one rule ignores the first is returned, and of a folder that has no other files the folder.
+    """
+    if not folders:
+        return []
+    entries = index_entries(root, folders)
+    found = [it for it in _overlooked(root, entries, {entry.path for entry in entries}) if _is_data(it.path)]
+    submodules = {entry.path for entry in entries if entry.is_submodule}
+    nested = {path.rstrip("/") for path in _others(root, folders) if path.endswith("/")}
+    others = [folder for folder in sorted(submodules | nested) if _has_data(root, folder)]
+    found += [_in_another(folder, folder, submodules) for folder in others]
+    ignored = _others(root, folders, "--ignored", "--directory")
+    rules = _ignored(root, [path for path in sorted(ignored) if _has_data(root, path.rstrip("/"))])
+    return [*found, *_first_of_each(rules)]
+
+
+def overlooked(root: str, path: str) -> Uncommittable | None:
+    """Return that git is told to overlook the edits of a file, where it has some. Raises GitError."""
+    return next(_overlooked(root, index_entries(root, (path,)), {path}), None)
+
+
+def is_python_cache(path: str) -> bool:
+    """Return whether Python has made a file, which nobody misses."""
+    return path.endswith(".pyc") or _PYTHON_CACHE in path.split("/")
+
+
+def _others(root: str, paths: Sequence[str], *words: str) -> set[str]:
+    """Return the files that git would add, or those that it ignores; a name that ends in a slash is a folder.
+
+    Where nothing else is asked for, such a folder is a repository of its own.
+    """
+    options = ("--others", "--exclude-standard", *words)
+    return set(git(root, "ls-files", "-z", *options, "--", *paths).decode("utf-8", "surrogateescape").split("\0")[:-1])
+
+
+def _repository_above(root: str, path: str, submodules: set[str]) -> str | None:
     """Return the nearest folder below the root that is a repository of its own and holds the file."""
     folder = os.path.dirname(path)
     while folder:
-        if os.path.lexists(f"{root}/{folder}/.git"):
+        if folder in submodules or os.path.lexists(f"{root}/{folder}/.git"):
             return folder
         folder = os.path.dirname(folder)
     return None
 
 
-def _in_another(root: str, path: str, folder: str) -> Uncommittable:
-    if os.path.isfile(f"{root}/{folder}/.git"):
+def _in_another(path: str, folder: str, submodules: set[str]) -> Uncommittable:
+    if folder in submodules:
         reason = f"it is in the submodule {folder}, whose files are not part of this repository's commits"
         return Uncommittable(path, reason, f"move it out of {folder}")
     reason = f"{folder} is a git repository of its own, whose files are not part of this repository's commits"
     return Uncommittable(path, reason, f"move it out of {folder}, or remove {folder}/.git")
 
 
-def _ignored(root: str, paths: Iterable[str]) -> Iterator[Uncommittable]:
+def _by_rule(path: str, rule: _Rule) -> Uncommittable:
+    reason = f"git ignores it: line {rule.line} of {rule.source} has `{rule.pattern}`"
+    return Uncommittable(path, reason, f"change that line, or: git add --force {quote(path)}")
+
+
+def _first_of_each(rules: dict[str, _Rule]) -> Iterable[Uncommittable]:
+    """Return the first file that each rule keeps out, with the count of the others."""
+    first: dict[_Rule, Uncommittable] = {}
+    for path, rule in rules.items():
+        known = first.get(rule)
+        first[rule] = _by_rule(path, rule) if known is None else replace(known, others=known.others + 1)
+    return first.values()
+
+
+def _ignored(root: str, paths: Iterable[str]) -> dict[str, _Rule]:
+    """Return the rule that keeps each file out which git ignores, by path."""
     given = "".join(f"./{path}\0" for path in paths).encode("utf-8", "surrogateescape")
     if not given:
-        return
+        return {}
     # This command refuses to take names literally; behind a dot and a slash none is a pattern.
     names = {"GIT_LITERAL_PATHSPECS": "0"}
     code, printed, said = run(root, "check-ignore", "-z", "-v", "--stdin", given=given, env=names)
     if code not in {0, _NOTHING_IGNORED}:
         raise explain(root, said)
     fields = iter(printed.decode("utf-8", "surrogateescape").split("\0")[:-1])
-    for source, line, pattern, path in zip(fields, fields, fields, fields, strict=True):
-        if not pattern.startswith("!"):  # such a rule takes a file back in
-            reason = f"git ignores it: line {line} of {source} has `{pattern}`"
-            plain = path.removeprefix("./")
-            yield Uncommittable(plain, reason, f"change that line, or: git add --force {quote(plain)}")
+    answers = zip(fields, fields, fields, fields, strict=True)
+    # A rule that begins with an exclamation mark takes a file back in.
+    return {
+        path.removeprefix("./"): _Rule(source, line, pattern)
+        for source, line, pattern, path in answers
+        if not pattern.startswith("!")
+    }
 
 
-def _overlooked(root: str, paths: Iterable[str]) -> Iterator[Uncommittable]:
-    """Yield the files whose edits git is told to overlook, where they differ from what is committed."""
-    wanted = set(paths)
-    marked = {}
-    for entry in git(root, "ls-files", "-z", "-v").decode("utf-8", "surrogateescape").split("\0")[:-1]:
-        mark, _, path = entry.partition(" ")
-        if path in wanted and (mark == _SKIPPED or mark.islower()):
-            marked[path] = "skip-worktree" if mark.upper() == _SKIPPED else "assume-unchanged"
-    for path, flag in marked.items():
-        staged = git(root, "ls-files", "-z", "--stage", "--", path).decode("utf-8", "surrogateescape").split(" ")[1]
-        if git(root, "hash-object", "--", path).decode().strip() != staged:
-            reason = f"git is told to overlook its edits ({flag})"
-            yield Uncommittable(path, reason, f"git update-index --no-{flag} {quote(path)}")
+def _overlooked(root: str, entries: Iterable[IndexEntry], wanted: set[str]) -> Iterator[Uncommittable]:
+    """Yield the files on disk whose edits git is told to overlook, where they differ from what is committed."""
+    marked = {
+        entry.path: entry
+        for entry in entries
+        if (entry.is_skipped or entry.is_assumed) and entry.path in wanted and _is_file(root, entry.path)
+    }
+    if not marked:
+        return
+    with staged(root, list(marked)) as found:
+        edited = [path for path, blob in found.blobs.items() if blob != marked[path].blob]
+    for path in edited:
+        flag = "skip-worktree" if marked[path].is_skipped else "assume-unchanged"
+        reason = f"git is told to overlook its edits ({flag})"
+        yield Uncommittable(path, reason, f"git update-index --no-{flag} {quote(path)}")
+
+
+def _is_file(root: str, path: str) -> bool:
+    return os.path.isfile(f"{root}/{path}") and not os.path.islink(f"{root}/{path}")
+
+
+def _has_data(root: str, path: str) -> bool:
+    """Return whether a file, or any below a folder, is worth naming: task files are named by themselves, and caches never."""
+    if not os.path.isdir(f"{root}/{path}") or os.path.islink(f"{root}/{path}"):
+        return _is_data(path)
+    for folder, folders, names in os.walk(f"{root}/{path}"):
+        folders[:] = [name for name in folders if name not in {_PYTHON_CACHE, ".git"}]
+        if any(_is_data(os.path.relpath(f"{folder}/{name}", root)) for name in names if name != ".git"):
+            return True
+    return False
+
+
+def _is_data(path: str) -> bool:
+    return not (_is_task(path) or is_python_cache(path))
+
+
+def _is_task(path: str) -> bool:
+    return path == SETTINGS_FILE or (path.startswith(f"{FOLDER}/") and path.lower().endswith((".yaml", ".yml")))

@@ -6,12 +6,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from tempfile import TemporaryDirectory
 
 from runner.errors import GitError, RunnerError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
 from runner.repo.process import git
+from runner.repo.staging import index_entries, staged
 from runner.repo.tree import File, read_blobs
 
 
@@ -25,9 +25,11 @@ def read_file(root: str, path: str, largest: int) -> bytes:
 
 
 def read_settings(root: str, largest: int) -> bytes | None:
-    """Return the content of `runner.yaml`, or None where there is none."""
-    is_file = os.path.isfile(os.path.join(root, SETTINGS_FILE)) and not is_link(root, SETTINGS_FILE)
-    return read_file(root, SETTINGS_FILE, largest) if is_file else None
+    """Return what git has or would store of `runner.yaml`, or None where there is none."""
+    if os.path.isfile(os.path.join(root, SETTINGS_FILE)) and not is_link(root, SETTINGS_FILE):
+        content = read_file(root, SETTINGS_FILE, largest)
+        return stored_contents(root, {SETTINGS_FILE: content}, largest).get(SETTINGS_FILE, content)
+    return next((it for file, it in left_out(root, SETTINGS_FILE, largest).items() if not file.is_symlink), None)
 
 
 def is_link(root: str, path: str) -> bool:
@@ -57,40 +59,44 @@ def list_files(root: str) -> Iterator[File]:
 def stored_contents(root: str, contents: dict[str, bytes], largest: int) -> dict[str, bytes]:
     """Return the files whose bytes on disk are not what git has or would store, each with what git would store.
 
-    Line ends, filters and encodings of a checkout are git's own doing (gitattributes(5)). `contents` has the bytes on disk.
+    `contents` has the bytes on disk. Without a repository, or where git cannot say, there are none.
+    """
+    try:
+        entries = index_entries(root, sorted({path.partition("/")[0] for path in contents}))
+        indexed = {entry.path: entry.blob for entry in entries}
+        on_disk = {path: blob_id(content) for path, content in contents.items()}
+        other = [path for path, blob in on_disk.items() if indexed.get(path) != blob]
+        if not other:
+            return {}
+        with staged(root, other) as found:
+            converted = {path: blob for path, blob in found.blobs.items() if blob != on_disk[path]}
+            stored = dict(read_blobs(root, sorted(set(converted.values())), largest, found.env))
+        return {path: stored[blob] for path, blob in converted.items()}
+    except GitError:
+        return {}
+
+
+def left_out(root: str, below: str, largest: int) -> dict[File, bytes]:
+    """Return the files at or below a path that git has and a sparse checkout leaves out of the work tree, with their contents.
+
     Without a repository, or where git cannot say, there are none.
     """
     try:
-        indexed = _indexed(root)
+        entries = [it for it in index_entries(root, (below,)) if it.is_skipped and not _is_there(root, it.path)]
+        stored = dict(read_blobs(root, [entry.blob for entry in entries], largest))
     except GitError:
         return {}
-    # Git reads names a line each.
-    other = [path for path, content in contents.items() if indexed.get(path) != blob_id(content) and "\n" not in path]
-    if not other:
-        return {}
-    with TemporaryDirectory(prefix="runner-objects-") as folder:
-        try:
-            ours = os.path.join(root, os.fsdecode(git(root, "rev-parse", "--git-path", "objects")).rstrip("\n"))
-            env = {"GIT_OBJECT_DIRECTORY": folder, "GIT_ALTERNATE_OBJECT_DIRECTORIES": os.path.abspath(ours)}
-            given = "".join(f"{path}\n" for path in other).encode("utf-8", "surrogateescape")
-            blobs = git(root, "hash-object", "-w", "--stdin-paths", given=given, env=env).decode().split()
-            stored = dict(read_blobs(root, blobs, largest, env))
-        except GitError:
-            return {}
-    found = {path: stored[blob] for path, blob in zip(other, blobs, strict=True)}
-    return {path: content for path, content in found.items() if content != contents[path]}
+    return {File(it.path, it.blob, is_symlink=it.is_symlink): stored[it.blob] for it in entries}
 
 
-def _indexed(root: str) -> dict[str, str]:
-    """Return the id of the content that the index has of each of our files, by path."""
-    printed = git(root, "ls-files", "-z", "--stage", "--", FOLDER, SETTINGS_FILE).decode("utf-8", "surrogateescape")
-    entries = (entry.partition("\t") for entry in printed.split("\0")[:-1])
-    return {path: meta.split(" ")[1] for meta, _, path in entries}
+def _is_there(root: str, path: str) -> bool:
+    return os.path.lexists(os.path.join(root, path))
 
 
 def has_edits(root: str, path: str) -> bool:
-    """Return whether a file differs from the commit of HEAD, or is not in it. Raises GitError."""
-    return bool(git(root, "status", "--porcelain=v1", "-z", "--untracked-files=all", "--no-renames", "--", path))
+    """Return whether a file that is in the commit of HEAD differs from it, or is gone from disk. Raises GitError."""
+    found = git(root, "status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames", "--", path)
+    return bool(found) and not found.startswith(b"A")  # added, and in no commit yet
 
 
 def blob_id(content: bytes) -> str:

@@ -52,6 +52,31 @@ def _in_a_repository_of_its_own(project: Project) -> str:
     return "tasks/vendor is a git repository of its own, whose files are not part of this repository's commits"
 
 
+def _by_an_ignored_folder(project: Project) -> str:
+    project.write(".gitignore", "/tasks/own\n")
+    project.write("tasks/own/x-local.yaml", _TEXT)
+    return "git ignores it: line 1 of .gitignore has `/tasks/own`"
+
+
+def _by_the_excludes_file_of_a_person(project: Project) -> str:
+    excludes = project.write("../excludes", "x-local.yaml\n").resolve()
+    project.git("config", "core.excludesFile", str(excludes))
+    project.write("tasks/x-local.yaml", _TEXT)
+    return f"git ignores it: line 1 of {excludes} has `x-local.yaml`"
+
+
+def _in_a_work_tree_of_another_repository(project: Project) -> str:
+    project.git("worktree", "add", "--quiet", "-b", "other", "tasks/vendor")
+    return "tasks/vendor is a git repository of its own, whose files are not part of this repository's commits"
+
+
+def _in_a_submodule_that_is_not_there(project: Project) -> str:
+    _in_a_submodule(project)
+    project.git("submodule", "--quiet", "deinit", "--force", "tasks/vendor")
+    project.write("tasks/vendor/deep/task.yaml", _TEXT)
+    return "it is in the submodule tasks/vendor, whose files are not part of this repository's commits"
+
+
 def _in_a_submodule(project: Project) -> str:
     other = Project.create(project.root.parent / "other")
     other.write("deep/task.yaml", _TEXT)
@@ -77,6 +102,10 @@ _KINDS = [
     _by_gitignore,
     _by_a_nested_gitignore,
     _by_info_exclude,
+    _by_an_ignored_folder,
+    _by_the_excludes_file_of_a_person,
+    _in_a_work_tree_of_another_repository,
+    _in_a_submodule_that_is_not_there,
     _in_a_repository_of_its_own,
     _in_a_submodule,
     _by_skip_worktree,
@@ -107,6 +136,108 @@ def test_files_that_git_stores_are_not_named_whatever_rule_matches_them(committe
     assert _problems(committed) == {}
 
 
+def test_files_that_git_stores_are_not_named_whatever_folder_they_lie_in(committed: Project) -> None:
+    committed.task("old/tracked")
+    committed.commit()
+    committed.git("init", "--quiet", "tasks/old")
+    committed.task("looks-like-one/new")
+    (committed.root / "tasks/looks-like-one/.git").mkdir()
+
+    assert _problems(committed) == {}
+
+
+def test_a_root_below_the_top_of_its_repository_is_judged_like_any_other(committed: Project) -> None:
+    below = Project(committed.root / "a b/schedules", committed.state)
+    below.task("hello", "print('hi')", cron="0 0 * * *")
+    below.task("x-local", "print('hi')")
+    committed.write(".gitignore", "*-local.yaml\n")
+    committed.write(".gitattributes", "*.yaml text eol=crlf\n")
+    committed.commit()
+    (below.root / "tasks/hello.yaml").unlink()
+    committed.git("checkout", "--quiet", "--", "a b")
+    below.task("new", "print(1 +)\n".replace("\n", "\r\n"))
+
+    found = below.json("validate", "--format", "json")["problems"]
+
+    assert [(it["file"], it["code"]) for it in found] == [
+        ("tasks/new.yaml", "python"),
+        ("tasks/x-local.yaml", "never-committed"),
+    ]
+    assert "line 1 of .gitignore has `*-local.yaml`" in found[1]["message"].replace("../", "")
+
+
+# Files beside the tasks, which runs see
+
+
+def _ignored_data(project: Project) -> str:
+    project.write(".gitignore", "*.csv\n")
+    project.write("tasks/a.csv", "1")
+    project.write("tasks/b.csv", "1")
+    return "no run sees it: git ignores it: line 1 of .gitignore has `*.csv`, and 1 more"
+
+
+def _an_ignored_module(project: Project) -> str:
+    project.write(".gitignore", "/lib/own/\n")
+    project.write("lib/own/helpers.py", "")
+    project.write("lib/own/more.py", "")
+    return "no run sees it: git ignores it: line 1 of .gitignore has `/lib/own/`"
+
+
+def _a_module_of_another_repository(project: Project) -> str:
+    project.write("lib/own/helpers.py", "")
+    project.git("init", "--quiet", "lib/own")
+    return (
+        "no run sees it: lib/own is a git repository of its own, whose files are not part of this repository's commits"
+    )
+
+
+def _overlooked_data(project: Project) -> str:
+    project.write("lib/helpers.py", "")
+    project.commit()
+    project.git("update-index", "--skip-worktree", "lib/helpers.py")
+    project.write("lib/helpers.py", "edited = 1\n")
+    return "no run sees it: git is told to overlook its edits (skip-worktree)"
+
+
+def _data_of_the_settings(project: Project) -> str:
+    project.write("runner.yaml", "files: [sql]\n")
+    project.write(".gitignore", "*.sql\n*.csv\n")
+    project.commit()
+    project.write("sql/a.sql", "select 1")
+    project.write("tasks/not-seen-anyway.csv", "1")
+    return "no run sees it: git ignores it: line 1 of .gitignore has `*.sql`"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [_ignored_data, _an_ignored_module, _a_module_of_another_repository, _overlooked_data, _data_of_the_settings],
+)
+def test_data_and_modules_that_git_will_never_store_are_named_once_for_each_reason(
+    committed: Project, make: Callable[[Project], str]
+) -> None:
+    message = make(committed)
+    committed.runner("tick", now=NOON)
+
+    assert [*_problems(committed).values()] == [message]
+    assert [it["message"] for it in committed.json("status", now=NOON)["never_committed"]] == [message]
+
+
+def test_what_python_leaves_beside_modules_is_no_news(committed: Project) -> None:
+    committed.write(".gitignore", "*.pyc\n__pycache__/\n")
+    committed.write("lib/__pycache__/helpers.cpython-311.pyc", "")
+    committed.write("tasks/old.pyc", "")
+
+    assert _problems(committed) == {}
+
+
+def test_data_that_is_edited_and_not_committed_is_named_like_a_task_file(committed: Project) -> None:
+    committed.write("lib/helpers.py", "")
+    committed.write("lib/__pycache__/helpers.cpython-311.pyc", "")
+    committed.write("elsewhere/data.csv", "")
+
+    assert committed.json("status", now=NOON)["uncommitted"] == ["lib/helpers.py"]
+
+
 def test_files_are_checked_where_there_is_no_repository_and_no_git(project: Project) -> None:
     project.task("hello")
     (project.root / ".git").rename(project.root.parent / "elsewhere")
@@ -130,22 +261,33 @@ def _another_encoding(project: Project) -> None:
     project.write(".gitattributes", "*.yaml text working-tree-encoding=UTF-16LE\n")
 
 
+def _crlf_where_git_is_strict(project: Project) -> None:
+    project.git("config", "core.autocrlf", "true")
+    project.git("config", "core.safecrlf", "true")
+
+
 def _a_filter(project: Project) -> None:
     project.write(".gitattributes", "*.yaml filter=rot\n")
     for side in ("clean", "smudge"):
         project.git("config", f"filter.rot.{side}", "tr A-Za-z N-ZA-Mn-za-m")
 
 
-@pytest.mark.parametrize("configure", [_crlf_by_autocrlf, _crlf_by_attributes, _another_encoding, _a_filter])
+_CHECKOUTS = [_crlf_by_autocrlf, _crlf_by_attributes, _crlf_where_git_is_strict, _another_encoding, _a_filter]
+
+
+@pytest.mark.parametrize("configure", _CHECKOUTS)
 def test_a_clean_checkout_is_judged_by_what_git_has_and_not_by_its_bytes(
     committed: Project, configure: Callable[[Project], None]
 ) -> None:
+    committed.write("runner.yaml", "max_parallel: 2\n")
+    committed.commit()
     plain = (committed.root / "tasks/hello.yaml").read_bytes()
     configure(committed)
-    committed.git("add", "--all", "--", ".", ":!tasks")
+    committed.git("add", "--all", "--", ".", ":!tasks", ":!runner.yaml")
     committed.git("commit", "--quiet", "--allow-empty", "-m", "configure")
-    (committed.root / "tasks/hello.yaml").unlink()
-    committed.git("checkout", "--quiet", "--", "tasks")
+    for path in ("tasks/hello.yaml", "runner.yaml"):
+        (committed.root / path).unlink()
+    committed.git("checkout", "--quiet", "--", "tasks", "runner.yaml")
     assert (committed.root / "tasks/hello.yaml").read_bytes() != plain
 
     assert committed.json("validate", "--format", "json")["problems"] == []
@@ -165,6 +307,55 @@ def test_an_edit_is_judged_by_what_git_would_store_of_it_and_nothing_is_stored(c
 
     assert (problem["file"], problem["code"]) == ("tasks/hello.yaml", "python")
     assert sorted(committed.root.glob(".git/objects/??/*")) == before
+
+
+def test_line_ends_that_git_keeps_are_judged(committed: Project) -> None:
+    """A file that was committed with other line ends keeps them, whatever the attributes say (gitattributes(5), `text=auto`)."""
+    crlf = _TEXT.replace("\n", "\r\n")
+    committed.write("tasks/hello.yaml", crlf.encode())
+    committed.commit()
+    _crlf_by_autocrlf(committed)
+    committed.write("tasks/hello.yaml", crlf.replace("hi", "ho").encode())
+
+    [problem] = committed.json("validate", "--format", "json")["problems"]
+
+    assert (problem["file"], problem["code"]) == ("tasks/hello.yaml", "line-ends")
+
+
+def test_a_filter_that_refuses_one_file_leaves_the_others_judged(committed: Project) -> None:
+    committed.write(".gitattributes", "*.yaml text eol=crlf\nbad*.yaml filter=no\n")
+    committed.git("config", "filter.no.clean", "false")
+    committed.git("config", "filter.no.required", "true")
+    for name in ("bad", "bad-too", "good"):
+        committed.write(f"tasks/{name}.yaml", _TEXT.replace("\n", "\r\n").encode())
+
+    found = committed.json("validate", "--format", "json")["problems"]
+
+    assert [it["file"] for it in found] == ["tasks/bad-too.yaml", "tasks/bad.yaml"]
+
+
+def test_judging_an_edit_changes_nothing_in_the_repository(committed: Project) -> None:
+    committed.git("config", "core.splitIndex", "true")
+    committed.git("config", "core.autocrlf", "true")
+    hook = committed.write(".git/hooks/post-index-change", '#!/bin/sh\necho called >> "$GIT_DIR/called"\n')
+    hook.chmod(0o755)
+    committed.write("tasks/hello.yaml", _TEXT.replace("\n", "\r\n").replace("hi", "ho").encode())
+    before = {path: path.read_bytes() for path in (committed.root / ".git").rglob("*") if path.is_file()}
+
+    assert committed.json("validate", "--format", "json")["problems"] == []
+    assert committed.runner("plan", now=NOON).returncode == 0
+    assert {path: path.read_bytes() for path in (committed.root / ".git").rglob("*") if path.is_file()} == before
+
+
+def test_a_plan_from_a_sparse_checkout_removes_nothing(committed: Project) -> None:
+    committed.task("far/away", cron="0 0 * * *")
+    committed.write("runner.yaml", "timezone: Europe/Berlin\n")
+    committed.commit()
+    committed.runner("tick", now=NOON)
+    committed.git("sparse-checkout", "set", "--no-cone", "/tasks/hello.yaml")
+    assert not (committed.root / "runner.yaml").exists()
+
+    assert committed.json("plan", "--json", now=NOON)["tasks"] == []
 
 
 def test_files_that_a_sparse_checkout_leaves_out_are_not_missed(committed: Project) -> None:

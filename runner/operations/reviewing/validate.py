@@ -38,7 +38,7 @@ def validate(root: str, paths: Sequence[str] = ()) -> Validation:
             problems.append(symlink_problem(file.path))
         elif file.path in contents:
             problems += _problems(file.path, contents[file.path], settings or Settings(), names)
-    problems += never_committed(root, [file.path for file in files])
+    problems += never_committed(root, [file.path for file in files], (settings or Settings()).files)
     if settings is not None and settings.secrets_file and is_inside(settings.secrets_file, root):
         problems.append(_inside(content or b""))
     chosen_problems = [problem for problem in problems if _is_wanted(problem.file, [shown(place) for place in wanted])]

@@ -9,7 +9,7 @@ from runner.errors import RunnerError
 from runner.model.problem import Problem
 from runner.model.settings import Settings
 from runner.model.statuses import WORKTREE
-from runner.model.task import id_of
+from runner.model.task import FOLDER, id_of
 from runner.operations.ticking import adopt
 from runner.repo import worktree
 from runner.repo.tree import Changes, File
@@ -36,9 +36,12 @@ def refresh_from_worktree(
     settings_blob = worktree.blob_id(content) if content is not None else ""
     with copy.transaction():
         known = catalogs.source(copy)
-        listed = list(worktree.list_files(root))
+        absent = worktree.left_out(root, FOLDER, LARGEST_FILE)
+        listed = [*worktree.list_files(root), *absent]
         wanted = [file for file in listed if _is_read(file, only)]
-        read, found = _compile(copy, root, wanted, (settings, settings_blob))
+        contents = _contents(root, [file for file in wanted if file not in absent])
+        contents |= {file.path: content for file, content in absent.items()}
+        read, found = _compile(copy, wanted, contents, (settings, settings_blob))
         files = [read.get(file.path, replace(file, blob=file.path)) for file in listed]
         new = replace(
             known,
@@ -58,15 +61,19 @@ def _is_read(file: File, only: frozenset[str] | None) -> bool:
     return not file.is_symlink and is_task_file(file.path) and (only is None or id_of(file.path) in only)
 
 
+def _contents(root: str, files: list[File]) -> dict[str, bytes]:
+    """Return what git would store of each file on disk, by path."""
+    contents = {file.path: worktree.read_file(root, file.path, LARGEST_FILE) for file in files}
+    return contents | worktree.stored_contents(root, contents, LARGEST_FILE)
+
+
 def _compile(
-    copy: Deciding, root: str, files: list[File], under: tuple[Settings, str]
+    copy: Deciding, files: list[File], contents: dict[str, bytes], under: tuple[Settings, str]
 ) -> tuple[dict[str, File], dict[str, tuple[Problem, ...]]]:
     """Compile files under settings, which come with their blob; return the files with their blobs by path, and problems by blob."""
     settings, settings_blob = under
     read: dict[str, File] = {}
     found: dict[str, tuple[Problem, ...]] = {}
-    contents = {file.path: worktree.read_file(root, file.path, LARGEST_FILE) for file in files}
-    contents |= worktree.stored_contents(root, contents, LARGEST_FILE)
     for file in files:
         content = contents[file.path]
         blob = worktree.blob_id(content)

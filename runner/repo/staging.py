@@ -1,0 +1,126 @@
+"""What git would store of files of a work tree, found out in an index and an object folder that are thrown away.
+
+Line ends, filters and encodings of a checkout are git's own doing (gitattributes(5)), so git is asked. The repository stays as
+it is: nothing is added to its index or to its objects, and none of its hooks runs.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
+
+from runner.repo.process import explain, git, run
+from runner.value import Value
+
+_SUBMODULE, _SYMLINK = "160000", "120000"
+_SKIPPED = "S"
+_SETTINGS = (
+    # A split index and a hook would write into the repository; a warning about line ends would be an error.
+    *("-c", "core.splitIndex=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.safecrlf=false"),
+)
+#: A filter that refuses so many files refuses all of them.
+_MOST_REFUSED = 20
+
+
+class IndexEntry(Value):
+    """What the index has of a path: the id and the mode of its content, and the mark of ls-files(1) -v."""
+
+    path: str
+    blob: str
+    mode: str
+    mark: str
+
+    @property
+    def is_submodule(self) -> bool:
+        """Whether it is the commit of another repository."""
+        return self.mode == _SUBMODULE
+
+    @property
+    def is_symlink(self) -> bool:
+        """Whether it is a symbolic link."""
+        return self.mode == _SYMLINK
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether git takes no notice of the file on disk, as of all that a sparse checkout leaves out."""
+        return self.mark in {_SKIPPED, _SKIPPED.lower()}
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether git takes it for unchanged without looking."""
+        return self.mark.islower() and not self.is_skipped
+
+
+class Staged(Value):
+    """The ids of what git would store, by path, and the environment in which git has these objects, too."""
+
+    blobs: Mapping[str, str]
+    env: Mapping[str, str]
+
+
+def index_entries(
+    root: str, paths: Sequence[str] = (), env: Mapping[str, str] | None = None, *, full_names: bool = False
+) -> list[IndexEntry]:
+    """Return what the index has at and below some paths, or of all below the root. Raises GitError."""
+    words = ("--full-name",) if full_names else ()
+    printed = git(root, "ls-files", "-z", "-v", "--stage", *words, "--", *paths, env=env)
+    return [_entry(line) for line in printed.decode("utf-8", "surrogateescape").split("\0")[:-1]]
+
+
+def _entry(line: str) -> IndexEntry:
+    header, _, path = line.partition("\t")
+    mark, mode, blob, _ = header.split(" ")
+    return IndexEntry(path, blob, mode, mark)
+
+
+@contextmanager
+def staged(root: str, paths: Sequence[str]) -> Iterator[Staged]:
+    """Add files to an index that is thrown away; what a filter refuses is left out. Raises GitError."""
+    with TemporaryDirectory(prefix="runner-objects-") as folder:
+        env = _environment(root, folder)
+        _copy_index(root, env)
+        added = _add(root, paths, env)
+        found = index_entries(root, env=env)
+        yield Staged({entry.path: entry.blob for entry in found if entry.path in added}, env)
+
+
+def _environment(root: str, folder: str) -> dict[str, str]:
+    objects = os.path.join(root, os.fsdecode(git(root, "rev-parse", "--git-path", "objects")).rstrip("\n"))
+    escaped = os.path.abspath(objects).replace("\\", "\\\\").replace('"', '\\"')
+    return {
+        "GIT_INDEX_FILE": f"{folder}/index",
+        "GIT_OBJECT_DIRECTORY": folder,
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": f'"{escaped}"',  # without quotation marks a colon would end it
+    }
+
+
+def _copy_index(root: str, env: Mapping[str, str]) -> None:
+    """Put into our index what git's has, without marks: what git would store depends on it (gitattributes(5), `text=auto`)."""
+    entries = [entry for entry in index_entries(root, full_names=True) if not entry.is_submodule]
+    lines = {entry.path: f"{entry.mode} {entry.blob}\t{entry.path}\0" for entry in entries}
+    given = "".join(lines.values()).encode("utf-8", "surrogateescape")
+    git(root, *_SETTINGS, "update-index", "-z", "--index-info", given=given, env=env)
+
+
+def _add(root: str, paths: Sequence[str], env: Mapping[str, str]) -> set[str]:
+    """Add files to our index, and return which. Git adds none where a filter refuses one: it is asked again for the others."""
+    words = (*_SETTINGS, "update-index", "-z", "--add", "--remove", "--replace", "--stdin")
+    added, said = set(paths), ""
+    for _ in range(_MOST_REFUSED):
+        given = "".join(f"{path}\0" for path in paths if path in added).encode("utf-8", "surrogateescape")
+        code, _, said = run(root, *words, given=given, env=env)
+        if not code:
+            return added
+        refused = _refused(added, said)
+        if refused is None:
+            break
+        added.remove(refused)
+    raise explain(root, said)
+
+
+def _refused(paths: Iterable[str], said: str) -> str | None:
+    """Return the file that git ended at, by its last words, None where they name none."""
+    last = next((line for line in reversed(said.splitlines()) if line.startswith("fatal: ")), "")
+    return max((path for path in paths if path in last), key=len, default=None)
