@@ -211,6 +211,7 @@ def quick(project: Project) -> Iterator[Project]:
         yield Project(project.root, Path(folder) / "state")
 
 
+@pytest.mark.timeout(600)  # it takes a minute on a quiet machine
 def test_over_two_hundred_commits_the_first_ten_starts_that_a_plan_predicts_are_those_that_happen(
     quick: Project,
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 #: Parts of names, the longest first. Others take a few seconds at most, however many workers there are.
 _LONG = (
     "test_cron.py::",  # waits for two full minutes
+    "test_over_two_hundred_commits",
     "test_chaos.py::",
     "test_kills.py::",
     "test_a_locked_database_is_waited_for",  # ten seconds, which nobody can shorten from outside
