@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runner.execution.supervising.removal import remove_folder
 from tests.support.hostile import HOSTILE, config
 from tests.support.project import MINUTE, NOON, Project
 
@@ -61,7 +62,7 @@ def _steady(value: Any) -> Any:
 
 def _answers(project: Project, state: Path, env: dict[str, str]) -> dict[str, object]:
     """Return what a tick does, from a copy of the state, and what is said afterwards."""
-    shutil.rmtree(state, ignore_errors=True)
+    remove_folder(str(state))
     shutil.copytree(project.state, state)
     env = env | {"RUNNER_STATE": str(state)}
     tick = project.runner("tick", now=NOON + 2 * MINUTE, env=env)

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from runner.clock import iso
+from runner.execution.supervising.removal import remove_folder
 from runner.model.attempt_result import AttemptResult
 from runner.model.change import Plan, TaskChange
 from runner.operations.asking import run_history
@@ -168,7 +169,7 @@ class _History:
 def _copy(project: Project, name: str) -> Project:
     """Return the project with a state of its own, as it is now."""
     state = project.state.parent / name
-    shutil.rmtree(state, ignore_errors=True)
+    remove_folder(str(state))
     shutil.copytree(project.state, state)
     return Project(project.root, state)
 
@@ -277,7 +278,7 @@ def test_a_new_task_without_start_starts_at_once_and_one_with_a_clock_time_does_
 def test_without_any_state_what_hangs_on_the_past_is_not_known_and_what_does_not_is(running: Project) -> None:
     running.task("sync", frequency=5, unit="minutes")
     running.task("new", cron="0 3 * * *")
-    shutil.rmtree(running.state)
+    remove_folder(str(running.state))
     plan = _plan(running, "HEAD")
     new, sync = plan.tasks
 

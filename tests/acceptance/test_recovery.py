@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.execution.supervising.removal import remove_folder
 from tests.support.namespace import needs_namespace, with_mounts
 from tests.support.processes import Family, background, family_of, kill_tick
 from tests.support.project import MINUTE, NOON, RUNNER, Project
@@ -423,7 +424,7 @@ def _on_small_disk(
 ) -> subprocess.CompletedProcess[str]:
     """Run a shell script with the state on a small disk of its own, which is copied back afterwards."""
     copy = project.root.parent / "copy"
-    shutil.rmtree(copy, ignore_errors=True)
+    remove_folder(str(copy))
     project.state.mkdir(exist_ok=True)
     shutil.copytree(project.state, copy)
     mounts = f"mount -t tmpfs -o size=2m tmpfs {project.state} && cp -a {copy}/. {project.state}/"
@@ -437,7 +438,7 @@ def _on_small_disk(
         text=True,
         timeout=100,
     )
-    shutil.rmtree(project.state)
+    remove_folder(str(project.state))
     shutil.copytree(copy, project.state)
     return done
 

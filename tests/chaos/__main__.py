@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from runner.execution.supervising.removal import remove_folder
 from tests.chaos.commands import environment
 from tests.chaos.disk import enter_namespace
 from tests.chaos.invariants import end_survivors, statuses, verdict
@@ -51,7 +52,7 @@ def _storm(seed: int, rounds: int, seconds: float) -> int:
         _say(f"WRONG, repeat with CHAOS_SEED={seed} and {rounds} rounds, see {_keep(scenario, folder)}:", *wrong)
     scenario.disk.leave()
     if not wrong:
-        shutil.rmtree(folder)
+        remove_folder(str(folder))  # checkouts of commits are read-only
     return 1 if wrong else 0
 
 

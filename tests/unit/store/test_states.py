@@ -132,8 +132,8 @@ def test_processes_that_make_the_store_at_one_moment_make_one(tmp_path: Path) ->
     path = tmp_path / "state/runner.db"
     path.parent.mkdir()
     code = (
-        "import sys\nfrom runner.store.database import deciding\nfrom runner.store.catalogs import origin\n"
-        "with deciding(sys.argv[1]) as session:\n    print(origin(session).store_id)"
+        "import sys\nfrom runner.store.database import deciding\nfrom runner.store.catalogs import source\n"
+        "with deciding(sys.argv[1]) as session:\n    print(source(session).store_id)"
     )
     makers = [
         subprocess.Popen([sys.executable, "-c", code, str(path)], stdout=subprocess.PIPE, text=True) for _ in range(8)
