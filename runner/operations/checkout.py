@@ -12,7 +12,7 @@ from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import path_of
 from runner.operations.workspace import Workspace
 from runner.repo.location import Location, locate
-from runner.repo.uncommittable import Uncommittable, uncommittable, uncommittable_data
+from runner.repo.uncommittable import Uncommittable, overlooked, uncommittable, uncommittable_data
 from runner.repo.worktree import has_edits, list_files
 from runner.store.database import reading
 from runner.store.queue import run_settings
@@ -94,11 +94,20 @@ def _never_committed(found: Uncommittable, effect: str) -> Problem:
 
 
 def forgotten(workspace: Workspace, task_id: str) -> str | None:
-    """Return the sentence that a task's file has edits which are not committed; None where it has none, or git cannot say."""
-    path = path_of(task_id)
+    """Return the sentence that ticks do not run what is on disk of a task; None where they do, or git cannot say."""
+    path, root = path_of(task_id), workspace.root
     try:
-        if not os.path.lexists(f"{workspace.root}/{path}") or not has_edits(workspace.root, path):
+        found = overlooked(root, path)
+        if found is not None:
+            return f"{path} has edits, and ticks do not run them: {shown(found.reason)}: {found.hint}"
+        if not has_edits(root, path):
             return None
     except GitError:
         return None
-    return f"{path} has edits that are not committed, and ticks do not run them: git add {quote(path)} && git commit"
+    name = quote(path)
+    if not os.path.lexists(f"{root}/{path}"):
+        return (
+            f"{path} was removed from disk, which is not committed, and ticks run it as before: "
+            f"git rm {name} && git commit, or bring it back: git checkout HEAD -- {name}"
+        )
+    return f"{path} has edits that are not committed, and ticks do not run them: git add {name} && git commit"

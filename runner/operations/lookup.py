@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from runner.errors import UsageError
 from runner.model.statuses import RUNNING
 from runner.model.stored import StoredTask
-from runner.model.task import path_of
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, history
 from runner.store.database import reading
@@ -62,22 +59,17 @@ def _number(name: str) -> int | None:
 def known_task(session: Reading, task_id: str, root: str | None = None, *, or_tried: bool = False) -> StoredTask:
     """Return a task by its id; with `or_tried` also one that only runs of the work tree are on record of.
 
-    Raises UsageError, with the nearest id as a hint; where the task's file is in the work tree below `root`, with how to commit it.
+    Raises UsageError, with the nearest id as a hint; where the task's file is on disk below `root`, with why ticks do not know it.
     """
     stored = catalogs.find_task(session, task_id)
     if stored is None or (stored.is_only_tried and not or_tried):
-        if root is not None and os.path.isfile(f"{root}/{path_of(task_id)}"):
-            raise _not_committed(task_id)
+        from runner.operations.absent import absence  # noqa: PLC0415 - no tick comes here
+
+        found = None if root is None else absence(root, catalogs.source(session).ref, task_id)
+        if found is not None:
+            raise UsageError(found.message, found.hint)
         raise UsageError(f"there is no task {task_id}", _nearest(session, task_id))
     return stored
-
-
-def _not_committed(task_id: str) -> UsageError:
-    from shlex import quote  # noqa: PLC0415 - only for this message
-
-    path = path_of(task_id)
-    hint = f"commit it: git add {quote(path)} && git commit; `runner run {task_id} --worktree` tries it before"
-    return UsageError(f"there is no task {task_id} in the commit: {path} is not committed", hint)
 
 
 def check_known(session: Reading, task_ids: frozenset[str] | None) -> None:

@@ -37,11 +37,6 @@ def commit_on_branch(root: str, branch: str, base: str, file: NewFile, subject: 
     git(root, "update-ref", "-m", f"branch: {subject}", f"refs/heads/{name}", commit, "")
 
 
-def is_in(root: str, commit: str, path: str) -> bool:
-    """Return whether a commit has a file of that path below the root. Raises GitError."""
-    return bool(git(root, "ls-tree", "--name-only", "-z", commit, "--", path))
-
-
 def remote_url(root: str) -> str:
     """Return the URL of `origin`, empty where there is none."""
     try:

@@ -101,6 +101,11 @@ def difference(root: str, old: str, new: str) -> Changes | None:
     return Changes(tuple(files), tuple(gone), tuple(renamed), settings)
 
 
+def is_in(root: str, commit: str, path: str) -> bool:
+    """Return whether a commit has a file of that path below the root. Raises GitError."""
+    return bool(git(root, "ls-tree", "--name-only", "-z", commit, "--", path))
+
+
 def read_blobs(
     root: str, blobs: Sequence[str], largest: int, env: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, bytes]]:

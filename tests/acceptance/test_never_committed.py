@@ -412,28 +412,135 @@ def test_a_task_may_print_what_looks_like_a_conflict(committed: Project) -> None
 # A forgotten commit
 
 
+def _edited(project: Project) -> str:
+    project.task("hello", "print('edited')", cron="0 0 * * *")
+    return "tasks/hello.yaml has edits that are not committed, and ticks do not run them: git add tasks/hello.yaml && git commit"
+
+
+def _added(project: Project) -> str:
+    said = _edited(project)
+    project.git("add", "tasks/hello.yaml")
+    return said
+
+
+def _removed(project: Project) -> str:
+    (project.root / "tasks/hello.yaml").unlink()
+    return (
+        "tasks/hello.yaml was removed from disk, which is not committed, and ticks run it as before: "
+        "git rm tasks/hello.yaml && git commit, or bring it back: git checkout HEAD -- tasks/hello.yaml"
+    )
+
+
+def _removed_from_the_index(project: Project) -> str:
+    said = _removed(project)
+    project.git("rm", "--quiet", "tasks/hello.yaml")
+    return said
+
+
+def _overlooked(project: Project) -> str:
+    _by_skip_worktree(project)
+    return (
+        "tasks/hello.yaml has edits, and ticks do not run them: git is told to overlook its edits (skip-worktree): "
+        "git update-index --no-skip-worktree tasks/hello.yaml"
+    )
+
+
+@pytest.mark.parametrize("edit", [_edited, _added, _removed, _removed_from_the_index, _overlooked])
 @pytest.mark.parametrize("words", [("run", "hello"), ("why", "hello"), ("history", "hello")])
-def test_a_forgotten_commit_is_said_by_whoever_asks_for_the_task(committed: Project, words: tuple[str, ...]) -> None:
+def test_a_forgotten_commit_is_said_wherever_the_task_is_asked_for(
+    committed: Project, words: tuple[str, ...], edit: Callable[[Project], str]
+) -> None:
     committed.runner("tick", now=NOON)
     before = committed.runner(*words, now=NOON)
-    committed.task("hello", "print('edited')", cron="0 0 * * *")
+    said = edit(committed)
 
     after = committed.runner(*words, now=NOON)
 
-    said = "tasks/hello.yaml has edits that are not committed, and ticks do not run them: git add tasks/hello.yaml && git commit"
     assert said not in before.stdout + before.stderr
     assert said in (after.stdout if words[0] == "why" else after.stderr)
 
 
-@pytest.mark.parametrize("command", ["run", "history", "next", "blame", "show", "logs", "list"])
-def test_a_task_that_is_only_on_disk_is_said_to_be_not_committed(committed: Project, command: str) -> None:
-    committed.task("new")
+def _only_on_disk(project: Project) -> tuple[str, str]:
+    project.task("new")
+    hint = "commit it: git add tasks/new.yaml && git commit; `runner run new --worktree` tries it before"
+    return "there is no task new in the commit: tasks/new.yaml is not committed", hint
+
+
+def _only_in_the_index(project: Project) -> tuple[str, str]:
+    said = _only_on_disk(project)
+    project.git("add", "tasks/new.yaml")
+    return said
+
+
+def _ignored(project: Project) -> tuple[str, str]:
+    project.task("new")
+    project.write(".gitignore", "/tasks/n*\n")
+    message = (
+        "there is no task new in the commit: tasks/new.yaml is on disk, and "
+        "git ignores it: line 1 of .gitignore has `/tasks/n*`"
+    )
+    return message, "change that line, or: git add --force tasks/new.yaml"
+
+
+def _on_another_branch(project: Project) -> tuple[str, str]:
+    project.git("checkout", "--quiet", "-b", "topic")
+    project.task("new")
+    project.commit()
+    hint = "merge topic into main; `runner run new --worktree` tries it before"
+    return "there is no task new in main, which ticks follow: tasks/new.yaml is committed in topic", hint
+
+
+def _in_a_commit_without_a_branch(project: Project) -> tuple[str, str]:
+    message, hint = _on_another_branch(project)
+    project.git("checkout", "--quiet", "--detach")
+    where = "the commit that is checked out"
+    return message.replace("in topic", f"in {where}"), hint.replace("topic", where)
+
+
+_ABSENCES = [_only_on_disk, _only_in_the_index, _ignored, _on_another_branch, _in_a_commit_without_a_branch]
+
+
+@pytest.mark.parametrize("command", ["run", "why", "history", "next", "blame", "show", "logs", "list"])
+@pytest.mark.parametrize("make", _ABSENCES)
+def test_a_task_that_is_only_on_disk_is_said_to_be_none_that_ticks_run(
+    committed: Project, command: str, make: Callable[[Project], tuple[str, str]]
+) -> None:
+    committed.git("branch", "--move", "main")
+    committed.write("runner.yaml", "git: {ref: main}\n")
+    committed.commit()
+    committed.runner("tick", now=NOON)
+    message, hint = make(committed)
 
     done = committed.runner(command, "new", now=NOON)
 
+    said = done.stdout if command == "why" else done.stderr
+    assert message in said
+    assert hint in said
+    assert done.returncode == (0 if command == "why" else 2)
+
+
+@pytest.mark.parametrize("command", ["history", "blame", "show", "logs"])
+def test_a_task_that_is_committed_and_no_tick_has_read_is_not_said_to_be_uncommitted(
+    committed: Project, command: str
+) -> None:
+    done = committed.runner(command, "hello", now=NOON)
+
     assert done.returncode == 2
-    assert "there is no task new in the commit: tasks/new.yaml is not committed" in done.stderr
-    assert "git add tasks/new.yaml && git commit; `runner run new --worktree` tries it before" in done.stderr
+    assert "no tick has read the task hello yet: tasks/hello.yaml is committed" in done.stderr
+    assert "hint: `runner tick` reads it" in done.stderr
+
+
+@pytest.mark.parametrize("task", ["../outside", "a/../hello", "/etc/passwd", ".hidden", "a b", "new.yaml"])
+def test_what_can_be_no_id_is_not_looked_for_on_disk(committed: Project, task: str) -> None:
+    committed.write("outside.yaml", _TEXT)
+    committed.write("tasks/.hidden.yaml", _TEXT)
+    committed.write("tasks/a b.yaml", _TEXT)
+
+    done = committed.runner("run", task, now=NOON)
+
+    assert done.returncode == 2
+    assert f"there is no task {task}\n" in done.stderr
+    assert "git add" not in done.stderr
 
 
 def test_a_trial_is_not_told_of_a_forgotten_commit(committed: Project) -> None:

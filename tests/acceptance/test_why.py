@@ -35,7 +35,7 @@ def test_a_file_that_is_not_committed_is_not_yet_seen(hourly: Project) -> None:
 
     cause, told = _why(hourly, "new")
     assert cause == "not_yet_seen"
-    assert "tasks/new.yaml is in the work tree and in no commit" in told
+    assert "tasks/new.yaml is not committed. What to do: commit it" in told
 
 
 def test_an_inactive_task_names_the_commit_that_made_it_so(hourly: Project) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
@@ -13,6 +12,7 @@ from runner.model.run import Run
 from runner.model.statuses import RUNNING, SKIPPED
 from runner.model.stored import StoredTask
 from runner.model.task import path_of
+from runner.operations.absent import absence
 from runner.operations.checkout import forgotten
 from runner.operations.lookup import known_task
 from runner.operations.ticking.current import in_force
@@ -78,10 +78,10 @@ def why(workspace: Workspace, task_id: str, at: datetime | None, now: datetime) 
     """
     with in_force(workspace, now) as tasks, reading(workspace.database) as past:
         found = catalogs.find_task(tasks, task_id)
-        is_new = found is None or found.is_only_tried
-        if is_new and os.path.isfile(f"{workspace.root}/{path_of(task_id)}"):
-            told = f"{path_of(task_id)} is in the work tree and in no commit that a tick reads: commit it."
-            return Why(task_id, now, "UTC", UNSEEN, (told,))
+        if found is None or found.is_only_tried:
+            reason = absence(workspace.root, catalogs.source(tasks).ref, task_id)
+            if reason is not None:
+                return Why(task_id, now, "UTC", UNSEEN, (f"{reason.message}.", f"What to do: {reason.hint}."))
         task = known_task(tasks, task_id, workspace.root)
         zone = "UTC" if task.spec is None else task.spec.timezone
         instant = now if at is None else resolve(at, load_zone(zone)) if at.tzinfo is None else at.astimezone(UTC)

@@ -10,7 +10,7 @@ from runner.model.task import path_of
 from runner.operations.ticking.refresh import settings_of
 from runner.operations.workspace import Workspace
 from runner.repo import refs, tree
-from runner.repo.branch import NewFile, commit_on_branch, is_in, remote_url
+from runner.repo.branch import NewFile, commit_on_branch, remote_url
 from runner.repo.forge import request_command
 from runner.taskfile.compiler import compile_task
 from runner.taskfile.compose import task_text
@@ -40,7 +40,7 @@ def write_task(workspace: Workspace, task_id: str, keys: dict[str, object], bran
         _create(os.path.join(workspace.root, path), path, text)
         return Written(path, None, None)
     base = _in_force(workspace.root)
-    if os.path.lexists(os.path.join(workspace.root, path)) or is_in(workspace.root, base, path):
+    if os.path.lexists(os.path.join(workspace.root, path)) or tree.is_in(workspace.root, base, path):
         raise _is_there(path)
     commit_on_branch(workspace.root, branch, base, NewFile(path, text), f"Add the task {task_id}")
     return Written(path, branch, request_command(remote_url(workspace.root), branch))
