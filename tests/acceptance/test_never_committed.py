@@ -385,7 +385,18 @@ _CONFLICT = _TEXT.replace("print", "<<<<<<< HEAD\n  print", 1).replace("  <<<<<<
             2,
         ),
         (_CONFLICT.encode(), "merge-conflict", _CONFLICT.splitlines().index("<<<<<<< HEAD") + 1),
-        (_TEXT.encode() + b">>>>>>> topic\n", "merge-conflict", _TEXT.count("\n") + 1),
+        *(
+            (_TEXT.encode() + rest + b"\n", "merge-conflict", _TEXT.count("\n") + 1)
+            for rest in (
+                b">>>>>>> topic",
+                b">>>>>>>",
+                b"=======",
+                b"=======\r",
+                b"<<<<<<<",
+                b"||||||| 1234abc",
+                b"|||||||",
+            )
+        ),
     ],
 )
 @pytest.mark.parametrize("path", ["tasks/x.yaml", "runner.yaml"])
