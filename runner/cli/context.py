@@ -72,7 +72,7 @@ def write_through(data: bytes) -> None:
 
 def say_wait(wait: Wait) -> None:
     """Say on standard error what a run waits for: standard output is the run's."""
-    print(wait_line(wait), file=sys.stderr)
+    remark(wait_line(wait))
 
 
 def instant(text: str | None) -> datetime | None:

@@ -36,11 +36,15 @@ def uncommitted(workspace: Workspace) -> tuple[str, ...]:
 
     Raises RepositoryError where there is no repository to ask.
     """
+    return _uncommitted(workspace, _files_of_runs(workspace))
+
+
+def _uncommitted(workspace: Workspace, folders: Sequence[str]) -> tuple[str, ...]:
     try:
         found = location(workspace)  # first: GitPython cannot even be imported where there is no git
         from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415 - GitPython takes 100 ms to load
 
-        return tuple(shown(path) for path in ask(found, _files_of_runs(workspace)))
+        return tuple(shown(path) for path in ask(found, folders))
     except RepositoryError:
         raise
     except GitError:
@@ -54,13 +58,18 @@ class Edits(Value):
     never: tuple[Problem, ...]
 
 
-def never_committed_files(workspace: Workspace) -> tuple[Problem, ...]:
-    """Return what keeps files on disk from ever being committed; nothing where there are none, or git cannot say."""
+def edits(workspace: Workspace) -> Edits:
+    """Return what is on disk and not in the commit; nothing where git cannot say. Raises RepositoryError."""
+    folders = _files_of_runs(workspace)
+    return Edits(_uncommitted(workspace, folders), tuple(_never_committed_files(workspace.root, folders)))
+
+
+def _never_committed_files(root: str, folders: Sequence[str]) -> list[Problem]:
     try:
-        files = [file.path for file in list_files(workspace.root) if is_task_file(file.path)]
-    except RunnerError:
-        return ()
-    return tuple(never_committed(workspace.root, files, _files_of_runs(workspace)))
+        files = [file.path for file in list_files(root) if is_task_file(file.path)]
+    except RunnerError:  # there is no folder tasks/
+        return []
+    return never_committed(root, files, folders)
 
 
 def _files_of_runs(workspace: Workspace) -> tuple[str, ...]:

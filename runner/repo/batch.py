@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from subprocess import TimeoutExpired
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from typing import IO, Self
 
 _CHUNK = 65_536
+#: So many ids fit into a pipe (64 KiB) before git has to be read from: neither side ever waits for the other.
+_MOST_ASKED = 500
 
 
 class Batch:
@@ -49,8 +51,14 @@ class Batch:
         except TimeoutExpired:
             end(self._process)
 
-    def request(self, ids: Iterable[str]) -> None:
-        """Ask for objects; for no more than fit into a pipe before they are read."""
+    def each(self, ids: Sequence[str]) -> Iterator[str]:
+        """Ask for objects, and yield the id of each; read it, by `content` or `copy`, before the next."""
+        for begin in range(0, len(ids), _MOST_ASKED):
+            several = ids[begin : begin + _MOST_ASKED]
+            self._request(several)
+            yield from several
+
+    def _request(self, ids: Sequence[str]) -> None:
         try:
             self._asked.write("".join(f"{name}\n" for name in ids).encode())
             self._asked.flush()

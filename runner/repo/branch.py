@@ -6,10 +6,10 @@ import os
 import tempfile
 
 from runner.errors import GitError, RunnerError
+from runner.repo.location import locate
+from runner.repo.modes import FILE
 from runner.repo.process import git, run
 from runner.value import Value
-
-_FILE = "100644"
 
 
 class NewFile(Value):
@@ -61,9 +61,9 @@ def _is_signed(root: str) -> bool:
 
 def _tree_with(root: str, base: str, path: str, blob: str) -> str:
     """Return the tree of a commit with one file more, made in an index of its own."""
-    prefix = os.fsdecode(git(root, "rev-parse", "--show-prefix")).removesuffix("\n")
+    prefix = locate(root).prefix
     with tempfile.TemporaryDirectory(prefix="runner-index-") as folder:
         index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}
         git(root, "read-tree", base, env=index)
-        git(root, "update-index", "--add", "--cacheinfo", f"{_FILE},{blob},{prefix}{path}", env=index)
+        git(root, "update-index", "--add", "--cacheinfo", f"{FILE},{blob},{prefix}{path}", env=index)
         return git(root, "write-tree", env=index).decode().strip()

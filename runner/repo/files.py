@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from runner.model.task import FOLDER
 from runner.repo.batch import Batch
+from runner.repo.modes import PROGRAM, SYMLINK, WITH_CONTENT
 from runner.repo.process import explain, run
 from runner.value import Value
 
-_SYMLINK, _PROGRAM = "120000", "100755"
-_MODES = {_SYMLINK, _PROGRAM, "100644"}
 #: The tree without a file, which every repository knows, by the length of its ids (SHA-1, SHA-256).
 _NOTHING = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
@@ -19,8 +18,6 @@ _NOTHING = {
 }
 #: What git leaves out by itself: there may be ten thousand task files beside ten others (gitglossary(7), pathspec).
 _BUT_TASKS = tuple(f":(exclude,glob,icase){FOLDER}/**/*.{ending}" for ending in ("yaml", "yml"))
-#: So many ids fit into a pipe before git has to be read from.
-_BATCH = 500
 _LONGEST_LINK = 4096  # PATH_MAX
 #: The mode of folders that nobody changes.
 READ_ONLY = 0o555
@@ -36,7 +33,7 @@ class CommittedFile(Value):
 
 def committed_files(root: str, commit: str, folders: Iterable[str]) -> list[CommittedFile]:
     """Return the files below some folders of a commit, task files aside; a folder may be a file, too. Raises GitError."""
-    return [file for file in _difference(root, _NOTHING[len(commit)], commit, folders) if file.mode in _MODES]
+    return [file for file in _difference(root, _NOTHING[len(commit)], commit, folders) if file.mode in WITH_CONTENT]
 
 
 def changed_files(root: str, old: str | None, new: str, folders: Iterable[str]) -> list[str]:
@@ -72,13 +69,10 @@ def write_files(root: str, files: Sequence[CommittedFile], folder: str) -> None:
     for path in dict.fromkeys((FOLDER, *(os.path.dirname(file.path) for file in files))):
         os.makedirs(os.path.join(folder, path), exist_ok=True)
     # Links come last: until then no path leads through one.
-    ordered = sorted(files, key=lambda file: file.mode == _SYMLINK)
+    ordered = sorted(files, key=lambda file: file.mode == SYMLINK)
     with Batch(root) as batch:
-        for begin in range(0, len(ordered), _BATCH):
-            several = ordered[begin : begin + _BATCH]
-            batch.request(file.blob for file in several)
-            for file in several:
-                _write(batch, file, os.path.join(folder, file.path))
+        for file, _ in zip(ordered, batch.each([file.blob for file in ordered]), strict=True):
+            _write(batch, file, os.path.join(folder, file.path))
     for path, _, _ in os.walk(folder, topdown=False):
         if path != folder:
             os.chmod(path, READ_ONLY)
@@ -86,12 +80,12 @@ def write_files(root: str, files: Sequence[CommittedFile], folder: str) -> None:
 
 
 def _write(batch: Batch, file: CommittedFile, path: str) -> None:
-    if file.mode == _SYMLINK:
+    if file.mode == SYMLINK:
         os.symlink(batch.content(file.blob, _LONGEST_LINK), os.fsencode(path))
         return
     with open(path, "xb") as written:
         batch.copy(file.blob, written)
-        os.fchmod(written.fileno(), 0o555 if file.mode == _PROGRAM else 0o444)
+        os.fchmod(written.fileno(), 0o555 if file.mode == PROGRAM else 0o444)
         written.flush()
         os.fsync(written.fileno())
 

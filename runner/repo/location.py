@@ -24,7 +24,12 @@ def locate(root: str) -> Location:
     answer = git(root, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--show-prefix").decode(
         "utf-8", "surrogateescape"
     )
-    bare, inside_git_dir, *prefix = answer.split("\n")
+    bare, inside_git_dir, prefix = answer.split("\n", 2)
     if inside_git_dir == "true" and bare != "true":
         raise GitError(f"{root} is a .git folder", "give the folder above it with --repo")
-    return Location(root, prefix[0] if prefix else "", bare == "true")
+    return Location(root, prefix.removesuffix("\n"), bare == "true")
+
+
+def git_path(root: str, name: str) -> str:
+    """Return where git keeps a file or folder of the repository, for example `HEAD` or `objects`. Raises GitError."""
+    return os.path.join(root, os.fsdecode(git(root, "rev-parse", "--git-path", name)).removesuffix("\n"))

@@ -7,6 +7,7 @@ import re
 
 from runner.errors import GitError
 from runner.repo.head import NO_FILES, is_id, split
+from runner.repo.location import git_path
 from runner.repo.process import explain, git, run
 from runner.value import Value
 
@@ -168,7 +169,7 @@ def _why_not_head(root: str) -> GitError:
 def _target_of_head(root: str) -> str:
     """Return the ref that HEAD leads to, empty where it is a commit; from the file, because git does not name a damaged one."""
     try:
-        with open(_file_of(root, "HEAD"), encoding="utf-8", errors="replace") as file:
+        with open(git_path(root, "HEAD"), encoding="utf-8", errors="replace") as file:
             content = file.read(_LONGEST)
     except OSError:
         return ""
@@ -180,11 +181,7 @@ def _target_of_head(root: str) -> str:
 
 def _is_damaged(root: str, path: str, said: str) -> bool:
     """Return whether a ref that git does not read is there all the same: by what git said, or as a file."""
-    return f"ignoring broken ref {path}\n" in said or os.path.isfile(_file_of(root, path))
-
-
-def _file_of(root: str, path: str) -> str:
-    return os.path.join(root, os.fsdecode(git(root, "rev-parse", "--git-path", path)).rstrip("\n"))
+    return f"ignoring broken ref {path}\n" in said or os.path.isfile(git_path(root, path))
 
 
 def _damaged(path: str) -> GitError:

@@ -11,10 +11,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from tempfile import TemporaryDirectory
 
+from runner.repo.location import git_path
+from runner.repo.modes import SUBMODULE, SYMLINK
 from runner.repo.process import explain, git, run
 from runner.value import Value
 
-_SUBMODULE, _SYMLINK = "160000", "120000"
 _SKIPPED = "S"
 _SETTINGS = (
     # A split index and a hook would write into the repository; a warning about line ends would be an error.
@@ -35,12 +36,12 @@ class IndexEntry(Value):
     @property
     def is_submodule(self) -> bool:
         """Whether it is the commit of another repository."""
-        return self.mode == _SUBMODULE
+        return self.mode == SUBMODULE
 
     @property
     def is_symlink(self) -> bool:
         """Whether it is a symbolic link."""
-        return self.mode == _SYMLINK
+        return self.mode == SYMLINK
 
     @property
     def is_skipped(self) -> bool:
@@ -87,8 +88,7 @@ def staged(root: str, paths: Sequence[str]) -> Iterator[Staged]:
 
 
 def _environment(root: str, folder: str) -> dict[str, str]:
-    objects = os.path.join(root, os.fsdecode(git(root, "rev-parse", "--git-path", "objects")).rstrip("\n"))
-    escaped = os.path.abspath(objects).replace("\\", "\\\\").replace('"', '\\"')
+    escaped = os.path.abspath(git_path(root, "objects")).replace("\\", "\\\\").replace('"', '\\"')
     return {
         "GIT_INDEX_FILE": f"{folder}/index",
         "GIT_OBJECT_DIRECTORY": folder,

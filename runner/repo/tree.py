@@ -5,20 +5,17 @@ Paths are below the root, wherever in its repository that lies: git reads and wr
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from runner.errors import GitError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
 from runner.repo.batch import Batch
+from runner.repo.modes import SYMLINK, WITH_CONTENT
 from runner.repo.process import git
 from runner.value import Value
 
-_SYMLINK = "120000"
 _OURS = (FOLDER, SETTINGS_FILE)
-_FILES = {"100644", "100755", _SYMLINK}
-#: So many ids fit into a pipe (64 KiB) before git has to be read from: neither side ever waits for the other.
-_BATCH = 500
 
 
 class File(Value):
@@ -60,14 +57,16 @@ def merge_base(root: str, one: str, other: str) -> str | None:
 def settings_at(root: str, commit: str) -> str:
     """Return the blob of `runner.yaml` in a commit, empty where there is none. Raises GitError."""
     entries = _entries(git(root, "ls-tree", "-z", commit, "--", SETTINGS_FILE))
-    return next((blob for mode, blob, _ in entries if mode in _FILES - {_SYMLINK}), "")
+    return next((blob for mode, blob, _ in entries if mode in WITH_CONTENT - {SYMLINK}), "")
 
 
 def everything(root: str, commit: str) -> Changes:
     """Return all files of ours in a commit. Raises GitError."""
-    entries = list(_entries(git(root, "ls-tree", "-r", "-z", commit, "--", *_OURS)))
-    files = tuple(_file(path, mode, blob) for mode, blob, path in entries if _is_below_tasks(path) and mode in _FILES)
-    settings = [blob for mode, blob, path in entries if path == SETTINGS_FILE and mode in _FILES - {_SYMLINK}]
+    entries = list(entries_below(root, commit, _OURS))
+    files = tuple(
+        _file(path, mode, blob) for mode, blob, path in entries if _is_below_tasks(path) and mode in WITH_CONTENT
+    )
+    settings = [blob for mode, blob, path in entries if path == SETTINGS_FILE and mode in WITH_CONTENT - {SYMLINK}]
     return Changes(files, settings=settings[0] if settings else "")
 
 
@@ -93,12 +92,17 @@ def difference(root: str, old: str, new: str) -> Changes | None:
             renamed.append((old_path, path))
             gone.append(old_path)
         if path == SETTINGS_FILE:
-            settings = blob if mode in _FILES - {_SYMLINK} else ""
-        elif _is_below_tasks(path) and mode in _FILES:
+            settings = blob if mode in WITH_CONTENT - {SYMLINK} else ""
+        elif _is_below_tasks(path) and mode in WITH_CONTENT:
             files.append(_file(path, mode, blob))
         elif not status.startswith("R"):
             gone.append(path)
     return Changes(tuple(files), tuple(gone), tuple(renamed), settings)
+
+
+def entries_below(root: str, commit: str, paths: Iterable[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield the mode, the blob and the path of every entry at or below some paths of a commit. Raises GitError."""
+    return _entries(git(root, "ls-tree", "-r", "-z", commit, "--", *paths))
 
 
 def is_in(root: str, commit: str, path: str) -> bool:
@@ -111,11 +115,8 @@ def read_blobs(
 ) -> Iterator[tuple[str, bytes]]:
     """Yield each blob's id and content, through one git process; of one larger than `largest` only so much, and a byte."""
     with Batch(root, env=env) as batch:
-        for begin in range(0, len(blobs), _BATCH):
-            several = blobs[begin : begin + _BATCH]
-            batch.request(several)
-            for blob in several:
-                yield blob, batch.content(blob, largest + 1)
+        for blob in batch.each(blobs):
+            yield blob, batch.content(blob, largest + 1)
 
 
 def _entries(answer: bytes) -> Iterator[tuple[str, str, str]]:
@@ -130,4 +131,4 @@ def _is_below_tasks(path: str) -> bool:
 
 
 def _file(path: str, mode: str, blob: str) -> File:
-    return File(path, blob, is_symlink=mode == _SYMLINK)
+    return File(path, blob, is_symlink=mode == SYMLINK)

@@ -11,7 +11,10 @@ from runner.errors import GitError
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.task import FOLDER
 from runner.repo.head import is_id
+from runner.repo.location import git_path, locate
+from runner.repo.modes import SYMLINK
 from runner.repo.process import git
+from runner.repo.tree import entries_below
 from runner.value import Value
 
 _OURS = (FOLDER, SETTINGS_FILE)
@@ -29,7 +32,6 @@ _IN_WORDS = {
     "E": "its key is not known here",
 }
 _SHORT = 12
-_LINK = "120000"
 
 #: What stands at a path: whether that is a link, and the blob; None where there is nothing.
 _Content = tuple[bool, str] | None
@@ -202,18 +204,12 @@ def _why(change: _Change, said: Mapping[str, str]) -> str | None:
 
 def _contents(root: str, commit: str, below: tuple[str, ...]) -> dict[str, _Content]:
     """Return what stands at each path below some others in a commit."""
-    entries = git(root, "ls-tree", "-r", "-z", commit, "--", *below).decode("utf-8", "surrogateescape").split("\0")[:-1]
-    found: dict[str, _Content] = {}
-    for entry in entries:
-        meta, _, path = entry.partition("\t")
-        mode, _, blob = meta.split(" ")
-        found[path] = (mode == _LINK, blob)
-    return found
+    return {path: (mode == SYMLINK, blob) for mode, blob, path in entries_below(root, commit, below)}
 
 
 def _touched(root: str, commits: Iterable[str], below: tuple[str, ...]) -> Iterator[tuple[str, str, _Content]]:
     """Yield each commit, each path below the root that it touches, and what it has made of that."""
-    prefix = git(root, "rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").rstrip("\n")
+    prefix = locate(root).prefix
     options = ("--stdin", "-r", "-z", "-c", "--root", "--raw", "--no-renames", "--no-abbrev")
     asked = "".join(f"{commit}\n" for commit in commits).encode()
     answer = git(root, "diff-tree", *options, "--", *below, given=asked).decode("utf-8", "surrogateescape")
@@ -227,7 +223,7 @@ def _touched(root: str, commits: Iterable[str], below: tuple[str, ...]) -> Itera
         count = len(header) - len(header.lstrip(":"))
         words = header.lstrip(":").split(" ")
         mode, blob = words[count], words[2 * count + 1]
-        yield commit, next(fields).removeprefix(prefix), (mode == _LINK, blob) if blob.strip("0") else None
+        yield commit, next(fields).removeprefix(prefix), (mode == SYMLINK, blob) if blob.strip("0") else None
 
 
 def _divided(root: str, commits: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -260,9 +256,8 @@ def _signatures(root: str, commits: list[str], signers: str) -> dict[str, str]:
 
 def _cut_off(root: str) -> frozenset[str]:
     """Return the commits below which a shallow clone has nothing: what they seem to change is older than they are."""
-    path = git(root, "rev-parse", "--git-path", "shallow").decode("utf-8", "surrogateescape").rstrip("\n")
     try:
-        with open(os.path.join(root, path), encoding="ascii") as file:
+        with open(git_path(root, "shallow"), encoding="ascii") as file:
             return frozenset(file.read().split())
     except FileNotFoundError:
         return frozenset()

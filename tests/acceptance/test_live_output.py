@@ -17,7 +17,7 @@ import pytest
 
 from runner.execution.supervising.output import CAP
 from runner.operations.asking import logs
-from tests.support.processes import Family, background, family_of, kill_tick
+from tests.support.processes import Family, background, family_of, kill_tick, peak_memory
 from tests.support.project import MINUTE, NOON, RUNNER, Project
 from tests.support.waiting import wait_until
 
@@ -279,15 +279,6 @@ def _gaps(seen: bytes) -> list[bytes]:
     return re.findall(rb"\[\.\.\. .*? \.\.\.\]", seen)
 
 
-def _memory(pid: int) -> int:
-    """Return the most memory that a process has used, in KiB; nothing where it has ended."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as file:
-            return max((int(line.split()[1]) for line in file if line.startswith("VmHWM:")), default=0)
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-
-
 def test_three_hundred_megabytes_neither_grow_the_tick_nor_delay_another_run(project: Project, family: Family) -> None:
     flood = (
         "print('begin')\nnote('flood')\nblock = b'x' * 65_535 + b'\\n'\n"
@@ -300,7 +291,7 @@ def test_three_hundred_megabytes_neither_grow_the_tick_nor_delay_another_run(pro
     most = 0
     with background(project, "tick", now=NOON) as tick:
         while tick.poll() is None:
-            most = max(most, _memory(tick.pid))
+            most = max(most, peak_memory(tick.pid))
             time.sleep(0.01)
 
     [run], [other] = project.runs("flood"), project.runs("other")
@@ -324,7 +315,7 @@ def test_a_flood_of_single_bytes_does_not_grow_the_tick(project: Project) -> Non
     most = 0
     with background(project, "tick", now=NOON) as tick:
         while tick.poll() is None:
-            most = max(most, _memory(tick.pid))
+            most = max(most, peak_memory(tick.pid))
             time.sleep(0.01)
 
     assert project.show(1).output_dropped_bytes == 400_000 - CAP

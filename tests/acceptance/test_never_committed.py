@@ -24,38 +24,24 @@ def committed(project: Project) -> Project:
     return project
 
 
-def _by_gitignore(project: Project) -> str:
-    project.write(".gitignore", "# ours\n*-local.yaml\n")
-    project.write("tasks/x-local.yaml", _TEXT)
-    return "git ignores it: line 2 of .gitignore has `*-local.yaml`"
+def _ignored_by(source: str, patterns: str, path: str = "tasks/x-local.yaml") -> Callable[[Project], str]:
+    """Return what makes git ignore a task file, by the last line of a file of patterns, and returns the reason."""
 
+    def make(project: Project) -> str:
+        project.write(source, f"{patterns}\n")
+        project.write(path, _TEXT)
+        *before, pattern = patterns.split("\n")
+        return f"git ignores it: line {len(before) + 1} of {source} has `{pattern}`"
 
-def _by_a_nested_gitignore(project: Project) -> str:
-    project.write("tasks/.gitignore", "x-local.yaml\n")
-    project.write("tasks/x-local.yaml", _TEXT)
-    return "git ignores it: line 1 of tasks/.gitignore has `x-local.yaml`"
-
-
-def _by_info_exclude(project: Project) -> str:
-    project.write(".git/info/exclude", "tasks/x-local.yaml\n")
-    project.write("tasks/x-local.yaml", _TEXT)
-    return "git ignores it: line 1 of .git/info/exclude has `tasks/x-local.yaml`"
+    return make
 
 
 def _in_a_repository_of_its_own(project: Project) -> str:
-    project.write("tasks/x-local.yaml", "")
-    (project.root / "tasks/x-local.yaml").unlink()
     nested = Project(project.root / "tasks/vendor", project.state)
     nested.root.mkdir()
     nested.git("init", "--quiet")
     project.write("tasks/vendor/deep/task.yaml", _TEXT)
     return "tasks/vendor is a git repository of its own, whose files are not part of this repository's commits"
-
-
-def _by_an_ignored_folder(project: Project) -> str:
-    project.write(".gitignore", "/tasks/own\n")
-    project.write("tasks/own/x-local.yaml", _TEXT)
-    return "git ignores it: line 1 of .gitignore has `/tasks/own`"
 
 
 def _by_the_excludes_file_of_a_person(project: Project) -> str:
@@ -99,10 +85,10 @@ def _by_assume_unchanged(project: Project) -> str:
 
 
 _KINDS = [
-    _by_gitignore,
-    _by_a_nested_gitignore,
-    _by_info_exclude,
-    _by_an_ignored_folder,
+    _ignored_by(".gitignore", "# ours\n*-local.yaml"),
+    _ignored_by("tasks/.gitignore", "x-local.yaml"),
+    _ignored_by(".git/info/exclude", "tasks/x-local.yaml"),
+    _ignored_by(".gitignore", "/tasks/own", "tasks/own/x-local.yaml"),
     _by_the_excludes_file_of_a_person,
     _in_a_work_tree_of_another_repository,
     _in_a_submodule_that_is_not_there,

@@ -198,3 +198,12 @@ def runner_after(project: Project, prelude: str, *words: str) -> subprocess.Comp
         timeout=120,
         stdin=subprocess.DEVNULL,
     )
+
+
+def peak_memory(pid: int) -> int:
+    """Return the most memory that a process has used, in KiB; nothing where it has ended."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as file:
+            return max((int(line.split()[1]) for line in file if line.startswith("VmHWM:")), default=0)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0

@@ -14,7 +14,7 @@ from runner.operations.asking import run_history, task_list
 from runner.operations.asking import status as status_of
 from runner.operations.asking.logs import logs
 from runner.operations.asking.next_slots import next_slots
-from runner.operations.checkout import Edits, never_committed_files, uncommitted
+from runner.operations.checkout import edits
 from runner.operations.lookup import run_named
 from runner.report import as_json, tables
 
@@ -122,11 +122,11 @@ def _status(context: typer.Context, json: Json = False) -> int:
     state = paged(context)
     now = clock.now()
     value = status_of.status(state.workspace, now)
-    edits = Edits(uncommitted(state.workspace), never_committed_files(state.workspace))
+    found = edits(state.workspace)
     if json:
-        print(as_json.dumps(as_json.status(value, edits, now)))
+        print(as_json.dumps(as_json.status(value, found, now)))
     else:
-        show(*tables.status(value, edits, now))
+        show(*tables.status(value, found, now))
     return 0
 
 

@@ -27,7 +27,7 @@ class Files:
 
         `accepted` is the commit whose files were accepted last, None where signatures are not asked for, empty where none were.
         """
-        self._site = workspace
+        self._workspace = workspace
         self._folders = folders
         self._accepted = accepted
         self._fresh = fresh
@@ -39,9 +39,9 @@ class Files:
         A run of the work tree sees the work tree, and what it keeps is kept apart from what runs of a commit keep.
         """
         if job.commit == WORKTREE:
-            return replace(job, root=self._site.root, data=f"{job.task.replace('/', '+')}~worktree")
+            return replace(job, root=self._workspace.root, data=f"{job.task.replace('/', '+')}~worktree")
         if not job.commit:  # recorded by an older version
-            return replace(job, root=self._site.root)
+            return replace(job, root=self._workspace.root)
         commit = self._commit_of(job)
         names_itself = _OWN in job.code
         checkout = f"{self._checkouts}/{commit or 'none'}{f'.{job.blob}' if names_itself else ''}"
@@ -56,10 +56,11 @@ class Files:
 
     def _make(self, checkout: str, commit: str, job: Job, *, names_itself: bool) -> None:
         from runner.repo.files import CommittedFile, committed_files  # noqa: PLC0415 - once for a commit
+        from runner.repo.modes import FILE  # noqa: PLC0415
 
-        files = committed_files(self._site.root, commit, self._folders) if commit else []
+        files = committed_files(self._workspace.root, commit, self._folders) if commit else []
         if names_itself:
-            files.append(CommittedFile(job.path, "100644", job.blob))
+            files.append(CommittedFile(job.path, FILE, job.blob))
         os.makedirs(f"{self._checkouts}/trees", exist_ok=True)
         tree = self._tree(files)
         if os.path.islink(checkout) and not os.path.isdir(checkout):
@@ -80,7 +81,7 @@ class Files:
             return name
         os.makedirs(self._fresh)
         try:
-            write_files(self._site.root, files, self._fresh)
+            write_files(self._workspace.root, files, self._fresh)
             os.rename(self._fresh, tree)
             os.chmod(tree, READ_ONLY)
         except OSError:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from runner.model.run import RunDetails
-from tests.support.processes import Family, background, family_of
+from tests.support.processes import Family, background, family_of, peak_memory
 from tests.support.project import NOON, Project
 
 _PORTABLE = {"RUNNER_PORTABLE": "1"}
@@ -65,30 +66,19 @@ def _as_program(code: str) -> str:
     return f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {code!r}], check=True)"
 
 
-@pytest.mark.parametrize("name", _LIMITS)
-def test_a_task_over_a_limit_fails_and_the_reason_names_the_limit(project: Project, name: str) -> None:
+def _as_it_is(code: str) -> str:
+    return code
+
+
+@pytest.mark.parametrize(
+    ("name", "wrapped"),
+    [*product(_LIMITS, [_as_it_is]), *product(_OF_THE_TREE, [_as_program, _as_fork])],
+)
+def test_a_task_whose_code_program_or_fork_is_over_a_limit_fails_and_the_reason_names_the_limit(
+    project: Project, name: str, wrapped: Callable[[str], str]
+) -> None:
     limits, words, code = _LIMITS[name]
-    project.task("once", code, limits=limits)
-    run = _tick(project)["once"].run
-
-    assert run.status == "failed"
-    assert str(run.reason).startswith(f"over its limit {words}"), run.reason
-
-
-@pytest.mark.parametrize("name", _OF_THE_TREE)
-def test_a_program_of_a_task_over_a_limit_fails_it_and_the_reason_names_the_limit(project: Project, name: str) -> None:
-    limits, words, code = _LIMITS[name]
-    project.task("once", _as_program(code), limits=limits)
-    run = _tick(project)["once"].run
-
-    assert run.status == "failed"
-    assert str(run.reason).startswith(f"over its limit {words}"), run.reason
-
-
-@pytest.mark.parametrize("name", _OF_THE_TREE)
-def test_a_fork_of_a_task_over_a_limit_fails_it_and_the_reason_names_the_limit(project: Project, name: str) -> None:
-    limits, words, code = _LIMITS[name]
-    project.task("once", _as_fork(code), limits=limits)
+    project.task("once", wrapped(code), limits=limits)
     run = _tick(project)["once"].run
 
     assert run.status == "failed"
@@ -198,15 +188,6 @@ while time.monotonic() < end:
 """
 
 
-def _memory(pid: int) -> int:
-    """Return the most memory that a process has used, in KiB; nothing where it has ended."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as file:
-            return max((int(line.split()[1]) for line in file if line.startswith("VmHWM:")), default=0)
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-
-
 def test_a_bomb_a_hog_a_loop_and_a_deaf_task_harm_neither_the_tick_nor_the_others(
     project: Project, family: Family
 ) -> None:
@@ -226,7 +207,7 @@ def test_a_bomb_a_hog_a_loop_and_a_deaf_task_harm_neither_the_tick_nor_the_other
     most = 0
     with background(project, "tick", now=NOON) as tick:
         while tick.poll() is None:
-            most = max(most, _memory(tick.pid))
+            most = max(most, peak_memory(tick.pid))
             try:
                 tick.wait(0.05)
             except subprocess.TimeoutExpired:
