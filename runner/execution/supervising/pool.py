@@ -242,7 +242,6 @@ class Pool:
         )
 
     def _finish(self, attempt: Attempt) -> Ended:
-        # Asked again, also where nothing was seen: a process that flees by forking is missed by one look.
         processes.end_all(lambda: self._left_by(attempt))
         del self._attempts[attempt.pid]
         for _ in range(_MOST_CHUNKS):

@@ -131,8 +131,13 @@ def left_by(leader: int, known: set[int], other_marks: list[str]) -> set[int]:
     """
     if not system.ADOPTS:
         return set(system.descendants(leader))
-    unknown = {pid for pid in system.own_children() if pid not in known and not _reap(pid)}
-    return {pid for pid in unknown if not any(system.carries(pid, mark) for mark in other_marks)}
+    while True:
+        unknown = {pid for pid in system.own_children() if pid not in known}
+        living = {pid for pid in unknown if not _reap(pid)}
+        left = {pid for pid in living if not any(system.carries(pid, mark) for mark in other_marks)}
+        # A process that has ended since the list was read may have left a child, which this process has adopted since.
+        if left or living == unknown:
+            return left
 
 
 def end_all(left: Callable[[], set[int]]) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -284,6 +286,47 @@ while not os.path.exists({str(beat)!r}):
         assert (beat.stat().st_mtime_ns, last and is_alive(last)) == (before, False)
     finally:
         halt.touch()
+
+
+#: Has children leave processes that flee by forking; prints how many of them are alive once those that were left are killed.
+_ROUNDS = """\
+import os, time
+from runner.execution.system import linux, processes
+
+def flee():
+    give_up = time.monotonic() + 10
+    while time.monotonic() < give_up:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+    os._exit(0)
+
+def missed():
+    child = os.fork()
+    if child == 0:
+        for _ in range(2):
+            if os.fork() == 0:
+                flee()
+        os._exit(0)
+    os.waitpid(child, 0)
+    left = lambda: processes.left_by(child, set(), [])
+    processes.end_all(left)
+    found = left()
+    while found:
+        processes.end_all(left)
+        found = left()
+        yield 1
+
+processes.adopt_orphans()
+print(sum(sum(missed()) for _ in range(300)))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody adopts orphans")
+def test_no_process_that_flees_by_forking_is_missed_between_a_look_and_the_end_of_its_parent() -> None:
+    done = subprocess.run([sys.executable, "-c", _ROUNDS], check=True, capture_output=True, text=True)
+
+    assert done.stdout == "0\n"
 
 
 def test_one_run_that_times_out_does_not_disturb_the_others(project: Project, family: Family) -> None:
