@@ -1,1 +1,1 @@
-"""Values → text for people, JSON for programs. Returns what is to be shown; only `cli` prints."""
+"""Turn values into text for people and JSON for programs. These modules return what is shown; only `cli` prints it."""

@@ -1,4 +1,4 @@
-"""Problems as GitHub and GitLab take them: CI shows them on the lines of the pull or merge request."""
+"""Problems in the formats of GitHub and GitLab, which show them on the lines of a pull or merge request."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from runner.model.problem import ERROR, Problem
 
 
 def workflow_commands(problems: Iterable[Problem], prefix: str = "") -> Iterator[str]:
-    """Yield one workflow command for each problem; `prefix` leads from the top of the repository to the root.
+    """Yield one workflow command for each problem. `prefix` is the path from the top of the repository to the root.
 
     Source: GitHub Actions, "Workflow commands", `::error file={name},line={line},col={col},title={title}::{message}`.
     """
     for problem in problems:
-        place = f"file={_value(prefix + problem.file)},line={problem.line},col={problem.column}"
+        position = f"file={_value(prefix + problem.file)},line={problem.line},col={problem.column}"
         message = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
-        yield f"::{problem.severity} {place},title={_value(problem.code)}::{_text(message)}"
+        yield f"::{problem.severity} {position},title={_value(problem.code)}::{_text(message)}"
 
 
 def code_quality(problems: Iterable[Problem], prefix: str = "") -> list[dict[str, object]]:
-    """Return the problems as a code quality report; `prefix` as above. A fingerprint is the same wherever else lines are added.
+    """Return the problems as a code quality report. `prefix` is the path from the top of the repository to the root.
 
+    A fingerprint does not depend on the line, so that it stays the same when lines are added above the problem.
     Source: GitLab, "Code Quality", "Code Quality report format".
     """
     return [

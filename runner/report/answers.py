@@ -1,4 +1,4 @@
-"""What `blame`, `why` and `replay` answer, as text and as JSON."""
+"""The answers of `blame`, `why` and `replay`, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from runner.schedule.localtime import load_zone
 
 
 def blame_lines(value: Blame) -> Iterator[str]:
-    """Yield since when a task fails, and the commits before that."""
+    """Yield the lines that say since when a task has failed, and which commits came before its first failure."""
     streak = value.streak
     first, success = streak.first_failure, streak.last_success
     if not value.fails() or first is None:
-        yield f"{value.task} does not fail: {_in_words(streak.last)}"
+        yield f"{value.task} does not fail: {_run_in_words(streak.last)}"
         return
     times = "once" if streak.failures == 1 else f"{streak.failures} times"
-    yield f"{value.task} fails since {_when(first)}, {times}"
-    yield f"first failure: {_in_words(first)}"
-    yield f"last success:  {_in_words(success) if success is not None else 'none on record'}"
+    yield f"{value.task} has failed since {_when(first)}, {times}"
+    yield f"first failure: {_run_in_words(first)}"
+    yield f"last success:  {_run_in_words(success) if success is not None else 'none on record'}"
     yield from _commit_lines(value)
 
 
 def _commit_lines(value: Blame) -> Iterator[str]:
-    span = "between the two" if value.streak.last_success is not None else "up to the first failure"
+    span = "between these two runs" if value.streak.last_success is not None else "up to the first failure"
     if value.commits is None:
-        yield f"which commits lie {span} is not known: the repository does not have them"
+        yield f"the commits {span} are not known: the repository does not have them"
     elif not value.commits:
-        yield f"no commit {span} touched the task or runner.yaml: look at what it works on, and at the machine"
+        yield f"no commit {span} changed the task or runner.yaml: look at the data of the task, and at the machine"
     else:
-        yield f"commits {span} that touched the task or runner.yaml:"
+        yield f"commits {span} that changed the task or runner.yaml:"
         yield from (f"  {commit.authored_at:%Y-%m-%d %H:%M} {plain(commit.in_words())}" for commit in value.commits)
 
 
-def _in_words(run: Run | None) -> str:
+def _run_in_words(run: Run | None) -> str:
     if run is None:
         return "no run of it has ended"
     reason = f", {plain(run.reason)}" if run.reason and run.reason != "due" else ""
@@ -53,7 +53,7 @@ def _when(run: Run) -> str:
 
 
 def blame_json(value: Blame) -> dict[str, Any]:
-    """Return since when a task fails; `commits` is null where the repository does not have them."""
+    """Return since when a task has failed. `commits` is null where the repository does not have them."""
     streak = value.streak
     fails = value.fails()
     return {
@@ -68,7 +68,7 @@ def blame_json(value: Blame) -> dict[str, Any]:
 
 
 def why_json(value: Why) -> dict[str, Any]:
-    """Return why a task ran or did not; `cause` is one of a fixed list (docs/plan.md)."""
+    """Return why a task ran or did not run. `cause` is one of a fixed list (docs/plan.md)."""
     return {
         "task": value.task,
         "at": iso(value.at),
@@ -85,15 +85,15 @@ def _run(value: Run | None) -> dict[str, Any] | None:
 
 
 def replay_lines(value: Replay) -> Iterator[str]:
-    """Yield how the two runs ended, and how their outputs differ."""
+    """Yield the lines that say how the two runs ended, and how their outputs differ."""
     old, new = value.original.run, value.again.run
-    yield f"run {old.run_id} was {_ended(old)}; again, as run {new.run_id}: {_ended(new)}"
+    yield f"run {old.run_id}: {_status_in_words(old)}; replayed as run {new.run_id}: {_status_in_words(new)}"
     if not value.difference:
         yield "the outputs are the same"
     yield from (plain(line) for line in value.difference)
 
 
-def _ended(run: Run) -> str:
+def _status_in_words(run: Run) -> str:
     return f"{run.status}{f' ({plain(run.reason)})' if run.reason else ''}"
 
 

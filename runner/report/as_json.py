@@ -1,4 +1,4 @@
-"""Values as JSON: names in snake_case, instants as ISO 8601 in UTC."""
+"""Values as JSON. Keys are in snake_case, instants are text in ISO 8601 and UTC."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runner.report.verdict import verdict
 
 
 def dumps(value: Any) -> str:
-    """Return a value as JSON text."""
+    """Return a value as JSON text, indented, with letters outside ASCII as they are."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
@@ -48,12 +48,12 @@ def run(value: Run) -> dict[str, Any]:
 
 
 def run_of_commit(value: Run, commits: Mapping[str, Commit]) -> dict[str, Any]:
-    """Return a run, with who made the commit that it is from."""
+    """Return a run with the details of its commit."""
     return {**run(value), **commit_details(value, commits)}
 
 
 def commit_details(value: Run, commits: Mapping[str, Commit]) -> dict[str, Any]:
-    """Return what is known of a run's commit, as one more key."""
+    """Return one key, `commit_details`: the commit of a run, null where it is not among `commits`."""
     found = commits.get(value.commit or "")
     return {"commit_details": None if found is None else commit(found)}
 
@@ -138,20 +138,13 @@ def tick(value: TickReport) -> dict[str, Any]:
 
 
 def dry_run(value: DryRun) -> dict[str, Any]:
-    """Return what a tick would do; `tasks` says of every task whether it would run and why or why not."""
+    """Return what a tick would do. `tasks` says for every task whether it would run, and why."""
     due = [
-        {
-            "task": verdict.task,
-            "scheduled_for": _iso(verdict.slot),
-            "reason": verdict.reason,
-            "missed": verdict.missed,
-        }
-        for verdict in value.verdicts
-        if verdict.would_run
+        {"task": task.task, "scheduled_for": _iso(task.slot), "reason": task.reason, "missed": task.missed}
+        for task in value.verdicts
+        if task.would_run
     ]
-    tasks = [
-        {"task": verdict.task, "would_run": verdict.would_run, "reason": verdict.reason} for verdict in value.verdicts
-    ]
+    tasks = [{"task": task.task, "would_run": task.would_run, "reason": task.reason} for task in value.verdicts]
     return {
         "commit": value.commit,
         "started": [],
@@ -185,7 +178,7 @@ def fire(value: UpcomingSlot) -> dict[str, Any]:
 
 
 def status(value: Status, edits: Edits, now: datetime) -> dict[str, Any]:
-    """Return how everything is."""
+    """Return what `status` shows. `verdict` is its first line as text."""
     slot = value.next_slot
     return {
         "verdict": verdict(value, now),
@@ -203,7 +196,7 @@ def status(value: Status, edits: Edits, now: datetime) -> dict[str, Any]:
             for item in value.degraded
         ],
         "running": _all(run, value.running),
-        "unanswered": [{"run_id": run_id, "reason": said} for run_id, said in value.unanswered],
+        "unanswered": [{"run_id": run_id, "reason": reason} for run_id, reason in value.unanswered],
         "clock": list(value.clock),
         "failing": _all(run, value.failing),
         "last_24_hours": value.counts.since,
@@ -216,7 +209,7 @@ def status(value: Status, edits: Edits, now: datetime) -> dict[str, Any]:
 
 
 def _branch(name: str | None) -> str | None:
-    """Return the name of a branch; None where HEAD is on none, or is not what is followed."""
+    """Return the short name of a branch. Return None where HEAD is on no branch, or `git.ref` is not HEAD."""
     return None if not name else name.removeprefix("refs/heads/")
 
 

@@ -1,4 +1,4 @@
-"""Named facts as lines of text: what is known of one run, how everything is."""
+"""Named facts as lines of text, for `show` and `status`."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from runner.value import Value
 
 
 class Facts(Value):
-    """Named facts, each with its text and its colour (empty for none). No text is cut: it goes on below itself."""
+    """Named facts, each a tuple of name, text and colour (empty for none). A long text is wrapped, never cut."""
 
     facts: Sequence[tuple[str, str, str]]
 
 
 def facts_lines(facts: Facts, width: int | None = None, *, colour: bool = False) -> Iterator[str]:
-    """Yield facts with their names in front; in so many cells a text that is longer goes on below itself, in whole words."""
+    """Yield the lines of facts, each text after its name.
+
+    A text that is longer than `width` cells is wrapped between words. Where `width` is None, nothing is wrapped.
+    """
     indent = max((len(name) for name, _, _ in facts.facts), default=0) + len(GAP)
     for name, text, tint in facts.facts:
         parts = (

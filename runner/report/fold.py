@@ -1,4 +1,4 @@
-"""Text that goes on below itself where a terminal is too narrow for it. Nothing is lost."""
+"""Wrap long text on a narrow terminal. Nothing is cut off."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from runner.report.table import LEAST, cells, cut
 
 
 def fold(text: str, width: int) -> list[str]:
-    """Return the lines of a text in so many cells, in whole words. A word that is longer goes on in the next line, with a mark."""
+    """Return a text in lines of at most `width` cells, wrapped between words.
+
+    A word that is longer than a line is split, with a mark at the end of each part but the last.
+    """
     lines = []
     line = ""
     for word in text.split(" "):
@@ -24,7 +27,7 @@ def fold(text: str, width: int) -> list[str]:
 
 
 def pieces(text: str, width: int) -> Iterator[str]:
-    """Yield a text in pieces of so many cells, each but the last with a mark at its end."""
+    """Yield a text in pieces of at most `width` cells, each but the last with a mark at its end."""
     width = max(width, LEAST)
     while cells(text) > width:
         piece = cut(text, width)

@@ -10,7 +10,7 @@ from runner.report.as_json import problem
 
 
 def plan(value: Plan) -> dict[str, Any]:
-    """Return a plan; `knows_state` is false where there was no store to ask about past runs."""
+    """Return a plan. `knows_state` is false where there was no store to read past runs from."""
     return {
         "base": _side(value.base),
         "head": _side(value.head),

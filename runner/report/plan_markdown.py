@@ -1,4 +1,4 @@
-"""A plan as Markdown: a comment on a pull request, with everything long folded away."""
+"""A plan as Markdown, for a comment on a pull request. Code is inside a `<details>` element, closed at first."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from itertools import zip_longest
 from runner.model.change import Forecast, Plan, TaskChange
 from runner.report import plan_words as words
 
-#: By this a job finds the comment that it made before, and updates it.
+#: A job of CI finds its earlier comment by this mark, and updates it.
 MARK = "<!-- runner plan -->"
-#: A forge cuts comments off (GitHub at 65,536 letters): the code is left out first.
+#: How many lines of code are shown for a task: forges limit the length of a comment (GitHub: 65,536 characters).
 _MOST_CODE = 200
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#])")
 
@@ -44,12 +44,12 @@ def _lines(plan: Plan) -> Iterator[str]:
 
 def _problems(plan: Plan) -> Iterator[str]:
     yield ""
-    yield "**To mend**"
+    yield "**Problems**"
     yield ""
     for problem in plan.problems:
         hint = f" ({_text(problem.hint)})" if problem.hint else ""
-        place = f"{problem.file}:{problem.line}:{problem.column}"
-        yield f"- {_code(place)} {problem.severity}: {_text(problem.message)}{hint}"
+        position = f"{problem.file}:{problem.line}:{problem.column}"
+        yield f"- {_code(position)} {problem.severity}: {_text(problem.message)}{hint}"
 
 
 def _task(change: TaskChange) -> Iterator[str]:
@@ -80,13 +80,13 @@ def _fires(before: Forecast | None, after: Forecast | None) -> Iterator[str]:
 
 
 def _fields(change: TaskChange) -> Iterator[str]:
-    told = words.told_fields(change)
-    if not told:
+    fields = words.shown_fields(change)
+    if not fields:
         return
     yield ""
     yield "| field | before | after |"
     yield "|---|---|---|"
-    yield from (f"| {_code(it.name)} | {_text(it.before)} | {_text(it.after)} |" for it in told)
+    yield from (f"| {_code(it.name)} | {_text(it.before)} | {_text(it.after)} |" for it in fields)
 
 
 def _folded_code(change: TaskChange) -> Iterator[str]:
@@ -101,16 +101,17 @@ def _folded_code(change: TaskChange) -> Iterator[str]:
     yield from shown
     yield fence
     if len(shown) < len(change.code):
-        yield f"… and {len(change.code) - len(shown)} more lines"
+        more = len(change.code) - len(shown)
+        yield f"… and {more} more line{'' if more == 1 else 's'}"
     yield ""
     yield "</details>"
 
 
 def _text(text: str) -> str:
-    """Return text of somebody's own on one line, in which nothing is Markdown or HTML."""
+    """Return text on one line, with every character escaped that is special in Markdown or HTML."""
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
 
 
 def _code(text: str) -> str:
-    """Return text as code; a backtick in it would end that."""
+    """Return text as inline code. Text with a backtick, which would end the code, is escaped instead."""
     return f"`{text}`" if "`" not in text else _text(text)

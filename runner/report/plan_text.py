@@ -16,16 +16,16 @@ _FIRES = Layout(columns=("next, before", "next, after"), name="next, before")
 
 
 def plan_lines(plan: Plan, width: int | None = None) -> Iterator[str]:
-    """Yield the lines of a plan; in so many cells of a terminal a line that is longer goes on below itself."""
+    """Yield the lines of a plan. A line of more than `width` cells is wrapped; where `width` is None, none is."""
     for indent, line in _lines(plan, width):
         if width is None or cells(indent + line) <= width:
             yield indent + line
         elif indent == _CODE:
             yield from (indent + piece for piece in pieces(line, width - len(indent)))
         else:
-            first, *others = fold(line, width - len(indent + GAP))
+            first, *rest = fold(line, width - len(indent + GAP))
             yield indent + first
-            yield from (indent + GAP + other for other in others)
+            yield from (indent + GAP + part for part in rest)
 
 
 def _lines(plan: Plan, width: int | None) -> Iterator[tuple[str, str]]:
@@ -55,8 +55,8 @@ def _lines(plan: Plan, width: int | None) -> Iterator[tuple[str, str]]:
 
 
 def _facts(change: TaskChange) -> list[str]:
-    """Return what differs, when that is due, and what is to be noticed."""
-    lines = [f"{it.name}: {words.difference(it)}" for it in words.told_fields(change)]
+    """Return the lines about a task: changed fields, when and how often it starts, what it may use, and notes."""
+    lines = [f"{it.name}: {words.difference(it)}" for it in words.shown_fields(change)]
     if change.after is not None:
         lines.append(f"starts at once: {words.answer(change.at_once)}")
     lines += [f"runs a day: {words.a_day(change.before, change.after)}"] if change.before or change.after else []
@@ -65,7 +65,7 @@ def _facts(change: TaskChange) -> list[str]:
 
 
 def _fires(before: Forecast | None, after: Forecast | None, width: int | None) -> Iterator[str]:
-    """Yield the next starts, side by side where they differ."""
+    """Yield the next starts before and after the change, side by side where they differ."""
     line = words.in_one_line(before, after)
     if line:
         yield line
@@ -76,13 +76,16 @@ def _fires(before: Forecast | None, after: Forecast | None, width: int | None) -
 
 
 def _fitted(old: Sequence[str], new: Sequence[str], width: int | None) -> tuple[Sequence[str], Sequence[str]]:
-    """Return both columns in so many cells: what is longer than half of them and what the other column leaves is folded."""
+    """Return both columns, at most `width` cells wide together.
+
+    A column may take half of the width, and what the other column does not need. Longer lines are wrapped.
+    """
     if width is None:
         return old, new
-    least = [max(map(cells, (title, *column))) for title, column in zip(_FIRES.columns, (old, new), strict=True)]
-    room = width - len(GAP)
-    rooms = [max(room // 2, room - other, LEAST) for other in reversed(least)]
-    return _folded(old, rooms[0]), _folded(new, rooms[1])
+    natural = [max(map(cells, (title, *column))) for title, column in zip(_FIRES.columns, (old, new), strict=True)]
+    available = width - len(GAP)
+    widths = [max(available // 2, available - other, LEAST) for other in reversed(natural)]
+    return _folded(old, widths[0]), _folded(new, widths[1])
 
 
 def _folded(column: Sequence[str], width: int) -> list[str]:

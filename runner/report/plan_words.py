@@ -1,4 +1,4 @@
-"""The sentences of a plan, for every format that people read."""
+"""The sentences of a plan. Text and Markdown share them."""
 
 from __future__ import annotations
 
@@ -48,30 +48,30 @@ def _named(side: Side) -> str:
 
 
 def unknown(plan: Plan) -> str:
-    """Return what cannot be told because there is no store, empty where there is one."""
+    """Return what the plan does not know because there is no store. Return empty text where there is a store."""
     if plan.knows_state:
         return ""
-    return "No state is known here: when tasks last ran, and whether slots are owed, cannot be told."
+    return "No state is known here: the plan cannot say when tasks last ran, or whether slots are owed."
 
 
 def sign(change: TaskChange) -> str:
-    """Return `+`, `-` or `~`."""
+    """Return `+` for a task that is added, `-` for one that is removed, `~` for any other."""
     return next((_SIGNS[kind] for kind in change.kinds if kind in _SIGNS), "~")
 
 
 def title(change: TaskChange) -> str:
-    """Return the task and what becomes of it: `billing/report: renamed from report, changed`."""
+    """Return the task and how it changes: `billing/report: renamed from report, changed`."""
     kinds = [f"renamed from {change.old_id}" if kind == RENAMED else kind for kind in change.kinds]
     return f"{change.id}: {', '.join(kinds)}"
 
 
-def told_fields(change: TaskChange) -> Sequence[Difference]:
-    """Return the fields that a reader wants to see: none of a task that is gone."""
+def shown_fields(change: TaskChange) -> Sequence[Difference]:
+    """Return the fields that are shown: those that differ, or none where the task is removed."""
     return () if REMOVED in change.kinds else change.fields
 
 
 def difference(value: Difference) -> str:
-    """Return what becomes of one field: `15m → 5m`."""
+    """Return a field before and after the change: `15m → 5m`."""
     if not value.before:
         return value.after
     return f"{value.before} → {value.after or 'none'}"
@@ -97,16 +97,16 @@ def answer(value: AtOnce) -> str:
 
 
 def fires(value: Forecast | None) -> Sequence[str]:
-    """Return the next starts on the task's wall clock; a sentence where there are none, or where they are not known."""
+    """Return the next starts as wall times of the task, or one sentence where there are none or they are unknown."""
     if value is None:
         return ("-",)
     if value.fires is None:
-        return (f"{value.schedule}; from when on is not known here",)
+        return (f"{value.schedule}; the first start is not known here",)
     return [moment(at, value.timezone) for at in value.fires] or (_NEVER,)
 
 
 def in_one_line(before: Forecast | None, after: Forecast | None) -> str:
-    """Return the next starts where the two sides need not stand side by side, empty where they do."""
+    """Return the next starts on one line. Return empty text where they differ, and have to be shown side by side."""
     old, new = fires(before), fires(after)
     if before is not None and after is not None:
         return f"next: {', '.join(new)}" if list(old) == list(new) else ""
@@ -116,12 +116,12 @@ def in_one_line(before: Forecast | None, after: Forecast | None) -> str:
 
 
 def moment(at: datetime, timezone: str) -> str:
-    """Return an instant on a wall clock, `Mon 2026-11-23 08:00 CET`; seconds only where there are any."""
+    """Return an instant as a wall time, `Mon 2026-11-23 08:00 CET`. Seconds are shown where they are not zero."""
     wall = at.astimezone(load_zone(timezone))
     return f"{wall:%a %Y-%m-%d %H:%M:%S %Z}" if wall.second else f"{wall:%a %Y-%m-%d %H:%M %Z}"
 
 
 def capability(value: Capability) -> str:
-    """Return what comes and what goes: `imports: + smtplib, - os`."""
+    """Return the names that are added and removed: `imports: + smtplib, - os`."""
     names = [*(f"+ {name}" for name in value.gained), *(f"- {name}" for name in value.lost)]
     return f"{value.kind}: {', '.join(names)}"

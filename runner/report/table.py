@@ -1,6 +1,6 @@
-"""Tables as lines of text. On a terminal each table says what gives way, and in which order.
+"""Tables as lines of text. Each layout says which columns are cut or dropped on a narrow terminal, and in which order.
 
-Without rich: it would take longer than most ticks, and seconds for thousands of rows.
+This module does without rich, which takes longer to load than most ticks take, and seconds for thousands of rows.
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from unicodedata import combining, east_asian_width
 
 from runner.value import Value
 
-#: What stands in the place of what was cut.
+#: Ends a text that was cut.
 MARK = "…"
 GAP = "  "
-#: A column that is cut keeps so many cells; a name that is longer than its column keeps so many.
+#: The least width, in cells, of a column or a name that is cut.
 LEAST = 12
-#: What switches a terminal to bold letters or to a colour, and back.
+#: Escape sequences that switch a terminal to bold letters or to a colour, and back.
 BOLD, END = "\x1b[1m", "\x1b[0m"
 CODES = {"bold": BOLD, "red": "\x1b[31m", "green": "\x1b[32m", "yellow": "\x1b[33m", "cyan": "\x1b[36m"}
 
 
 class Layout(Value):
-    """How a table is drawn where the terminal is too narrow for all of it.
+    """How a table is drawn where the terminal is too narrow for it.
 
-    First the columns in `cut` become narrower, the first one first; then those in `drop` are left out, the first one first.
-    All others keep their width. Where these do not fit, a cell of `name` that is longer than its column has a line of its own.
-    `colours` are those of words in some of the columns.
+    First the columns in `cut` become narrower, in that order. Then the columns in `drop` are left out, in that order.
+    All other columns keep their width. Where these do not fit, the column `name` becomes narrower, and a name that is
+    longer than its column gets a line for itself. `colours` gives, for a column, the colours of some of its words.
     """
 
     columns: tuple[str, ...]
@@ -43,7 +43,7 @@ class Table(Value):
 
 
 def table_lines(table: Table, width: int | None = None, *, colour: bool = False) -> Iterator[str]:
-    """Yield the header and the rows in so many cells of a terminal; None says that nothing is to be cut."""
+    """Yield the header and the rows, at most `width` cells wide. Where `width` is None, nothing is cut."""
     layout = table.layout
     columns = dict(zip(layout.columns, zip(layout.columns, *table.rows, strict=True), strict=True))
     natural = {title: max(map(cells, column)) for title, column in columns.items()}
@@ -62,7 +62,10 @@ def table_lines(table: Table, width: int | None = None, *, colour: bool = False)
 
 
 def _drawn(column: Sequence[str], size: int, colours: Mapping[str, str] | None) -> list[str]:
-    """Return the cells of a column, its title first, in so many cells of a terminal each; None says that it has no colours."""
+    """Return the entries of a column, its title first, each cut or padded to `size` cells.
+
+    Where `colours` is None, the column has no colours.
+    """
     short = column if max(map(cells, column)) <= size else [cut(text, size) for text in column]
     padded = [text.ljust(size) if text.isascii() else text + " " * (size - cells(text)) for text in short]
     if colours is None:
@@ -76,7 +79,7 @@ def _drawn(column: Sequence[str], size: int, colours: Mapping[str, str] | None) 
 
 
 def _fitted(layout: Layout, natural: Mapping[str, int], width: int) -> dict[str, int]:
-    """Return the width of each column that is shown in so many cells."""
+    """Return the width of each column that is shown in a table at most `width` cells wide."""
     least = {title: min(natural[title], LEAST) if title in layout.cut else natural[title] for title in natural}
     shown = [*layout.columns]
     for title in layout.drop:
@@ -98,7 +101,7 @@ def _total(widths: Iterable[int]) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """Return text in so many cells of a terminal: where it is longer, a mark stands for the rest."""
+    """Return text of at most `width` cells: a longer one is cut, with a mark at its end."""
     if cells(text) <= width:
         return text
     kept = text[: width - 1]
@@ -119,7 +122,7 @@ def _cells_of(letter: str) -> int:
 
 
 def plain(text: str) -> str:
-    """Return text on one line, without what a terminal would obey."""
+    """Return text on one line, with a space for each control character."""
     if text.isprintable():
         return text
     return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,4 +1,7 @@
-"""Values as tables, facts and lines, for people. What gives way on a narrow terminal stands here, and in docs/screens.md."""
+"""Values as tables, facts and lines, for people.
+
+The layouts say what is cut or dropped on a narrow terminal; docs/screens.md describes it.
+"""
 
 from __future__ import annotations
 
@@ -50,18 +53,18 @@ _DRY_RUN = Layout(
     columns=("TASK", "WOULD RUN", "SLOT", "WHY"), name="TASK", cut=("WHY",), colours={"WOULD RUN": {"yes": "green"}}
 )
 
-#: So many files that are not read are named to people.
+#: How many of the files that are not read are named.
 _FEW = 5
 
 
 class Line(Value):
-    """A line or more of text; `colour` may be `bold`, empty for none."""
+    """One or more lines of text. `colour` is a colour or `bold`, empty for none."""
 
     text: str
     colour: str = ""
 
 
-#: What can be shown.
+#: What a screen is made of.
 Part = Table | Facts | Line
 
 
@@ -94,7 +97,7 @@ def _fire(task: str, wall: datetime, at: datetime) -> tuple[str, ...]:
 
 
 def runs(values: Iterable[Run], commits: Mapping[str, Commit] | None = None) -> Table:
-    """Return runs as they are given; with who changed what, where the commits are given."""
+    """Return a table of runs, in the given order. Where `commits` is given, it says who changed what in a commit."""
     if commits is None:
         return Table(_RUNS, [_run(value) for value in values])
     return Table(_RUNS_OF_COMMITS, [(*_run(value), _change(commits.get(value.commit or ""))) for value in values])
@@ -122,7 +125,7 @@ def _change(found: Commit | None) -> str:
 
 
 def run_details(value: RunDetails, commits: Mapping[str, Commit]) -> Iterator[Part]:
-    """Yield all that is known of a run: facts, what it printed, where it failed."""
+    """Yield the parts of `show`: the facts of a run, then the output and the traceback of each attempt."""
     run = value.run
     yield Facts([*_facts(run), *_commit_facts(run, commits)])
     for attempt in value.attempts:
@@ -162,7 +165,7 @@ def _facts(run: Run) -> Iterator[tuple[str, str, str]]:
     if run.duration_seconds is not None:
         yield "took", f"{run.duration_seconds:.1f}s", ""
     if run.missed:
-        yield "missed", f"{run.missed} older slots", ""
+        yield "missed", f"{run.missed} older slot{'' if run.missed == 1 else 's'}", ""
     yield from _attempt_facts(run)
 
 
@@ -204,7 +207,7 @@ def problems(values: Sequence[Problem]) -> Iterator[Line]:
 
 
 def status(value: Status, edits: Edits, now: datetime) -> Iterator[Part]:
-    """Yield how everything is: the verdict first."""
+    """Yield the parts of `status`, first the line that says what is wrong, or that all is well."""
     yield Line(verdict(value, now), "bold")
     yield Facts([*_status_facts(value, now)])
     if value.moved is not None:
@@ -215,12 +218,12 @@ def status(value: Status, edits: Edits, now: datetime) -> Iterator[Part]:
     if edits.never:
         yield Line("\nnever committed", "bold")
         yield from problems(edits.never)
-    # Data beside the tasks are no mistake; what is called nearly like a task file may be one.
+    # Data files beside the tasks are usual. A file whose name nearly ends in .yaml may be a mistake.
     unread = [(path, why) for path, why in value.unread if "yaml" in path.lower() or "yml" in path.lower()]
     if unread:
-        few = "; ".join(f"{path}: {why}" for path, why in unread[:_FEW])
+        named = "; ".join(f"{path}: {why}" for path, why in unread[:_FEW])
         more = f"; and {len(unread) - _FEW} more (see --json)" if len(unread) > _FEW else ""
-        yield Line(f"\nnot read: {few}{more}")
+        yield Line(f"\nnot read: {named}{more}")
 
 
 def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]]:
@@ -233,10 +236,10 @@ def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]
         yield "next", next_in_words(value, now), "" if value.overdue is None else "red"
     if value.last_decided is not None:
         yield "last tick", f"{local(value.last_decided, UTC)} (the last one that had something to decide)", ""
-    ended = ", ".join(f"{count} {name}" for name, count in sorted(value.counts.since.items()))
-    yield "last 24 h", ended or "no runs", ""
-    for number, said in enumerate(value.clock):
-        yield "" if number else "clock", said, "yellow"
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(value.counts.since.items()))
+    yield "last 24 h", counts or "no runs", ""
+    for number, sentence in enumerate(value.clock):
+        yield "" if number else "clock", sentence, "yellow"
 
 
 def _followed(source: Source) -> str:
@@ -245,30 +248,31 @@ def _followed(source: Source) -> str:
 
 
 def _remote(value: Following) -> str:
-    """Return how far what runs is behind, since when, and why."""
+    """Return when the branch was last fetched, how far behind it the tasks are, and what has failed since when."""
     remote = value.remote
-    said = "never fetched yet" if remote.fetched_at is None else f"fetched {local(remote.fetched_at, UTC)}"
+    text = "never fetched yet" if remote.fetched_at is None else f"fetched {local(remote.fetched_at, UTC)}"
     if value.behind:
-        said += f"; {value.behind} commit{'' if value.behind == 1 else 's'} behind what was fetched"
+        text += f"; {value.behind} commit{'' if value.behind == 1 else 's'} behind what was fetched"
     if remote.failing_since is not None:
-        said += f"; fetching fails since {local(remote.failing_since, UTC)}: {plain(remote.failure or '')}"
+        text += f"; fetching has failed since {local(remote.failing_since, UTC)}: {plain(remote.failure or '')}"
     if remote.stuck_since is not None:
-        said += f"; the last known commit goes on since {local(remote.stuck_since, UTC)}: {plain(remote.stuck or '')}"
-    return said
+        since = local(remote.stuck_since, UTC)
+        text += f"; the last known commit has stayed in use since {since}: {plain(remote.stuck or '')}"
+    return text
 
 
 def _sections(value: Status) -> Iterator[Part]:
     if value.running:
         yield Line("\nrunning", "bold")
         yield runs(value.running)
-    for run_id, said in value.unanswered:
-        yield Line(f"run {run_id}: {said} (`runner cancel {run_id}` ends it)", "red")
+    for run_id, reason in value.unanswered:
+        yield Line(f"run {run_id}: {reason} (`runner cancel {run_id}` ends it)", "red")
     if value.failing:
         yield Line("\nfailing", "bold")
         yield runs(value.failing)
     for item in value.degraded:
         valid, invalid = item.valid_commit[:SHORT], item.invalid_commit[:SHORT]
-        yield Line(f"\ndegraded: {item.task} is invalid since {invalid}; the version of {valid} goes on", "red")
+        yield Line(f"\ndegraded: {item.task} has been invalid since {invalid}; the version of {valid} runs", "red")
     if value.problems:
         yield Line("\nproblems", "bold")
         yield from problems(value.problems)

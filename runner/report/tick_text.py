@@ -1,4 +1,4 @@
-"""What a tick did, for people. Without rich: it would take longer than most ticks."""
+"""The report of a tick, as text. It does without rich, which takes longer to load than most ticks take."""
 
 from __future__ import annotations
 
@@ -19,7 +19,10 @@ _RUNS = Layout(
 
 
 def tick_lines(report: TickReport, now: datetime, width: int | None = None) -> Iterator[str]:
-    """Yield the lines that say what a tick did, and when the next slot is; the table in so many cells of a terminal."""
+    """Yield the lines that say what a tick did, and when the next slot is.
+
+    The table of runs is at most `width` cells wide. Where `width` is None, nothing is cut.
+    """
     if report.clock is not None:
         yield report.clock
     if report.moved is not None:
@@ -40,9 +43,10 @@ def tick_lines(report: TickReport, now: datetime, width: int | None = None) -> I
 
 
 def moved_lines(moved: Moved) -> Iterator[str]:
-    """Yield the warning that HEAD is on another branch than before, and what to do."""
+    """Yield the warning that HEAD is on another branch than before, and a hint."""
     before, branch = followed("HEAD", moved.before), followed("HEAD", moved.branch)
-    yield f"warning: HEAD was moved from {before} to {branch} (seen {local(moved.since, UTC)}): the tasks of {branch} run"
+    seen = local(moved.since, UTC)
+    yield f"warning: HEAD was moved from {before} to {branch} (seen {seen}): the tasks of {branch} run"
     yield f"hint: {_way_back(moved)}"
 
 
@@ -52,11 +56,12 @@ def _way_back(moved: Moved) -> str:
     from shlex import quote  # noqa: PLC0415 - it loads `re`, and HEAD is seldom moved
 
     name = followed("HEAD", moved.before)
-    return f"`git switch {quote(name)}` goes back; with `git: {{ref: {name}}}` in runner.yaml only what is on {name} ever runs"
+    only = f"with `git: {{ref: {name}}}` in runner.yaml only the tasks on {name} run"
+    return f"`git switch {quote(name)}` goes back; {only}"
 
 
 def problem_line(errors: Sequence[Problem]) -> str:
-    """Return the line that points at files which cannot be used."""
+    """Return the line that names the files with errors."""
     files = sorted({problem.file for problem in errors})
     shown = ", ".join(files[:3]) + (", …" if len(files) > 3 else "")  # noqa: PLR2004 - what fits on a line
     count = "1 file has" if len(files) == 1 else f"{len(files)} files have"
@@ -77,7 +82,7 @@ def _row(run: Run) -> tuple[str, ...]:
 
 
 def local(moment: datetime | None, zone: tzinfo) -> str:
-    """Return an instant on a zone's wall clock, or a dash."""
+    """Return an instant on a zone's wall clock to the minute, or a dash where there is none."""
     return "-" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
 
 

@@ -1,4 +1,4 @@
-"""How everything is, in one sentence."""
+"""The first line of `status`: all is well, or all that is wrong."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minute
 
 
 def verdict(value: Status, now: datetime) -> str:
-    """Return `all well: 12 tasks, next …`, or all that is wrong."""
+    """Return `all well: 12 tasks, next …`, or everything that is wrong, separated by semicolons."""
     troubles = "; ".join(_troubles(value, now))
     if troubles:
         return troubles
@@ -22,7 +22,10 @@ def verdict(value: Status, now: datetime) -> str:
 
 
 def next_in_words(value: Status, now: datetime) -> str:
-    """Return the next slot: `billing/report at 2026-06-10 14:00 CEST (in 3 min)`, or since when it is overdue."""
+    """Return the next slot and how far away it is: `billing/report at 2026-06-10 14:00 CEST (in 3 min)`.
+
+    Where no tick has decided the slot in time, return how long it is overdue; where there is no slot, return a dash.
+    """
     if value.next_slot is None:
         return "-"
     task, due, wall = value.next_slot
@@ -33,30 +36,30 @@ def next_in_words(value: Status, now: datetime) -> str:
 
 def _troubles(value: Status, now: datetime) -> Iterator[str]:
     if value.overdue is not None:
-        yield f"ticks do not come since {local(value.overdue, UTC)}: overdue for {_whole(now - value.overdue)}"
+        yield f"no tick has come since {local(value.overdue, UTC)}: overdue for {_whole(now - value.overdue)}"
     elif not value.has_ticked and value.active:
         yield "no tick has come yet"
     if value.moved is not None:
         before, branch = followed("HEAD", value.moved.before), followed("HEAD", value.moved.branch)
         yield f"HEAD was moved from {before} to {branch}, whose tasks run"
     if value.failing:
-        yield f"{_count(len(value.failing), 'task')} failed last"
+        yield f"the last run of {_count(len(value.failing), 'task')} failed"
     broken = {problem.file for problem in value.problems if problem.is_error()}
     if broken:
         yield f"{_count(len(broken), 'file')} cannot be used"
     if value.degraded:
         yield f"{_count(len(value.degraded), 'task')} degraded"
     if value.unanswered:
-        yield f"{_count(len(value.unanswered), 'run')} without a supervisor that answers"
+        yield f"{_count(len(value.unanswered), 'run')} whose supervisor does not answer"
     remote = None if value.following is None else value.following.remote
     if remote is not None and remote.failing_since is not None:
-        yield f"fetching fails since {local(remote.failing_since, UTC)}"
+        yield f"fetching has failed since {local(remote.failing_since, UTC)}"
     if remote is not None and remote.stuck_since is not None:
-        yield f"what was fetched cannot be read since {local(remote.stuck_since, UTC)}"
+        yield f"fetched commits have been unreadable since {local(remote.stuck_since, UTC)}"
 
 
 def _whole(span: timedelta) -> str:
-    """Return how many whole days, hours or minutes have passed: `5 h`."""
+    """Return a time span in whole days, hours or minutes: `5 h`."""
     unit, name = next((it for it in _UNITS if span >= it[0]), _UNITS[-1])
     return f"{span // unit} {name}"
 

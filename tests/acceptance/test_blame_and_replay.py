@@ -39,7 +39,7 @@ def test_blame_names_the_first_failure_the_last_success_and_the_commits_between(
         ("Check the numbers (#7)", "Ada", 7),
     }
     text = failing.runner("blame", "report").stdout
-    assert text.startswith("report fails since 2026-06-10 12:01 UTC, 2 times\nfirst failure: run 2 ")
+    assert text.startswith("report has failed since 2026-06-10 12:01 UTC, 2 times\nfirst failure: run 2 ")
     assert "Ada: Check the numbers (#7)" in text
     assert "Change the other one" not in text
 
@@ -63,7 +63,7 @@ def test_blame_without_a_commit_between_says_to_look_elsewhere(project: Project)
     project.tick(NOON + 2 * MINUTE)
 
     assert project.json("blame", "flaky")["commits"] == []
-    assert "look at what it works on" in project.runner("blame", "flaky").stdout
+    assert "look at the data of the task" in project.runner("blame", "flaky").stdout
 
 
 def test_blame_of_a_task_that_never_succeeded_names_all_commits_of_its_file(project: Project) -> None:
@@ -96,7 +96,7 @@ def test_a_replay_runs_the_version_of_then_for_the_slot_of_then(failing: Project
 
     assert (done.returncode, done.stdout) == (0, "fine\n")
     assert done.stderr.splitlines() == [
-        "run 1 was succeeded (due); again, as run 4: succeeded (replay of run 1)",
+        "run 1: succeeded (due); replayed as run 4: succeeded (replay of run 1)",
         "the outputs are the same",
     ]
     first = failing.runs("report")[0]
@@ -107,7 +107,7 @@ def test_a_replay_at_head_runs_the_version_of_now_and_shows_what_differs(failing
     done = failing.runner("replay", "1", "--at-commit", "head", now=NOON + timedelta(hours=1))
 
     assert done.returncode == 1
-    assert "again, as run 4: failed (ValueError: no)" in done.stderr
+    assert "replayed as run 4: failed (ValueError: no)" in done.stderr
     assert "+ValueError: no" in done.stderr.splitlines()
     assert failing.runs("report")[-1].commit == failing.git("rev-parse", "HEAD")
 

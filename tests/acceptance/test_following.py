@@ -135,7 +135,7 @@ def test_a_remote_that_is_gone_is_told_with_since_when_and_the_last_known_commit
         remote["failure"]
     )
     assert len(_outputs(clone)) == 4
-    assert "fetching fails since 2026-06-10 12:05 UTC: git: " in _status(clone, 12)
+    assert "fetching has failed since 2026-06-10 12:05 UTC: git: " in _status(clone, 12)
 
     shutil.move(tmp_path / "gone", upstream.root)
     _tick(clone, 15)
@@ -165,7 +165,7 @@ def test_a_ref_that_somebody_has_removed_here_is_told_and_comes_back_with_the_ne
 
     assert "there is no ref 'origin/main'" in str(remote["stuck"])
     assert remote["behind"] is None
-    assert "the last known commit goes on since 2026-06-10 12:02 UTC" in _status(clone, 2)
+    assert "the last known commit has stayed in use since 2026-06-10 12:02 UTC" in _status(clone, 2)
     _tick(clone, 6)
     _tick(clone, 7)
     assert _remote(clone, 7)["stuck"] is None

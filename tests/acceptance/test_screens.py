@@ -288,7 +288,7 @@ def test_status_begins_with_a_verdict(project: Project) -> None:
     project.task("fails/too", "raise ValueError")
     project.commit()
     project.tick(NOON + MINUTE)
-    assert _verdict(project, 1) == "2 tasks failed last"
+    assert _verdict(project, 1) == "the last run of 2 tasks failed"
 
 
 def test_status_says_since_when_ticks_do_not_come(project: Project) -> None:
@@ -302,7 +302,7 @@ def test_status_says_since_when_ticks_do_not_come(project: Project) -> None:
         assert value["overdue_since"] == "2026-06-10T12:01:00Z"
         assert value["last_decision_at"].startswith("2026-06-10T12:00:00")
         said = project.runner("status", now=NOON + minutes * MINUTE).stdout
-        assert said.startswith(f"ticks do not come since 2026-06-10 12:01 UTC: overdue for {late}\n"), said
+        assert said.startswith(f"no tick has come since 2026-06-10 12:01 UTC: overdue for {late}\n"), said
         assert f"often at 2026-06-10 14:01 CEST (overdue for {late})" in said
         assert "last tick  2026-06-10 12:00 UTC" in said
         assert value["verdict"] == said.splitlines()[0]

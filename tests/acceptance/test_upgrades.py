@@ -62,7 +62,7 @@ def test_what_was_compiled_by_another_version_can_be_run_again(upgraded: Project
     done = upgraded.runner("replay", "1", now=AFTERWARDS)
 
     assert done.returncode == int("failed" in done.stderr), done.stderr
-    assert "again, as run 10" in done.stderr
+    assert "replayed as run 10" in done.stderr
 
 
 @pytest.mark.parametrize("command", [("list",), ("status",), ("history",), ("next",), ("why", "often"), ("plan",)])

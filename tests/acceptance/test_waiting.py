@@ -94,7 +94,7 @@ def test_a_run_that_replaces_another_names_it_and_ctrl_c_ends_the_wait(stubborn:
         family.wait_for("began")
         with background(stubborn, "run", "mine") as second:
             assert second.stderr is not None
-            assert second.stderr.readline() == "waiting for what this run replaces to end: run 1 mine\n"
+            assert second.stderr.readline() == "waiting for the end of the run that this run replaces: run 1 mine\n"
             second.send_signal(signal.SIGINT)
             assert second.wait(100) == 130
         family.end()
