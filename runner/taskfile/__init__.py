@@ -1,1 +1,1 @@
-"""YAML → Task. A task file is untrusted bytes: whatever stands in it ends in a task or in problems, never in an exception."""
+"""From YAML to a Task. A task file is untrusted bytes: any content gives a task or problems, never an exception."""

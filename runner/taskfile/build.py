@@ -1,4 +1,4 @@
-"""From an accepted document to a frozen Task or Settings."""
+"""Build a Task or Settings from a document without findings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.taskfile.document import Document
 from runner.taskfile.draft import Draft
 from runner.taskfile.rules.python_syntax import first_line
 
-#: How often a run is tried in all where `retry` does not say.
+#: How many attempts a run has where `retry` does not say.
 _ATTEMPTS = 3
 
 
@@ -41,34 +41,37 @@ def build_task(draft: Draft) -> Task:
 
 
 def _policy(draft: Draft) -> Policy:
-    plain = Policy()
+    default = Policy()
     deadline, jitter = draft.get("starting_deadline"), draft.get("jitter")
     return Policy(
-        concurrency_policy=draft.get("concurrency_policy") or plain.concurrency_policy,
-        catchup=draft.get("catchup") or plain.catchup,
+        concurrency_policy=draft.get("concurrency_policy") or default.concurrency_policy,
+        catchup=draft.get("catchup") or default.catchup,
         starting_deadline=None if deadline is None else parse_duration(deadline),
-        jitter=plain.jitter if jitter is None else parse_duration(jitter),
+        jitter=default.jitter if jitter is None else parse_duration(jitter),
     )
 
 
-def _retry(value: dict[str, Any], below: Retry) -> Retry:
-    """Return the retries that a mapping asks for; what it leaves out is as in the settings below, where those ask for any."""
+def _retry(value: dict[str, Any], default: Retry) -> Retry:
+    """Return the retry policy of the mapping `retry`. A key that it does not have is as in `default`.
+
+    The mapping asks for retries, whatever keys it has: `attempts` is taken from `default` only where that has retries.
+    """
     return Retry(
-        attempts=int(value.get("attempts", below.attempts if below.attempts > 1 else _ATTEMPTS)),
-        delay=parse_duration(value["delay"]) if "delay" in value else below.delay,
-        backoff=float(value.get("backoff", below.backoff)),
-        max_delay=parse_duration(value["max_delay"]) if "max_delay" in value else below.max_delay,
+        attempts=int(value.get("attempts", default.attempts if default.attempts > 1 else _ATTEMPTS)),
+        delay=parse_duration(value["delay"]) if "delay" in value else default.delay,
+        backoff=float(value.get("backoff", default.backoff)),
+        max_delay=parse_duration(value["max_delay"]) if "max_delay" in value else default.max_delay,
     )
 
 
-def _limits(value: dict[str, Any], below: Limits) -> Limits:
-    """Return the limits of a mapping; each that it leaves out is as in the settings below."""
+def _limits(value: dict[str, Any], default: Limits) -> Limits:
+    """Return the limits of the mapping `limits`. A key that it does not have is as in `default`."""
     return Limits(
-        memory=parse_size(value["memory"]) if "memory" in value else below.memory,
-        cpu=parse_duration(value["cpu"]) if "cpu" in value else below.cpu,
-        processes=value.get("processes", below.processes),
-        open_files=value.get("open_files", below.open_files),
-        file_size=parse_size(value["file_size"]) if "file_size" in value else below.file_size,
+        memory=parse_size(value["memory"]) if "memory" in value else default.memory,
+        cpu=parse_duration(value["cpu"]) if "cpu" in value else default.cpu,
+        processes=value.get("processes", default.processes),
+        open_files=value.get("open_files", default.open_files),
+        file_size=parse_size(value["file_size"]) if "file_size" in value else default.file_size,
     )
 
 
@@ -89,22 +92,23 @@ def _schedule(draft: Draft) -> ScheduleSpec:
 def build_settings(document: Document) -> Settings:
     """Return the settings of a document without findings."""
     value = document.value
-    defaults, followed = value.get("defaults", {}), value.get("git", {})
-    plain = Settings()
+    defaults, git = value.get("defaults", {}), value.get("git", {})
+    default = Settings()
+    grace = value.get("shutdown_grace")
     return Settings(
-        timezone=value.get("timezone", plain.timezone),
-        ref=followed.get("ref", plain.ref),
-        fetch=parse_duration(followed["fetch"]) if "fetch" in followed else plain.fetch,
-        require_signed=followed.get("require_signed", plain.require_signed),
-        allowed_signers=followed.get("allowed_signers", plain.allowed_signers),
-        max_parallel=int(value.get("max_parallel", plain.max_parallel)),
-        timeout=parse_duration(defaults["timeout"]) if "timeout" in defaults else plain.timeout,
-        kill_grace=parse_duration(defaults["kill_grace"]) if "kill_grace" in defaults else plain.kill_grace,
-        owner=defaults.get("owner", plain.owner),
-        tags=tuple(defaults.get("tags", plain.tags)),
-        shutdown_grace=parse_duration(value["shutdown_grace"]) if "shutdown_grace" in value else plain.shutdown_grace,
-        secrets_file=value.get("secrets_file", plain.secrets_file),
-        files=tuple(value.get("files", plain.files)),
-        retry=_retry(defaults["retry"], plain.retry) if "retry" in defaults else plain.retry,
-        limits=_limits(defaults.get("limits", {}), plain.limits),
+        timezone=value.get("timezone", default.timezone),
+        ref=git.get("ref", default.ref),
+        fetch=parse_duration(git["fetch"]) if "fetch" in git else default.fetch,
+        require_signed=git.get("require_signed", default.require_signed),
+        allowed_signers=git.get("allowed_signers", default.allowed_signers),
+        max_parallel=int(value.get("max_parallel", default.max_parallel)),
+        timeout=parse_duration(defaults["timeout"]) if "timeout" in defaults else default.timeout,
+        kill_grace=parse_duration(defaults["kill_grace"]) if "kill_grace" in defaults else default.kill_grace,
+        owner=defaults.get("owner", default.owner),
+        tags=tuple(defaults.get("tags", default.tags)),
+        shutdown_grace=default.shutdown_grace if grace is None else parse_duration(grace),
+        secrets_file=value.get("secrets_file", default.secrets_file),
+        files=tuple(value.get("files", default.files)),
+        retry=_retry(defaults["retry"], default.retry) if "retry" in defaults else default.retry,
+        limits=_limits(defaults.get("limits", {}), default.limits),
     )

@@ -1,4 +1,4 @@
-"""From the bytes of one file to a task or to every problem in it."""
+"""Compile the bytes of one file to a task or settings, or to all problems of the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runner.model.catalog import CompiledFile
 from runner.model.problem import ERROR, Problem
 from runner.model.settings import FILE, Settings
 from runner.taskfile.build import build_settings, build_task
-from runner.taskfile.document import Document, read_document
+from runner.taskfile.document import Document, Path, read_document
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding, shown
 from runner.taskfile.names import check_name
@@ -19,7 +19,7 @@ from runner.taskfile.rules.timezone import unknown_zone
 from runner.taskfile.structure import SETTINGS, TASK, check_structure
 from runner.taskfile.text import read_text
 
-#: More problems in one file help nobody; the count of the rest is told.
+#: How many problems of one file are reported. A last problem counts the others.
 _MOST_PROBLEMS = 100
 
 
@@ -56,40 +56,39 @@ def compile_settings(content: bytes) -> tuple[Settings | None, tuple[Problem, ..
         return Settings(), ()
     if document.value is not None:
         findings += check_structure(document, SETTINGS)
-        spots = {(finding.line, finding.column) for finding in findings}
-        place = document.place(("timezone",))
-        is_sound = isinstance(document.value, dict) and (place.line, place.column) not in spots
-        unknown = unknown_zone(document.value.get("timezone")) if is_sound else None
+        found = {(finding.line, finding.column) for finding in findings}
+        position = document.place(("timezone",))
+        is_accepted = isinstance(document.value, dict) and (position.line, position.column) not in found
+        unknown = unknown_zone(document.value.get("timezone")) if is_accepted else None
         if unknown is not None:
             findings.append(document.finding(("timezone",), "timezone", *unknown))
-        findings += _against_durations(document, findings)
-        findings += _against_fetch(document)
+        findings += _check_durations(document, findings)
+        findings += _check_fetch(document)
     if findings:
         return None, _problems(FILE, findings)
     return build_settings(document), ()
 
 
-def _against_durations(document: Document, findings: list[Finding]) -> list[Finding]:
-    """Return what the rule about durations and sizes has against settings; the schema has accepted what it is asked about."""
+def _check_durations(document: Document, findings: list[Finding]) -> list[Finding]:
+    """Return the findings about durations and sizes in settings. Keys with a finding of the schema are not checked."""
     value: Any = document.value
     if not isinstance(value, dict):
         return []
-    spots = {(finding.line, finding.column) for finding in findings}
-    bad = {path for path, spot in document.spots.items() if path and spot[2:4] in spots}
+    bad = _bad_paths(document, findings)
     found: list[Finding] = []
     mappings: tuple[tuple[tuple[str, ...], Any], ...] = (((), value), (("defaults",), value.get("defaults")))
-    for below, mapping in mappings:
-        bad_keys = {path[len(below)] for path in bad if len(path) > len(below) and path[: len(below)] == below}
-        sound = {key: item for key, item in _items(mapping) if key not in bad_keys}
-        found += durations.against(document, below, sound)
+    for parent, mapping in mappings:
+        bad_keys = {path[len(parent)] for path in bad if len(path) > len(parent) and path[: len(parent)] == parent}
+        accepted = {key: item for key, item in _items(mapping) if key not in bad_keys}
+        found += durations.check_mapping(document, parent, accepted)
     return found
 
 
-def _against_fetch(document: Document) -> Iterator[Finding]:
-    followed: Any = document.value.get("git") if isinstance(document.value, dict) else None
-    if isinstance(followed, dict) and "fetch" in followed and followed.get("ref", "HEAD") == "HEAD":
-        what = "`git.fetch` brings a branch of a remote, and `git.ref` names none"
-        yield document.finding(("git", "fetch"), "value", what, "add for example `ref: origin/main`")
+def _check_fetch(document: Document) -> Iterator[Finding]:
+    git: Any = document.value.get("git") if isinstance(document.value, dict) else None
+    if isinstance(git, dict) and "fetch" in git and git.get("ref", "HEAD") == "HEAD":
+        message = "`git.fetch` brings a branch of a remote, and `git.ref` names none"
+        yield document.finding(("git", "fetch"), "value", message, "add for example `ref: origin/main`")
 
 
 def _items(mapping: Any) -> Iterator[tuple[str, Any]]:
@@ -97,23 +96,28 @@ def _items(mapping: Any) -> Iterator[tuple[str, Any]]:
 
 
 def position_of(content: bytes, path: tuple[str | int, ...]) -> tuple[int, int]:
-    """Return line and column of the value at a path of an accepted file."""
+    """Return line and column, from 1, of the value at a path of an accepted file."""
     text = read_text(content)
     if isinstance(text, Finding):
         return 1, 1
-    place = read_document(text).place(path)
-    return place.line, place.column
+    position = read_document(text).place(path)
+    return position.line, position.column
 
 
 def symlink_problem(path: str) -> Problem:
-    """Return what is said of a symbolic link: a task is a file, whose history git shows."""
+    """Return the problem of a symbolic link. Git keeps no history of the content behind a link, so none is read."""
     return Problem(shown(path), 1, 1, "symlink", ERROR, "symbolic links are not read", "put the file itself there")
 
 
 def _bad_keys(draft: Draft, findings: list[Finding]) -> frozenset[str]:
-    """Return the top-level keys whose value a finding points into."""
-    spots = {(finding.line, finding.column) for finding in findings}
-    return frozenset(str(path[0]) for path, spot in draft.document.spots.items() if path and spot[2:4] in spots)
+    """Return the top-level keys whose value, or a part of it, has a finding."""
+    return frozenset(str(path[0]) for path in _bad_paths(draft.document, findings))
+
+
+def _bad_paths(document: Document, findings: list[Finding]) -> set[Path]:
+    """Return the paths of all values at which a finding points."""
+    found = {(finding.line, finding.column) for finding in findings}
+    return {path for path, position in document.positions.items() if path and position[2:4] in found}
 
 
 def _problems(path: str, findings: list[Finding]) -> tuple[Problem, ...]:

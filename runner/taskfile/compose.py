@@ -1,4 +1,4 @@
-"""The text of a new task file."""
+"""Write the text of a new task file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.schedule.parse import normal_unit
 
 _EVERY = re.compile(r"(?:every\s+)?(?:(?P<count>\d{1,6})\s*)?(?P<unit>[a-z]+)", re.IGNORECASE)
 _AT = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)")
-#: Text that YAML reads as itself without quotes, but for these words.
+#: Text that needs no quotes in YAML, except for the words in `_NOT_TEXT`.
 _PLAIN = re.compile(r"[A-Za-z](?:[A-Za-z /._@-]*[A-Za-z/._@-])?")
 _NOT_TEXT = {"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
 _CODE = 'print(f"hello from {task.id}, run {task.run_id}")'
@@ -29,7 +29,7 @@ def every(text: str) -> dict[str, object]:
 
 
 def at(text: str) -> dict[str, object]:
-    """Return the keys of a schedule that comes every day at a time such as `08:00`. Raises UsageError."""
+    """Return the keys of a daily schedule at a time such as `08:00`. Raises UsageError."""
     match = _AT.fullmatch(text.strip())
     if match is None:
         raise UsageError(f"{text!r} is not a time of day", "write for example 08:00")
@@ -37,9 +37,10 @@ def at(text: str) -> dict[str, object]:
 
 
 def task_text(keys: dict[str, object], schema: str | None) -> str:
-    """Return a task file with those keys, active, and code to begin with; `schema` is what an editor checks it against.
+    """Return the text of an active task with these keys and a line of sample code.
 
-    A JSON value is a YAML value too (YAML 1.2, 1.3 Relation to JSON).
+    `schema` is the path of the JSON schema with which an editor checks the file. Text that needs quotes is written as
+    JSON, which is valid YAML (YAML 1.2, 1.3 Relation to JSON).
     """
     head = [] if schema is None else [f"# yaml-language-server: $schema={schema}"]
     lines = [f"{name}: {_scalar(value)}" for name, value in keys.items()]

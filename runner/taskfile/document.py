@@ -1,7 +1,8 @@
-"""Strict YAML: the core rules of YAML 1.2, one document, no anchors, aliases, tags or duplicate keys; every value with its place.
+"""Read strict YAML: the core schema of YAML 1.2, one document, no anchors, aliases, tags or duplicate keys.
 
-The document is built from libyaml's *events*, one after another and without recursion. PyYAML's composer and constructors are never
-called: libyaml's composer crashes the process on deep nesting, and merge keys can burn minutes.
+Every value keeps its position. The document is built from libyaml's *events*, one after another and without recursion.
+PyYAML's composer and constructors are never called: libyaml's composer crashes the process on deep nesting, and merge
+keys can take minutes.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from runner.taskfile.findings import Finding
 from runner.taskfile.layout import layout_hint
 from runner.value import Value
 
-#: A task file nests two or three levels deep; more is a mistake or an attack.
+#: The deepest nesting that is read. A task file nests two or three levels deep.
 DEEPEST = 20
-#: A task file has some twenty values, and tags; checks whose cost grows with the square are never given thousands.
+#: The most keys and values that are read. A task file has some twenty. The time of some checks grows with the square.
 MOST_VALUES = 1000
 
 Path = tuple[str | int, ...]
@@ -35,7 +36,7 @@ _WORD = re.compile(r"[^\s,\]}#]*")
 
 
 class Position(Value):
-    """Where a value stands: its key (or itself, where it has none), its value, and in which style it is written."""
+    """The position of a value and of its key, from 1, and the style of the value. Without a key, both are the same."""
 
     key_line: int
     key_column: int
@@ -44,40 +45,40 @@ class Position(Value):
     style: str | None = None
 
 
-#: A `Position` as the builder writes it down: thousands of files have some twenty each, and few are ever asked for.
-_Spot = tuple[int, int, int, int, str | None]
+#: The fields of a `Position`. Thousands of files have some twenty each, and few are read, so tuples are kept instead.
+_PositionTuple = tuple[int, int, int, int, str | None]
 
 
 class Document(Value):
-    """The value of a file, as plain data, and the place of everything in it. `text` is what was read."""
+    """The value of a file as plain data, the position of every value in it, and the text that was read."""
 
     text: str
     value: Any
-    spots: dict[Path, _Spot]
+    positions: dict[Path, _PositionTuple]
     findings: tuple[Finding, ...]
 
     def place(self, path: Path) -> Position:
-        """Return where the value at a path stands, or what holds it where there is no such value."""
-        while path and path not in self.spots:
+        """Return the position of the value at a path. Where there is none, return that of its nearest parent."""
+        while path and path not in self.positions:
             path = path[:-1]
-        return Position(*self.spots.get(path, (1, 1, 1, 1, None)))
+        return Position(*self.positions.get(path, (1, 1, 1, 1, None)))
 
     def word(self, path: Path) -> str:
-        """Return how a plain value on one line is written: `1.10`, where it is read as 1.1."""
-        place = self.place(path)
-        match = _WORD.match(self.text.split("\n")[place.line - 1], place.column - 1)
+        """Return a plain value on one line as it is written: `1.10`, which is read as 1.1."""
+        position = self.place(path)
+        match = _WORD.match(self.text.split("\n")[position.line - 1], position.column - 1)
         return "" if match is None else match[0]
 
     def finding(self, path: Path, code: str, message: str, hint: str = "", *, at_key: bool = False) -> Finding:
         """Return a finding about the value at a path, or about its key."""
-        place = self.place(path)
+        position = self.place(path)
         if at_key:
-            return Finding(code, message, hint, place.key_line, place.key_column)
-        return Finding(code, message, hint, place.line, place.column)
+            return Finding(code, message, hint, position.key_line, position.key_column)
+        return Finding(code, message, hint, position.line, position.column)
 
 
 def read_document(text: str) -> Document:
-    """Return the document of a text. Where it cannot be read to its end, `value` is None and `findings` say why."""
+    """Return the document in a text. Where it cannot be read to its end, `value` is None and `findings` say why."""
     directive = _tag_directive(text)
     if directive is not None:
         return Document(text, None, {}, (directive,))
@@ -91,14 +92,17 @@ def read_document(text: str) -> Document:
         builder.findings.append(_syntax(error, text))
         builder.root = None
     except (yaml.YAMLError, ValueError, KeyError, AttributeError, RecursionError) as error:
-        # PyYAML is known to raise all of these on malformed input; none of them knows a place.
+        # PyYAML is known to raise all of these on malformed input. None of them has a position.
         builder.findings.append(Finding("yaml", f"not YAML: {error}"))
         builder.root = None
-    return Document(text, builder.root, builder.spots, tuple(builder.findings))
+    return Document(text, builder.root, builder.positions, tuple(builder.findings))
 
 
 def _tag_directive(text: str) -> Finding | None:
-    """Return the first %TAG before the document: libyaml compares each with each, and no task needs one."""
+    """Return a finding about the first %TAG before the document, or None.
+
+    No task file needs one, and libyaml compares each %TAG with all others, so that thousands take minutes.
+    """
     for number, line in enumerate(text.split("\n"), 1):
         if line.startswith("%TAG"):
             return Finding("yaml-tag", "the directive %TAG", "values are plain text, numbers and lists", number)
@@ -118,7 +122,7 @@ def _feed(builder: _Builder, text: str) -> None:
         parser.dispose()
 
 
-class _StopReading(Exception):  # noqa: N818 - not an error of ours: the rest of the file is not looked at
+class _StopReading(Exception):  # noqa: N818 - it only ends the reading: the finding is the result
     def __init__(self, finding: Finding) -> None:
         super().__init__(finding.message)
         self.finding = finding
@@ -126,7 +130,10 @@ class _StopReading(Exception):  # noqa: N818 - not an error of ours: the rest of
 
 @dataclass(slots=True)
 class _Open:
-    """A mapping or sequence that has begun and not ended; `key` is the mapping's key that waits for its value."""
+    """A mapping or sequence that is being read. `key` is the key of a mapping whose value comes next.
+
+    `dropped` says that this key is a duplicate, whose value is not kept.
+    """
 
     path: Path
     content: dict[str, Any] | list[Any]
@@ -141,7 +148,7 @@ class _Builder:
     root: Any = None
     documents: int = 0
     values: int = 0
-    spots: dict[Path, _Spot] = field(default_factory=dict)
+    positions: dict[Path, _PositionTuple] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     stack: list[_Open] = field(default_factory=list)
 
@@ -208,10 +215,10 @@ class _Builder:
         holder.key_line, holder.key_column = mark.line + 1, mark.column + 1
         holder.dropped = key in holder.content
         if holder.dropped:
-            first = self.spots[(*holder.path, key)][0]
+            first = self.positions[(*holder.path, key)][0]
             self.findings.append(_at(event, "yaml-duplicate", f"`{key}` is given twice", f"first on line {first}"))
         elif not event.style and type(plain_value(key)) is not str:
-            hint = "quote it if it is meant" if holder.path == ("env",) and key.isalpha() else "a key is a name"
+            hint = "put it in quotes" if holder.path == ("env",) and key.isalpha() else "write a name as the key"
             self.findings.append(_at(event, "yaml-key", f"the key {key!r} is not text", hint))
 
     def _put(self, holder: _Open | None, event: Any, value: Any, style: str | None) -> Path:
@@ -219,32 +226,32 @@ class _Builder:
         line, column = mark.line + 1, mark.column + 1
         if holder is None:
             self.root = value
-            self.spots[()] = (line, column, line, column, style)
+            self.positions[()] = (line, column, line, column, style)
             return ()
         content = holder.content
         if isinstance(content, list):
             path: Path = (*holder.path, len(content))
             content.append(value)
-            self.spots[path] = (line, column, line, column, style)
+            self.positions[path] = (line, column, line, column, style)
             return path
         key = str(holder.key)
         path = (*holder.path, key)
         if holder.dropped:
-            path = ("\0dropped", *path)  # what stands in it has no place in the document
+            path = ("\0dropped", *path)  # so that the values in it do not replace positions of the first one
         else:
             content[key] = value
-            self.spots[path] = (holder.key_line, holder.key_column, line, column, style)
+            self.positions[path] = (holder.key_line, holder.key_column, line, column, style)
         holder.key = None
         return path
 
 
 def plain_value(text: str) -> Any:
-    """Return what an unquoted scalar means; nothing of absurd length is a number."""
+    """Return the value of an unquoted scalar. A scalar longer than any sensible number is text."""
     return text if len(text) > _LONGEST_NUMBER or not text.isascii() else resolve_plain(text)
 
 
 def resolve_plain(text: str) -> Any:
-    """Return what an unquoted scalar means by the core schema of YAML 1.2 (section 10.3.2)."""
+    """Return the value of an unquoted scalar by the core schema of YAML 1.2 (section 10.3.2)."""
     if text in _NULLS:
         return None
     if text in _BOOLEANS:
@@ -272,7 +279,7 @@ def _syntax(error: yaml.MarkedYAMLError, text: str) -> Finding:
     message = str(error.problem or error.context or "not YAML")
     mark = error.problem_mark or error.context_mark
     if "could not find expected ':'" in message or "unexpected end of stream" in message:
-        mark = error.context_mark or mark  # where the key or quote begins, not where the parser gave up looking
+        mark = error.context_mark or mark  # where the key or quote begins, not where the parser noticed the error
     line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
     return Finding("yaml", message, layout_hint(message, text, line, column), line, column)
 

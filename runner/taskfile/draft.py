@@ -1,4 +1,4 @@
-"""A task file on its way to being a task: its document, and which of its keys the schema has accepted."""
+"""A task file while it is checked: its document, and which of its keys the schema has accepted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from runner.value import Value
 
 
 class Draft(Value):
-    """What rules look at. `bad_keys` are top-level keys that the schema has complained about."""
+    """What rules check. `bad_keys` are the top-level keys for which the schema has findings."""
 
     path: str
     document: Document
@@ -20,11 +20,11 @@ class Draft(Value):
     bad_keys: frozenset[str]
 
     def get(self, key: str) -> Any:
-        """Return the value of a key, or None where it is missing or not of the right shape."""
+        """Return the value of a key, or None where it is missing or the schema has a finding for it."""
         return None if key in self.bad_keys else self.document.value.get(key)
 
     def has(self, key: str) -> bool:
-        """Return whether the key stands in the file, whatever its value."""
+        """Return whether the file has the key, with any value."""
         return key in self.document.value
 
     def finding(self, key: str, code: str, message: str, hint: str = "", *, at_key: bool = False) -> Finding:
@@ -32,6 +32,6 @@ class Draft(Value):
         return self.document.finding((key,), code, message, hint, at_key=at_key)
 
     def schedule_finding(self, error: ScheduleError) -> Finding:
-        """Return what the arithmetic of schedules has against a key."""
+        """Return an error of the schedule parser as a finding about the key that it names."""
         code = error.field if error.field in {"cron", "rrule", "timezone", "start", "end"} else "schedule"
         return self.finding(error.field, code, error.message, error.hint or "")

@@ -1,4 +1,4 @@
-"""What a check found, before it is known in which file: a problem without its path."""
+"""What a check of a text found: a problem without the path of its file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LONGEST = 400
 
 
 class Finding(Value):
-    """What is wrong, where in the text, and what to do. Lines and columns count from 1."""
+    """What is wrong, at which line and column (from 1), and what to do."""
 
     code: str
     message: str
@@ -25,7 +25,7 @@ class Finding(Value):
 
 
 def shown(text: str) -> str:
-    """Return text on one line of bounded length, in which everything that a terminal would obey is an escape."""
+    """Return text on one line of at most 400 characters, with control characters as escapes."""
     plain = "".join(letter if letter.isprintable() else _escape(letter) for letter in text)
     return plain if len(plain) <= _LONGEST else plain[:_LONGEST] + "…"
 
@@ -37,8 +37,11 @@ def _escape(letter: str) -> str:
 
 
 def nearest(word: str, known: list[str], alike: float = 0.6) -> str:
-    """Return a hint that names the nearest of the known words, or all of them where none is `alike` enough (difflib)."""
-    # Imported when met: only a file with a mistake needs it.
+    """Return a hint that names the most similar known word, or all known words where none is similar enough.
+
+    `alike` is the least similarity, from 0 to 1, as difflib measures it.
+    """
+    # Imported here, because only a file with a mistake needs it.
     from difflib import get_close_matches  # noqa: PLC0415
 
     close = get_close_matches(word.lower(), known, n=1, cutoff=alike)

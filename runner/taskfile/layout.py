@@ -1,4 +1,4 @@
-"""What to do about text that the YAML parser refuses: one hint, by what stands on the line."""
+"""Find the one hint for an error of the YAML parser, from the line in error and the lines around it."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ _HINTS = {
     "cannot start any token": "quote text that begins with a sign such as @ or `",
     "alphabetic or numeric character": "quote text that begins with * or &",
 }
-_COLON = "quote the text: a colon and a space in it would begin a value"
+_COLON = "quote the text: a colon followed by a space begins a value"
 
 
 def odd_space(text: str) -> str | None:
-    """Return the first space of an indentation that is none to YAML, in words; None where there is none."""
+    """Return, in words, the first space of an indentation that is no space in YAML, or None where there is none."""
     indentation = text[: len(text) - len(text.lstrip())]
     odd = next((letter for letter in indentation if letter not in " \t"), None)
     if odd is None:
         return None
-    return "a no-break space (U+00A0)" if odd == "\xa0" else f"a space that YAML does not know (U+{ord(odd):04X})"
+    return "a no-break space (U+00A0)" if odd == "\xa0" else f"a space that is none in YAML (U+{ord(odd):04X})"
 
 
 def odd_space_hint(text: str) -> str | None:
-    """Return what to do about a line that is indented with a space that YAML does not know; None where it is not."""
+    """Return the hint for a line whose indentation has a space that is no space in YAML, or None for another line."""
     odd = odd_space(text)
     return None if odd is None else f"the line begins with {odd}: indent with ordinary spaces"
 
 
 def layout_hint(message: str, text: str, line: int, column: int) -> str:
-    """Return what to do about an error of the YAML parser at a place of a text; nothing where that is not known."""
+    """Return the hint for an error of the YAML parser at a line and column. Return empty text where none is known."""
     lines = text.split("\n")
     here = lines[line - 1] if line <= len(lines) else ""
     odd = odd_space_hint(here)
@@ -41,14 +41,14 @@ def layout_hint(message: str, text: str, line: int, column: int) -> str:
     if here[column - 1 : column] == "\t":
         return _TABS
     if "mapping values are not allowed" in message:
-        return _against_value(lines, line)
+        return _colon_hint(lines, line)
     if "could not find expected ':'" in message or "did not find expected key" in message:
-        return _against_indentation(lines, line)
+        return _indentation_hint(lines, line)
     return next((hint for part, hint in _HINTS.items() if part in message), "")
 
 
-def _against_value(lines: list[str], line: int) -> str:
-    """Return what to do about a colon that begins no value."""
+def _colon_hint(lines: list[str], line: int) -> str:
+    """Return the hint for a colon where no value is allowed."""
     here, above = lines[line - 1], _above(lines, line)
     key = _KEY.match(here)
     no_space = _NO_SPACE.match(above)
@@ -59,8 +59,8 @@ def _against_value(lines: list[str], line: int) -> str:
     return _COLON
 
 
-def _against_indentation(lines: list[str], line: int) -> str:
-    """Return what to do about a line that belongs to nothing."""
+def _indentation_hint(lines: list[str], line: int) -> str:
+    """Return the hint for a line that is neither a key of the mapping nor part of the block above it."""
     begin = next((number for number in range(line, 0, -1) if _BLOCK.match(lines[number - 1])), None)
     here = lines[line - 1]
     if begin is None:

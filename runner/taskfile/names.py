@@ -1,4 +1,4 @@
-"""Which files below `tasks/` are task files, and what their names have to be."""
+"""Check which files below `tasks/` are task files, and whether their names are valid."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _LONGEST_ID = 200
 
 
 def is_task_file(path: str) -> bool:
-    """Return whether a file of the folder is meant as a task: hidden files and data beside the tasks are not."""
+    """Return whether a file below `tasks/` is meant as a task. Hidden files and data files are not."""
     parts = path.split("/")
     return path.lower().endswith((SUFFIX, ".yml")) and not any(part.startswith(".") for part in parts)
 
 
 def why_not_read(path: str) -> str | None:
-    """Return why a file of the folder is not meant as a task, or None where it is."""
+    """Return why a file below `tasks/` is not read as a task, or None where it is meant as one."""
     hidden = next((part for part in path.split("/") if part.startswith(".")), None)
     if hidden is not None:
         return f"{shown(hidden)} begins with a dot"
     return None if is_task_file(path) else f"its name does not end in {SUFFIX}"
 
 
-# Asked three times for each file of a commit.
+# Cached, because it is called three times for each file of a commit.
 @lru_cache(maxsize=16_384)
 def check_name(path: str) -> Problem | None:
-    """Return what keeps a path `tasks/….yaml` from being an id, or None."""
+    """Return the problem of a path `tasks/…` that cannot be the id of a task, or None."""
     if not path.endswith(SUFFIX):
         return _problem(
             path, f"files that end in .{shown(path.rpartition('.')[2])} are not read", "rename it to end in .yaml"
@@ -48,13 +48,16 @@ def check_name(path: str) -> Problem | None:
 
 
 def check_case(paths: Iterable[str]) -> Iterator[Problem]:
-    """Yield a problem for every file whose id differs from another's only by case: some file systems keep only one."""
+    """Yield a problem for each file whose id differs from another id only by case.
+
+    A file system that ignores case keeps only one of them.
+    """
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for path in paths:
         alike[path.lower()].append(path)
     for group in alike.values():
         for path in group if len(group) > 1 else ():
-            other = next(other for other in sorted(group) if other != path)
+            other = next(it for it in sorted(group) if it != path)
             message = f"the id differs from that of {shown(other)} only by case"
             yield Problem(shown(path), 1, 1, "id-case", ERROR, message, "rename one")
 

@@ -1,4 +1,4 @@
-"""Whether Python can compile a text, and what it says where it cannot."""
+"""Compile the code of a task, and return the error of the compiler."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import warnings
 
 from runner.value import Value
 
-#: Longer texts are compiled in a process of their own: some overflow the compiler's C stack, and some keep
-#: it busy for minutes, because it compares each constant with each.
+#: Longer texts, in characters, are compiled in a child process. Some overflow the C stack of the compiler, and some
+#: take it minutes, because it compares each constant with all others.
 _LONG = 20_000
 _SECONDS = 10
-#: The compiler opens the file of this name for the text of a line in error; this one cannot be opened.
-_NOWHERE = "/dev/null/code"
+#: A file name that cannot be opened: the compiler would read the line in error from the file of this name.
+_FILENAME = "/dev/null/code"
 _PROGRAM = (
     "import json, sys; from runner.taskfile.python import fault_here; from runner.value import as_dict; "
     "fault = fault_here(sys.stdin.buffer.read().decode()); print(json.dumps(fault and as_dict(fault)))"
@@ -23,7 +23,7 @@ _PROGRAM = (
 
 
 class Fault(Value):
-    """What keeps a text from being Python. Line and column count from 1 and are those of the text; 0 where there are none."""
+    """An error of the compiler. Line and column count from 1, in the compiled text; 0 where there is no position."""
 
     message: str
     line: int = 0
@@ -31,16 +31,16 @@ class Fault(Value):
 
 
 def fault_in(code: str) -> Fault | None:
-    """Return what keeps a text from being Python, or None; comes back whatever the text does to the compiler."""
+    """Return why a text cannot be compiled, or None. Return also where the text crashes the compiler, or blocks it."""
     return fault_here(code) if len(code) <= _LONG else _fault_elsewhere(code)
 
 
 def fault_here(code: str) -> Fault | None:
-    """Return what keeps a text from being Python, or None, by compiling it in this process."""
+    """Return why a text cannot be compiled, or None. The text is compiled in this process."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            compile(code, _NOWHERE, "exec", dont_inherit=True)
+            compile(code, _FILENAME, "exec", dont_inherit=True)
     except SyntaxError as error:
         return _fault(code, error)
     except (ValueError, RecursionError, MemoryError, OverflowError) as error:
@@ -52,14 +52,14 @@ def _fault(code: str, error: SyntaxError) -> Fault:
     line = max(1, error.lineno or 1)
     column = max(1, error.offset or 1)
     if error.text is None:
-        # The parser counts characters and has the line at hand; what comes after it counts bytes and has not.
+        # The parser counts columns in characters and sets `text`. Later stages of the compiler count bytes and do not.
         text = code.split("\n")[line - 1] if line <= code.count("\n") + 1 else ""
         column = len(text.encode()[: column - 1].decode("utf-8", "ignore")) + 1
     return Fault(str(error.msg), line, column)
 
 
 def _fault_elsewhere(code: str) -> Fault | None:
-    # Isolated, so that nothing in this folder is taken for a module of ours or of Python's.
+    # -I: no file in the current folder is imported instead of a module of runner or of Python.
     done = subprocess.run(
         [sys.executable, "-I", "-c", _PROGRAM],
         input=code.encode(),
@@ -70,9 +70,9 @@ def _fault_elsewhere(code: str) -> Fault | None:
         preexec_fn=_limit,
     )
     if done.returncode:
-        return Fault(f"gives up on this: it is too much for its compiler, or takes longer than {_SECONDS} s")
-    told = json.loads(done.stdout)
-    return None if told is None else Fault(**told)
+        return Fault(f"cannot compile this: it crashes the compiler, or takes longer than {_SECONDS} s")
+    fields = json.loads(done.stdout)
+    return None if fields is None else Fault(**fields)
 
 
 def _limit() -> None:

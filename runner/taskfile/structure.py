@@ -1,4 +1,4 @@
-"""What the JSON schemas say: which keys there are, and of what shape their values are."""
+"""Check a document against its JSON schema: which keys there are, and which values they take."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from runner.taskfile.document import Document, Position, is_old_boolean, plain_v
 from runner.taskfile.findings import Finding, nearest
 from runner.taskfile.layout import odd_space_hint
 
-#: In a checkout the schemas stand at its top, in an installed package inside it.
+#: The schemas are inside an installed package, or at the top of a checkout.
 _PACKAGE = FilePath(__file__).resolve().parents[1]
 _FOLDERS = (_PACKAGE / "schema", _PACKAGE.parent / "schema")
 
 TASK = "task.schema.json"
 SETTINGS = "runner.schema.json"
 
-#: Said better, and at a better place, by the rule about schedules; they stand in the schema for editors.
-_TYPES_OF = {bool: "boolean", int: "integer"}
+#: Parts of the schema that only editors use: the rule `one_schedule` gives better messages and positions.
 _LEFT_TO_RULES = {"oneOf", "dependentRequired"}
+_TYPES_OF = {bool: "boolean", int: "integer"}
 _TYPES = {
     "string": "text",
     "integer": "a whole number",
@@ -39,17 +39,18 @@ _TYPES = {
 
 @cache
 def validator(schema: str) -> Draft202012Validator:
-    """Return the validator of one of the two schemas, built once."""
+    """Return the validator of one of the two schemas. It is built once."""
     folder = next(folder for folder in _FOLDERS if folder.is_dir())
     return Draft202012Validator(json.loads((folder / schema).read_text(encoding="utf-8")))
 
 
 def check_structure(document: Document, schema: str) -> Iterator[Finding]:
-    """Yield what the schema has against a document."""
+    """Yield the findings of a schema about a document."""
     if not isinstance(document.value, dict):
-        what = "the file is empty" if document.value is None else "the file is not a mapping of keys"
-        place = document.place(()) if document.value is not None else Position(1, 1, 1, 1)
-        yield Finding("structure", what, "write `key: value` lines, such as `active: true`", place.line, place.column)
+        message = "the file is empty" if document.value is None else "the file is not a mapping of keys"
+        position = document.place(()) if document.value is not None else Position(1, 1, 1, 1)
+        hint = "write `key: value` lines, such as `active: true`"
+        yield Finding("structure", message, hint, position.line, position.column)
         return
     skeleton = _skeleton(document.value, schema)
     if skeleton is not None and _is_valid(skeleton, schema):
@@ -64,7 +65,7 @@ Skeleton = tuple[tuple[str, Any], ...]
 
 @cache
 def _free_text(schema: str) -> dict[str, tuple[int, int]]:
-    """Return the keys of which the schema says no more than that they are text, with the lengths that it allows."""
+    """Return the keys whose value may be any text, each with its least and its greatest length."""
     properties: dict[str, dict[str, Any]] = cast("dict[str, Any]", validator(schema).schema)["properties"]
     return {
         key: (rule.get("minLength", 0), rule.get("maxLength", sys.maxsize))
@@ -74,10 +75,10 @@ def _free_text(schema: str) -> dict[str, tuple[int, int]]:
 
 
 def _skeleton(value: dict[str, Any], schema: str) -> Skeleton | None:
-    """Return what the schema's verdict on a flat document depends on, or None where that is not simply told.
+    """Return the parts of a document that decide whether it is valid, or None where a text or a nested value decides.
 
-    jsonschema takes some 200 µs a document, and thousands of task files are alike but for their texts: the library judges each
-    skeleton once.
+    jsonschema takes some 200 µs for a document. Thousands of task files differ only in their texts, so that the library
+    has to check each skeleton only once.
     """
     free = _free_text(schema)
     parts: list[tuple[str, Any]] = []
@@ -90,7 +91,7 @@ def _skeleton(value: dict[str, Any], schema: str) -> Skeleton | None:
         elif isinstance(item, dict | list):
             return None
         else:
-            # 1 == 1.0 == True, but the schema tells them apart.
+            # 1 == 1.0 == True in Python, but not in a schema.
             parts.append((key, (type(item), item)))
     return tuple(parts)
 
@@ -119,11 +120,11 @@ def _finding(document: Document, error: ValidationError) -> Iterator[Finding]:
         yield document.finding((*path, instance), "value", message, _description(error), at_key=True)
     else:
         name = ".".join(str(step) for step in path)
-        message, hint = _said(error, document.word(path))
+        message, hint = _message_and_hint(error, document.word(path))
         yield document.finding(path, _CODES.get(str(error.validator), "value"), f"`{name}` {message}", hint)
 
 
-#: What other schedulers call a key.
+#: Names of other schedulers for a key.
 _OTHER_NAMES = {
     **dict.fromkeys(("until", "stop", "end_date"), "end"),
     **dict.fromkeys(("since", "from", "start_date", "begin"), "start"),
@@ -136,12 +137,15 @@ _OTHER_NAMES = {
     **dict.fromkeys(("name", "title"), "description"),
     **dict.fromkeys(("overlap", "concurrency"), "concurrency_policy"),
 }
-#: How alike an unknown key and a known one are of which one is a slip of the other (difflib): `args` is none of `tags`.
+#: The least similarity (difflib) at which an unknown key counts as a misspelling: `args` is not meant as `tags`.
 _ALIKE = 0.8
 
 
 def _nearest_key(key: str, known: Mapping[str, Any], given: Mapping[str, Any]) -> str:
-    """Return a hint that names the key that is meant: by its other name where it could be given, else by a slip."""
+    """Return a hint that names the key that is meant: one of which `key` is another name, or the most similar one.
+
+    A key that the file has already, or that would make a second schedule, is never suggested by another name.
+    """
     meant = _OTHER_NAMES.get(key.lower())
     if meant is None:
         return nearest(key, list(known), _ALIKE)
@@ -154,8 +158,8 @@ _CODES = {"type": "type"}
 _MISSING = {"code": "add `code: |` and the Python below it, indented", "active": "add `active: true`"}
 
 
-def _said(error: ValidationError, word: str) -> tuple[str, str]:
-    """Return what is wrong with a value, and what to do; `word` is how it is written."""
+def _message_and_hint(error: ValidationError, word: str) -> tuple[str, str]:
+    """Return what is wrong with a value, and what to do. `word` is the value as it is written."""
     value: Any = error.instance
     rule: Any = error.validator_value
     match error.validator:
@@ -163,7 +167,7 @@ def _said(error: ValidationError, word: str) -> tuple[str, str]:
             return _wrong_type(value, str(rule), error, word)
         case "enum":
             known = [str(item) for item in rule]
-            said = nearest(value, known) if isinstance(value, str) else f"known are {', '.join(known)}"
+            hint = nearest(value, known) if isinstance(value, str) else f"known are {', '.join(known)}"
         case "minimum" | "maximum":
             side = "at least" if error.validator == "minimum" else "at most"
             return f"is {value}; it must be {side} {rule}", _examples(error)
@@ -174,32 +178,35 @@ def _said(error: ValidationError, word: str) -> tuple[str, str]:
         case "uniqueItems":
             return "names something twice", ""
         case _:
-            said = _examples(error)
-    return f"is {_shown(value)}, which does not fit", said
+            hint = _examples(error)
+    return f"is {_shown(value)}, which does not fit", hint
 
 
-def _wrong_type(value: Any, wanted: str, error: ValidationError, word: str) -> tuple[str, str]:
+def _wrong_type(value: Any, expected: str, error: ValidationError, word: str) -> tuple[str, str]:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    message = f"must be {_TYPES.get(wanted, wanted)}, not {word if is_number else _shown(value)}"
-    if wanted == "boolean" and is_old_boolean(value):
+    message = f"must be {_TYPES.get(expected, expected)}, not {word if is_number else _shown(value)}"
+    if expected == "boolean" and is_old_boolean(value):
         meant = "true" if str(value).lower() in {"yes", "on", "y"} else "false"
         return message, f"write `{meant}`: YAML 1.2 reads {value} as text"
     if (
         isinstance(value, str)
-        and _TYPES_OF.get(type(plain_value(value))) == wanted
-        and _fits(plain_value(value), error)
+        and _TYPES_OF.get(type(plain_value(value))) == expected
+        and _is_accepted(plain_value(value), error)
     ):
-        return message, f"take the quotes away: {value}"
-    if wanted == "string" and is_number:
+        return message, f"remove the quotes: {value}"
+    if expected == "string" and is_number:
         if "90s" in _schema(error).get("examples", []):
             return message, f"say the unit, such as {word}s or {word}m" if _is_count(word) else _examples(error)
-        if _fits(word, error):
+        if _is_accepted(word, error):
             return message, f'quote it: "{word}"'
     return message, _examples(error)
 
 
-def _fits(value: Any, error: ValidationError) -> bool:
-    """Return whether the rule that a value has failed would accept another one, as far as a schema can say it."""
+def _is_accepted(value: Any, error: ValidationError) -> bool:
+    """Return whether a value would be accepted in the place of the one in error.
+
+    Return False where a rule reads the value as well, because the schema alone cannot say whether it is valid.
+    """
     path = tuple(error.absolute_path)
     if path[:1] in _DATES:
         return _is_date(value)
@@ -235,10 +242,10 @@ def _shown(value: Any) -> str:
 
 
 _LONGEST_SHOWN = 60
-#: A day in seconds; more than that is not meant in minutes.
+#: A day in seconds. A larger number is hardly meant in minutes.
 _LARGEST_COUNT = 86_400
 _DATES = {("start",), ("end",)}
-#: What a schema does not say all about: a number that is quoted would be refused by a rule.
+#: Keys that a rule checks as well: it would refuse a number in quotes, which the schema accepts.
 _READ_BY_RULES = {("timezone",), ("cron",), ("rrule",), ("code",)}
 
 

@@ -1,4 +1,7 @@
-"""From bytes to text that the YAML parser and an editor count alike: UTF-8, Unix lines, no control characters."""
+"""Decode the bytes of a file: UTF-8, Unix line ends, no control characters.
+
+In such text the YAML parser and an editor count the same lines and columns.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ TYPE_CHECKING = False  # the name is enough for type checkers
 if TYPE_CHECKING:
     from re import Pattern
 
-#: More is not a task, and hostile scalars are turned away before anything parses them.
+#: The largest file that is parsed, in bytes. Hostile files may be larger; tasks are not.
 LARGEST_FILE = 1024 * 1024
 
 _BOM = b"\xef\xbb\xbf"
@@ -19,10 +22,11 @@ _PLAIN = bytes([0x09, 0x0A, *range(0x20, 0x7F)])
 
 @cache
 def _forbidden() -> Pattern[str]:
-    """Return what finds characters that may not stand in a file. Compiled when met: it takes longer than a file does.
+    """Return a pattern that finds characters which are not allowed in a file.
 
-    YAML 1.2, production c-printable, without the line breaks that YAML 1.1 parsers see in NEL, LS and PS: libyaml would count
-    lines there that no editor shows.
+    Allowed are the characters of YAML 1.2, production c-printable, without NEL, LS and PS: these are line breaks in
+    YAML 1.1, so that libyaml would count lines that no editor shows. The pattern is compiled at its first use, which
+    takes longer than to read a file.
     """
     import re  # noqa: PLC0415 - see above
 
@@ -30,7 +34,7 @@ def _forbidden() -> Pattern[str]:
 
 
 def read_text(content: bytes) -> str | Finding:
-    """Return the file's text, or what keeps it from being read."""
+    """Return the text of a file, or a finding that says why it cannot be read."""
     if len(content) > LARGEST_FILE:
         return Finding(
             "file-size",
@@ -59,8 +63,8 @@ def _character(text: str, index: int) -> Finding:
     if character == "\r":
         hint = "save the file with Unix line ends (LF)"
         return Finding("line-ends", "the line ends with a carriage return", hint, line, column)
-    hint = "write it as an escape, such as \\u2028, or take it out"
-    return Finding("character", f"the character U+{ord(character):04X} may not stand here", hint, line, column)
+    hint = "write it as an escape, such as \\u2028, or remove it"
+    return Finding("character", f"the character U+{ord(character):04X} is not allowed here", hint, line, column)
 
 
 def _position(before: str) -> tuple[int, int]:

@@ -1,6 +1,6 @@
-"""What a schema cannot say, one rule a module. A rule takes a `Draft` and yields what it found.
+"""Rules that a schema cannot express, one in each module. A rule takes a `Draft` and yields its findings.
 
-A rule asks a draft only for keys whose value has the right shape: what the schema complained about is not complained about twice.
+A draft gives a rule only the values that the schema has accepted, so that no value is reported twice.
 """
 
 from __future__ import annotations

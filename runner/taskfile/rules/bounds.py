@@ -1,4 +1,4 @@
-"""`start` and `end` are wall times, in that order."""
+"""The rule that `start` and `end` are wall times, and that `start` is before `end`."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -17,15 +17,16 @@ def check(draft: Draft) -> Iterator[Finding]:
     start, end = draft.get("start"), draft.get("end")
     if start is None and end is None:
         return
-    each = [error for error in (_against(start, None), _against(None, end)) if error is not None]
-    both = None if each else _against(start, end)
-    for error in each if both is None else [both]:
+    errors = [error for error in (_error_in(start, None), _error_in(None, end)) if error is not None]
+    order = None if errors else _error_in(start, end)
+    for error in errors if order is None else [order]:
         yield draft.schedule_finding(error)
 
 
-# Pure, and thousands of tasks share a few bounds.
+# Cached, because thousands of tasks share a few bounds.
 @lru_cache(maxsize=1024)
-def _against(start: str | None, end: str | None) -> ScheduleError | None:
+def _error_in(start: str | None, end: str | None) -> ScheduleError | None:
+    """Return what is wrong with these bounds, or None."""
     try:
         parse_schedule({"frequency": 1, "unit": "days", "anchor": _ANCHOR, "start": start, "end": end})
     except ScheduleError as error:

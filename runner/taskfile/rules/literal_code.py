@@ -1,4 +1,4 @@
-"""`code` is a literal block: only then do its lines match the file's."""
+"""The rule that `code` is a literal block: only then are its lines the lines of the file."""
 
 from collections.abc import Iterator
 
@@ -16,4 +16,5 @@ def check(draft: Draft) -> Iterator[Finding]:
     if style != "|":
         written = _STYLES.get(str(style), "not a block")
         hint = "write `code: |` and the Python below it, indented"
-        yield draft.finding("code", "code-style", f"`code` is {written}: its lines would not be the file's", hint)
+        message = f"`code` is {written}: its lines would not be those of the file"
+        yield draft.finding("code", "code-style", message, hint)

@@ -1,4 +1,4 @@
-"""Exactly one schedule: frequency + unit, or cron, or rrule."""
+"""The rule that a task has exactly one schedule: frequency + unit, or cron, or rrule."""
 
 from collections.abc import Iterator
 
@@ -9,9 +9,9 @@ _HINT = "give frequency + unit, or cron, or rrule"
 
 
 def check(draft: Draft) -> Iterator[Finding]:
-    """Yield a finding where there is no schedule, half a one, or more than one."""
+    """Yield a finding where there is no schedule, an incomplete one, or more than one."""
     other = next((kind for kind in ("cron", "rrule") if draft.has(kind)), None)
-    instead = None if other is None else f"keep one schedule: take it away, or `{other}`"
+    instead = None if other is None else f"keep one schedule: remove this key, or `{other}`"
     kinds = [kind for kind in ("frequency", "cron", "rrule") if draft.has(kind)]
     if draft.has("unit") and not draft.has("frequency"):
         hint = instead or "add for example `frequency: 1`"

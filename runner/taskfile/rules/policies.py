@@ -1,4 +1,4 @@
-"""What a task asks for goes together."""
+"""The rule that the policies of a task do not contradict each other, and that no secret is in `env`."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,11 @@ from runner.taskfile.findings import Finding
 
 
 def check(draft: Draft) -> Iterator[Finding]:
-    """Yield a finding for policies that contradict each other, and for a secret that `env` sets as well."""
+    """Yield a finding for policies that contradict each other, and for each secret that `env` sets as well."""
     if draft.get("catchup") == ALL and draft.get("concurrency_policy") == REPLACE:
-        message = "`catchup: all` would have each missed slot end the one before it (`concurrency_policy: replace`)"
+        message = (
+            "with `concurrency_policy: replace`, `catchup: all` would end the run of each missed slot but the last"
+        )
         yield draft.finding("catchup", "policy", message, "write `catchup: latest`, or another policy")
     env = draft.get("env") or {}
     for number, name in enumerate(draft.get("secrets") or ()):

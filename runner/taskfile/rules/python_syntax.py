@@ -1,4 +1,4 @@
-"""`code` is Python; a syntax error is shown where it stands in the YAML file."""
+"""The rule that `code` is valid Python. The finding has the position of the error in the YAML file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _LONGEST_LINE = 80
 
 
 def check(draft: Draft) -> Iterator[Finding]:
-    """Yield the syntax error of the code, if it has one; code that is not a literal block has no lines to point at."""
+    """Yield the syntax error of the code, if it has one. Code that is not a literal block is not checked.
+
+    Its lines are not those of the file, and the rule `literal_code` has a finding for it.
+    """
     code = draft.get("code")
     if code is None or draft.document.place(("code",)).style != "|":
         return
@@ -33,18 +36,18 @@ def _located(draft: Draft, code: str, fault: Fault) -> Finding:
     offset = first_line(draft) - 1
     lines = code.split("\n")
     hint = lines[fault.line - 1].strip()[:_LONGEST_LINE] if fault.line <= len(lines) else ""
-    # Python's own words may name another line of the block.
+    # The message of Python may name another line of the block.
     message = re.sub(r"\b(on|at) line (\d+)", lambda match: f"{match[1]} line {int(match[2]) + offset}", fault.message)
     return Finding("python", f"Python: {message}", hint, fault.line + offset, fault.column + _indent(draft))
 
 
 def first_line(draft: Draft) -> int:
-    """Return the line of the file on which the first line of the code stands."""
+    """Return the line of the file, from 1, that holds the first line of the code."""
     return draft.document.place(("code",)).line + 1
 
 
 def _indent(draft: Draft) -> int:
-    """Return by how many columns the block stands to the right of its Python: YAML takes them off every line."""
+    """Return how many columns of indentation YAML removes from each line of the block."""
     lines = draft.document.text.split("\n")
     for raw, python in zip(lines[first_line(draft) - 1 :], draft.get("code").split("\n"), strict=False):
         if python.strip():

@@ -1,4 +1,4 @@
-"""The time zone is one that the IANA database knows."""
+"""The rule that the time zone is in the IANA database."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -8,15 +8,16 @@ from runner.schedule.localtime import load_zone
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding
 
-#: Zones of places. Others are named by offsets, whose signs few expect, and by abbreviations of two places or more.
+#: Only zones in these areas are suggested. Others are offsets, whose signs are the opposite of what people expect, or
+#: abbreviations that mean more than one zone.
 _AREAS = {"Africa", "America", "Antarctica", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific"}
 _REFUSED = {"Factory", "localtime", "posixrules", "Australia/North", "Australia/South", "Australia/West"}
-#: How alike two names of cities are of which one is a slip of the other (difflib).
+#: The least similarity (difflib) at which the name of a city counts as misspelt.
 _ALIKE = 0.8
 
 
 def check(draft: Draft) -> Iterator[Finding]:
-    """Yield a finding for an unknown time zone, with the nearest known one."""
+    """Yield a finding for an unknown time zone, with a known zone of a similar name in the hint."""
     finding = unknown_zone(draft.get("timezone"))
     if finding is not None:
         message, hint = finding
@@ -24,7 +25,7 @@ def check(draft: Draft) -> Iterator[Finding]:
 
 
 def unknown_zone(name: object) -> tuple[str, str] | None:
-    """Return what to say about a name that is no zone, or None where it is one (or no text at all)."""
+    """Return a message and a hint about an unknown zone. Return None for a known zone, and for what is not text."""
     if name is None or not isinstance(name, str):
         return None
     try:
@@ -36,20 +37,20 @@ def unknown_zone(name: object) -> tuple[str, str] | None:
 
 @cache
 def _zones() -> list[str]:
-    # Imported when met: listing the zones reads the whole database.
+    # Imported here, because listing the zones reads the whole database.
     from zoneinfo import available_timezones  # noqa: PLC0415
 
     return sorted(available_timezones() - _REFUSED)
 
 
 def _nearest_zone(name: str) -> str:
-    # Imported when met: only a file with a mistake needs it.
+    # Imported here, because only a file with a mistake needs it.
     from difflib import get_close_matches  # noqa: PLC0415
 
     zones = _zones()
-    wanted = name.strip().lower().replace(" ", "_")
-    same = [zone for zone in zones if zone.lower() == wanted]
-    area, _, city = wanted.rpartition("/")
+    given = name.strip().lower().replace(" ", "_")
+    same = [zone for zone in zones if zone.lower() == given]
+    area, _, city = given.rpartition("/")
     cities = {zone: zone.rpartition("/")[2].lower() for zone in zones if zone.partition("/")[0] in _AREAS}
     if area:
         cities = {zone: its for zone, its in cities.items() if zone.lower().startswith(f"{area}/")}

@@ -86,7 +86,7 @@ def test_a_unit_that_is_suggested_makes_a_valid_duration(number: str, key: str) 
 def test_quotes_are_to_be_taken_away_only_where_the_bare_value_is_valid(number: str) -> None:
     text = f'frequency: "{number}"\nunit: days\nactive: true\n{_CODE}'
     for problem in _problems(text):
-        if problem.hint.startswith("take the quotes away"):
+        if problem.hint.startswith("remove the quotes"):
             assert _problems(text.replace(f'"{number}"', number)) == ()
 
 
