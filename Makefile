@@ -1,4 +1,4 @@
-# The door. `make` alone says what there is.
+# `make` without a target lists the targets.
 SHELL := /bin/sh
 # The newest supported Python that is installed and can make a virtual environment (Debian: python3-venv).
 PYTHON ?= $(shell for python in python3.14 python3.13 python3.12 python3.11 python3; do \
@@ -11,21 +11,22 @@ export PIP_CONSTRAINT := constraints.txt
 
 .PHONY: help setup remake tick dry-run validate test check format bench chaos cron-show cron-install clean
 
-help: ## this list
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# A virtual environment works only in the folder where it was made, and only as long as its Python is installed. The
-# first stamp holds that folder. Where the folder is another one, or the Python is gone, the environment is made again.
+# A virtual environment works only in the folder where it was made, and only while its Python is installed. The stamp
+# .runtime holds the path of that folder. If the folder was moved or the Python is gone, the environment is made again.
 REMAKE := $(shell test "$$(cat $(VENV)/.runtime 2>/dev/null)" = "$$(pwd -P)" && $(BIN)/python -ISc '' 2>/dev/null || echo remake)
 
 remake:
 	@rm -rf $(VENV)
 
-# Python 3.11 reads a .pth file as ASCII under LC_ALL=C: a relative path works wherever the checkout lies.
+# Python 3.11 reads a .pth file as ASCII under LC_ALL=C. A relative path works also where the path of the checkout has
+# other letters.
 EDITABLE := install --no-build-isolation --editable
 RELATIVE := for file in $(VENV)/lib/python*/site-packages/_runner.pth; do echo ../../../.. > "$$file"; done
 
-# Two stamps: what running needs, and what working on runner itself needs on top.
+# The stamp .runtime is for what runner needs to run, the stamp .dev for what tests and checks need in addition.
 $(VENV)/.runtime: pyproject.toml constraints.txt $(REMAKE)
 	@echo "setting up $(VENV) …"
 	@test -n "$(PYTHON)" && $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -42,12 +43,12 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@$(PIP) $(EDITABLE) '.[dev]' && $(RELATIVE)
 	@touch $@
 
-setup: $(VENV)/.dev ## install everything into .venv (the other targets do it by themselves)
+setup: $(VENV)/.dev ## install everything into .venv (the other targets do this when needed)
 
-tick: $(VENV)/.runtime ## run what is due, and say what ran
+tick: $(VENV)/.runtime ## run the tasks that are due, and report the runs
 	@$(BIN)/runner tick
 
-dry-run: $(VENV)/.runtime ## check every task, say what would run, and what a change means; writes nothing (for CI)
+dry-run: $(VENV)/.runtime ## check every task, show what would run and what a change does; writes nothing (for CI)
 	@$(BIN)/runner validate
 	@$(BIN)/runner tick --dry-run
 	@! git rev-parse --quiet --verify origin/main >/dev/null 2>&1 || $(BIN)/runner plan origin/main
@@ -55,70 +56,71 @@ dry-run: $(VENV)/.runtime ## check every task, say what would run, and what a ch
 validate: $(VENV)/.runtime ## check every task file of the work tree
 	@$(BIN)/runner validate
 
-# `make check` right after `make test`, as in CI, has nothing to learn from the same tests on the very same files.
+# `make check` after `make test`, as in CI, does not run the tests again if no file has changed since.
 FILES = $$(git ls-files --cached --others --exclude-standard -z | xargs -0 cksum 2>/dev/null | cksum)
 
-test: $(VENV)/.dev ## the tests; TESTS=tests/unit runs some of them
+test: $(VENV)/.dev ## run the tests; with TESTS=tests/unit, some of them
 	@rm -f $(VENV)/.tested
 	@$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
 	@test -n "$(TESTS)" || echo "$(FILES)" > $(VENV)/.tested
 
-check: $(VENV)/.dev ## lint, types, layers, tests, docs: the one door
+check: $(VENV)/.dev ## check everything: lint, types, layers, tests, docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/mypy .ci/plan_comment.py
 	@$(BIN)/lint-imports --no-cache
-	@if [ "$(FILES)" = "$$(cat $(VENV)/.tested 2>/dev/null)" ]; then echo "tests: make test has passed on these very files"; else $(MAKE) --no-print-directory test; fi
+	@if [ "$(FILES)" = "$$(cat $(VENV)/.tested 2>/dev/null)" ]; then \
+		echo "tests: make test has passed on these files"; else $(MAKE) --no-print-directory test; fi
 
-format: $(VENV)/.dev ## put the code into its one form
+format: $(VENV)/.dev ## format the code, and fix what the linter can fix
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-bench: $(VENV)/.dev ## the figures of docs/benchmarks.md, as ratios beside their floors and beside what people would use instead
+bench: $(VENV)/.dev ## measure the figures of docs/benchmarks.md, beside lower bounds and alternatives
 	@$(BIN)/python -m compileall -q runner benchmarks
 	@$(BIN)/python -m benchmarks
 
-chaos: $(VENV)/.dev ## a thousand rounds of kills, wrong clocks, full disks and commits; CHAOS_SEED repeats one
+chaos: $(VENV)/.dev ## run a thousand rounds of kills, wrong clocks, full disks and commits; CHAOS_SEED repeats one
 	@$(BIN)/python -m tests.chaos
 
-cron-show: ## the line for cron, with this folder's path in place
+cron-show: ## print the crontab line for this folder
 	@python3 -c "$$CRON"
 
-cron-install: ## put that line into your crontab, once; all other lines stay
+cron-install: ## add that line to your crontab, once; all other lines stay
 	@$(BIN)/runner --version >/dev/null 2>&1 || { \
 		echo "error: $(BIN)/runner cannot be run: cron would only fail" >&2; echo "hint: make setup" >&2; exit 1; }
 	@$(BIN)/python -c "$$CRON" install
 
-# To the shell a path is quoted; to cron, which reads % as the end of a line (crontab(5)), each one is escaped.
+# The path is quoted for the shell. Each % in it is escaped for cron, which reads % as the end of a line (crontab(5)).
 define CRON
 import os, subprocess, sys
 
-def fail(what, hint):
-    sys.exit("error: " + what + chr(10) + "hint: " + hint)
+def fail(message, hint):
+    sys.exit("error: " + message + chr(10) + "hint: " + hint)
 
-def wanted():
-    """Return the line for this folder, by the crontab.txt in it, or else by the one beside the Makefile."""
+def line_for_this_folder():
+    """Return the line from the crontab.txt in this folder, or else from the one beside the Makefile, with the path."""
     beside = os.path.join(os.path.dirname(os.environ["CRON_MAKEFILE"].strip()), "crontab.txt")
     path = b"'" + os.getcwdb().replace(b"'", b"'\\''").replace(b"%", b"\\%") + b"'"
     with open("crontab.txt" if os.path.exists("crontab.txt") else beside, "rb") as file:
         [line] = [line for line in file.read().splitlines() if not line.startswith(b"#")]
     return line.replace(b"'/path/to/repository'", path) + b"\n"
 
-def present():
-    """Return the crontab of this user. Whatever keeps it from being read ends the program: nothing may be lost."""
+def read_crontab():
+    """Return the crontab of this user. Exit where it cannot be read, because writing it then would lose lines."""
     try:
         done = subprocess.run(["crontab", "-l"], env={**os.environ, "LC_ALL": "C"}, capture_output=True)
     except FileNotFoundError:
         fail("there is no crontab command here", "install cron, or have a timer do this every minute: make cron-show")
-    said = os.fsdecode(done.stderr).strip()
-    if done.returncode and not ("no crontab for" in said or said.endswith("No such file or directory")):
-        fail("crontab -l: " + said, "nothing was changed")
+    error = os.fsdecode(done.stderr).strip()
+    if done.returncode and not ("no crontab for" in error or error.endswith("No such file or directory")):
+        fail("crontab -l: " + error, "nothing was changed")
     return b"" if done.returncode else done.stdout
 
 def install(line):
-    """Add the line, unless the crontab runs this very command already, at whatever times."""
-    table, command = present(), line[line.index(b"cd "):line.index(b" >")]
+    """Add the line to the crontab, unless a line with the same command is there, at any times."""
+    table, command = read_crontab(), line[line.index(b"cd "):line.index(b" >")]
     if any(command in old for old in table.splitlines() if not old.lstrip().startswith(b"#")):
         print("your crontab has this line already")
         return
@@ -128,12 +130,12 @@ def install(line):
     print("your crontab has this line now: " + os.fsdecode(line), end="")
 
 if sys.argv[1:] == ["install"]:
-    install(wanted())
+    install(line_for_this_folder())
 else:
-    sys.stdout.buffer.write(wanted())
+    sys.stdout.buffer.write(line_for_this_folder())
 endef
 export CRON
 export CRON_MAKEFILE := $(MAKEFILE_LIST)
 
-clean: ## remove what set-up made
+clean: ## remove .venv
 	@rm -rf $(VENV)

@@ -1,7 +1,7 @@
-"""Puts the plan on standard input into one comment of the pull or merge request: posts it, or updates the one there is.
+"""Post the plan from standard input as a comment on the pull or merge request, or update the comment posted earlier.
 
-Which forge, and where, is in CI's own environment (GitHub, "Variables reference"; GitLab, "Predefined CI/CD variables"). Needs
-Python and nothing else.
+The environment of CI says which forge and which request (GitHub, "Variables reference"; GitLab, "Predefined CI/CD
+variables"). This script uses only the standard library, so that CI needs nothing but Python.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ _LONGEST = 60_000
 _CUT = "\n\n**The plan is longer than a comment may be.** `runner plan` shows all of it.\n"
 _PAGE = 100
 _PATIENCE = 30
-#: What a token may not do: it is one of a fork, or none.
+#: Answers to a token that may not comment: that of a pull request from a fork, or none at all.
 _REFUSED = {401, 403, 404}
 
 
 @dataclass(frozen=True)
 class Forge:
-    """`comments` lists them and takes new ones; one of them is at `comment` and its id, and is changed by `method`."""
+    """The addresses for comments. `comments` lists them and accepts new ones.
+
+    A comment is at `comment`, a slash and its id. The HTTP method `method` changes it.
+    """
 
     comments: str
     comment: str
@@ -35,7 +38,7 @@ class Forge:
 
 
 def find_forge(given: dict[str, str]) -> Forge | None:
-    """Return where comments go, or None where this is no request to merge anything."""
+    """Return the forge that an environment names, or None where CI does not run for a pull or merge request."""
     number = given.get("GITHUB_REF", "").removeprefix("refs/pull/").partition("/")[0]
     if given.get("GITHUB_API_URL") and number.isdigit():
         issues = f"{given['GITHUB_API_URL']}/repos/{given['GITHUB_REPOSITORY']}/issues"
@@ -49,7 +52,10 @@ def find_forge(given: dict[str, str]) -> Forge | None:
 
 
 def post(forge: Forge, body: str) -> str:
-    """Have the comment say `body`; return what was done. Raises OSError."""
+    """Post a comment with `body`, or update the one with the mark. Return `posted`, `updated` or `unchanged`.
+
+    Raise OSError where the forge refuses it or cannot be reached.
+    """
     found = _find(forge)
     if found is None:
         _ask(forge, "POST", forge.comments, {"body": body})
@@ -75,13 +81,13 @@ def _find(forge: Forge) -> dict[str, Any] | None:
 def _ask(forge: Forge, method: str, url: str, data: object = None) -> Any:
     body = None if data is None else json.dumps(data).encode()
     headers = {**forge.headers, "Content-Type": "application/json", "User-Agent": "runner"}
-    request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - the address is CI's own
+    request = urllib.request.Request(url, body, headers, method=method)  # noqa: S310 - the address is from CI
     with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
         return json.load(answer)
 
 
 def _summarize(plan: str) -> None:
-    """Put the plan into the summary of the job, where there is such a thing."""
+    """Add the plan to the summary of the job, where the forge has one (GitHub)."""
     path = os.environ.get("GITHUB_STEP_SUMMARY")
     if path:
         with open(path, "a", encoding="utf-8") as summary:
@@ -89,7 +95,7 @@ def _summarize(plan: str) -> None:
 
 
 def main() -> int:
-    """Post what is on standard input; return the exit code."""
+    """Post the plan from standard input. Return the exit code: 0 also where the token may not comment."""
     plan = sys.stdin.read()
     _summarize(plan)
     body = plan if _MARK in plan else f"{_MARK}\n{plan}"
@@ -104,7 +110,7 @@ def main() -> int:
     except urllib.error.HTTPError as error:
         if error.code in _REFUSED:
             print(plan)
-            print(f"plan comment: not posted, the token may not ({error.code}); the plan stands above")
+            print(f"plan comment: not posted, the token may not comment ({error.code}); the plan is printed above")
             return 0
         print(f"error: the forge answered {error.code} {error.reason}", file=sys.stderr)
         return 1

@@ -77,8 +77,8 @@ def _free_text(schema: str) -> dict[str, tuple[int, int]]:
 def _skeleton(value: dict[str, Any], schema: str) -> Skeleton | None:
     """Return the parts of a document that decide whether it is valid, or None where a text or a nested value decides.
 
-    jsonschema takes some 200 µs for a document. Thousands of task files differ only in their texts, so that the library
-    has to check each skeleton only once.
+    jsonschema takes some 200 µs for a document. Thousands of task files differ only in their texts, so that the
+    library has to check each skeleton only once.
     """
     free = _free_text(schema)
     parts: list[tuple[str, Any]] = []
