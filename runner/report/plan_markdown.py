@@ -62,18 +62,18 @@ def _task(change: TaskChange) -> Iterator[str]:
     yield from (f"- **May touch** {_text(words.capability(it))}" for it in change.capabilities)
     yield from (f"- **Note:** {_text(note)}" for note in change.notes)
     yield ""
-    yield from _fires(change.before, change.after)
+    yield from _next_starts(change.before, change.after)
     yield from _fields(change)
     yield from _folded_code(change)
 
 
-def _fires(before: Forecast | None, after: Forecast | None) -> Iterator[str]:
+def _next_starts(before: Forecast | None, after: Forecast | None) -> Iterator[str]:
     line = words.in_one_line(before, after)
     if line:
         yield _text(line[:1].upper() + line[1:])
     if line or before is None or after is None:
         return
-    old, new = words.fires(before), words.fires(after)
+    old, new = words.next_starts(before), words.next_starts(after)
     yield "| next, before | next, after |"
     yield "|---|---|"
     yield from (f"| {_text(left)} | {_text(right)} |" for left, right in zip_longest(old, new, fillvalue=""))

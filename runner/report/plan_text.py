@@ -12,7 +12,7 @@ from runner.report.table import GAP, LEAST, Layout, Table, cells, plain, table_l
 
 _INDENT = "    "
 _CODE = f"{_INDENT}  "
-_FIRES = Layout(columns=("next, before", "next, after"), name="next, before")
+_STARTS = Layout(columns=("next, before", "next, after"), name="next, before")
 
 
 def plan_lines(plan: Plan, width: int | None = None) -> Iterator[str]:
@@ -38,7 +38,7 @@ def _lines(plan: Plan, width: int | None) -> Iterator[tuple[str, str]]:
         yield "", ""
         yield "", plain(f"{words.sign(change)} {words.title(change)}")
         yield from ((_INDENT, plain(line)) for line in _facts(change))
-        yield from ((_INDENT, line) for line in _fires(change.before, change.after, width))
+        yield from ((_INDENT, line) for line in _next_starts(change.before, change.after, width))
         if change.code:
             yield _INDENT, "code:"
             yield from ((_CODE, plain(line)) for line in change.code)
@@ -64,15 +64,17 @@ def _facts(change: TaskChange) -> list[str]:
     return lines + [f"note: {note}" for note in change.notes]
 
 
-def _fires(before: Forecast | None, after: Forecast | None, width: int | None) -> Iterator[str]:
+def _next_starts(before: Forecast | None, after: Forecast | None, width: int | None) -> Iterator[str]:
     """Yield the next starts before and after the change, side by side where they differ."""
     line = words.in_one_line(before, after)
     if line:
         yield line
     if line or before is None or after is None:
         return
-    columns = _fitted(words.fires(before), words.fires(after), None if width is None else width - len(_INDENT))
-    yield from table_lines(Table(_FIRES, list(zip_longest(*columns, fillvalue=""))))
+    columns = _fitted(
+        words.next_starts(before), words.next_starts(after), None if width is None else width - len(_INDENT)
+    )
+    yield from table_lines(Table(_STARTS, list(zip_longest(*columns, fillvalue=""))))
 
 
 def _fitted(old: Sequence[str], new: Sequence[str], width: int | None) -> tuple[Sequence[str], Sequence[str]]:
@@ -82,7 +84,7 @@ def _fitted(old: Sequence[str], new: Sequence[str], width: int | None) -> tuple[
     """
     if width is None:
         return old, new
-    natural = [max(map(cells, (title, *column))) for title, column in zip(_FIRES.columns, (old, new), strict=True)]
+    natural = [max(map(cells, (title, *column))) for title, column in zip(_STARTS.columns, (old, new), strict=True)]
     available = width - len(GAP)
     widths = [max(available // 2, available - other, LEAST) for other in reversed(natural)]
     return _folded(old, widths[0]), _folded(new, widths[1])

@@ -96,7 +96,7 @@ def answer(value: AtOnce) -> str:
     return f"{words[value.answer]}: {value.why}"
 
 
-def fires(value: Forecast | None) -> Sequence[str]:
+def next_starts(value: Forecast | None) -> Sequence[str]:
     """Return the next starts as wall times of the task, or one sentence where there are none or they are unknown."""
     if value is None:
         return ("-",)
@@ -107,7 +107,7 @@ def fires(value: Forecast | None) -> Sequence[str]:
 
 def in_one_line(before: Forecast | None, after: Forecast | None) -> str:
     """Return the next starts on one line. Return empty text where they differ, and have to be shown side by side."""
-    old, new = fires(before), fires(after)
+    old, new = next_starts(before), next_starts(after)
     if before is not None and after is not None:
         return f"next: {', '.join(new)}" if list(old) == list(new) else ""
     if before is not None:

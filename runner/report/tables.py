@@ -89,10 +89,10 @@ def _entry(value: Entry) -> tuple[str, ...]:
 
 def fires(values: Iterable[UpcomingSlot]) -> Table:
     """Return future slots."""
-    return Table(_NEXT, [_fire(value.task, value.local, value.at) for value in values])
+    return Table(_NEXT, [_upcoming_slot(value.task, value.local, value.at) for value in values])
 
 
-def _fire(task: str, wall: datetime, at: datetime) -> tuple[str, ...]:
+def _upcoming_slot(task: str, wall: datetime, at: datetime) -> tuple[str, ...]:
     return task, f"{wall:%a %Y-%m-%d %H:%M:%S}", f"{wall:%Z}", f"{at:%Y-%m-%d %H:%M:%S}"
 
 
