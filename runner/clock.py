@@ -39,9 +39,9 @@ def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError:
-        raise RehearsalError(f"{REHEARSAL}={text} is not a time") from None
+        raise RehearsalError(f"{REHEARSAL}={text} is not an ISO 8601 time") from None
     if instant.tzinfo is None:
-        raise RehearsalError(f"{REHEARSAL}={text} carries no offset")
+        raise RehearsalError(f"{REHEARSAL}={text} has no UTC offset")
     return instant.astimezone(UTC)
 
 

@@ -343,7 +343,7 @@ def _deadline_words(policy: Policy) -> str:
 def _reason(missed: int, *, late: bool) -> str:
     if missed:
         slots = "slot" if missed == 1 else "slots"
-        return f"caught up: stands for {missed} older {slots} too"
+        return f"caught up: covers {missed} older {slots}, too"
     return "caught up: no tick came in its minute" if late else "due"
 
 

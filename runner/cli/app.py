@@ -62,12 +62,14 @@ def _version(*, wanted: bool) -> None:
 @app.callback()
 def _options(
     context: typer.Context,
-    repo: str = typer.Option(None, metavar="DIR", help="The folder that holds tasks/. Default: here or above."),
-    state: str = typer.Option(None, metavar="DIR", help="Where runner remembers. Default: $RUNNER_STATE, else state/."),
+    repo: str = typer.Option(None, metavar="DIR", help="The folder that holds tasks/. Default: this one or one above."),
+    state: str = typer.Option(
+        None, metavar="DIR", help="The folder of the state. Default: $RUNNER_STATE, else state/."
+    ),
     no_pager: bool = typer.Option(  # noqa: FBT001 - typer makes options of boolean arguments
         False,  # noqa: FBT003
         "--no-pager",
-        help="Print straight to the terminal, whatever $RUNNER_PAGER and $PAGER say.",
+        help="Print to the terminal without a pager, even if $RUNNER_PAGER or $PAGER is set.",
     ),
     version: bool = typer.Option(  # noqa: FBT001 - typer makes options of boolean arguments
         False,  # noqa: FBT003

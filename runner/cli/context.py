@@ -108,7 +108,5 @@ def text(word: str) -> str:
     try:
         word.encode()
     except UnicodeEncodeError:
-        raise UsageError(
-            f"{word!r} is not text in UTF-8", "see which encoding the terminal or the script uses"
-        ) from None
+        raise UsageError(f"{word!r} is not text in UTF-8", "check the encoding of the terminal or the script") from None
     return word

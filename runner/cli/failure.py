@@ -39,7 +39,7 @@ def explain(error: BaseException) -> int:
         complain(refusal.message, refusal.hint)
         return refusal.exit_code
     what = f"a bug in runner: {type(error).__name__}: {error} ({_where(error)})"
-    complain(what, f"please report it; {_DEBUG}=1 shows more")
+    complain(what, f"please report it; {_DEBUG}=1 shows the traceback")
     return _BUG
 
 
@@ -52,4 +52,4 @@ def complain(message: str, hint: str | None) -> None:
 
 def _where(error: BaseException) -> str:
     frames = traceback.extract_tb(error.__traceback__)
-    return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "nowhere"
+    return f"{os.path.basename(frames[-1].filename)}:{frames[-1].lineno}" if frames else "unknown line"

@@ -35,7 +35,7 @@ def _absolute(path: str) -> str:
     try:
         return os.path.abspath(path)
     except FileNotFoundError:
-        raise _usage_error("this folder is gone", "change into the folder that holds tasks/") from None
+        raise _usage_error("the current folder no longer exists", "change into the folder that holds tasks/") from None
 
 
 def _usage_error(message: str, hint: str) -> Exception:

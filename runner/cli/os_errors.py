@@ -8,19 +8,19 @@ from runner.errors import RunnerError
 
 #: Only a mistake of a program makes these: a descriptor, an argument, an address or a process that it should have known.
 _BUGS = {errno.EBADF, errno.EINVAL, errno.EFAULT, errno.ECHILD, errno.ESRCH, errno.ENOSYS, None}
-_PERMISSIONS = "check the permissions, and as which user runner is called"
-_PATHS = "check the path, and that each folder of it is there"
+_PERMISSIONS = "check the permissions, and which user runs runner"
+_PATHS = "check the path, and that each of its folders exists"
 _SPACE = "free some space"
 _HINTS = {
     errno.EMFILE: "raise the limit of open files: `ulimit -n`",
-    errno.ENFILE: "raise the limit of open files of the machine",
+    errno.ENFILE: "raise the machine's limit of open files",
     errno.EAGAIN: "raise the limit of processes: `ulimit -u`",
     errno.EFBIG: "raise the limit of file sizes: `ulimit -f`",
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EACCES: _PERMISSIONS,
     errno.EPERM: _PERMISSIONS,
-    errno.EROFS: "mount it so that it can be written",
+    errno.EROFS: "mount the file system so that it can be written",
     errno.ENOENT: _PATHS,
     errno.ENOTDIR: _PATHS,
     errno.EISDIR: _PATHS,

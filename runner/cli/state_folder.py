@@ -11,7 +11,7 @@ from runner.errors import StoreError
 from runner.operations.workspace import Workspace
 
 _ANOTHER = "give another one with --state DIR"
-_IGNORE = "# what runner remembers; not for git\n*\n"
+_IGNORE = "# the state of runner; not for git\n*\n"
 
 
 def check_state(workspace: Workspace) -> None:

@@ -37,7 +37,7 @@ class ReaderGoneError(OutputError):
 def output_error(error: OSError) -> OutputError:
     """Return the error of a write to standard output, named for what it is."""
     if isinstance(error, BrokenPipeError):
-        return ReaderGoneError("nobody reads standard output any more")
+        return ReaderGoneError("standard output was closed by its reader")
     return OutputError(f"standard output cannot be written: {error.strerror}")
 
 

@@ -46,7 +46,9 @@ def run_tick(
         lambda events, orders: _think(workspace, made, launcher, events, orders, request, show, watch),
     )
     if code < 0:
-        raise RunnerError(f"the process that decides what is due was killed by signal {-code}", "the next tick goes on")
+        raise RunnerError(
+            f"the process that decides what is due was killed by signal {-code}", "the next tick continues the work"
+        )
     return code
 
 
@@ -93,7 +95,7 @@ def _load_report() -> None:
 
 def _check_parent(launcher: int) -> None:
     if os.getppid() != launcher:
-        raise RunnerError("the process that starts tasks was killed", "the next tick goes on")
+        raise RunnerError("the process that starts tasks was killed", "the next tick continues the work")
 
 
 def _show(report: TickReport) -> None:

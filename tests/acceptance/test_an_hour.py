@@ -35,4 +35,4 @@ def test_after_an_hour_without_ticks_one_run_stands_for_all_that_was_missed(proj
 
     assert (run.trigger, run.missed) == ("catchup", 59)
     assert run.scheduled_for == (NOON + 60 * MINUTE).replace(microsecond=0)
-    assert run.reason == "caught up: stands for 59 older slots too"
+    assert run.reason == "caught up: covers 59 older slots, too"

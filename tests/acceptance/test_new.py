@@ -79,7 +79,7 @@ def test_the_first_line_leads_an_editor_to_the_schema_of_this_repository(project
         (["a", "--cron", "61 * * * *"], "minute 61 is out of range"),
         (["a", "--every", "day", "--timezone", "Mars"], "unknown time zone 'Mars'"),
         (["a", "--every", "day", "--at", "8:00"], "a task has one schedule"),
-        (["a"], "when is it to run?"),
+        (["a"], "the new task needs a schedule"),
     ],
 )
 def test_what_would_not_be_valid_is_not_written(project: Project, words: list[str], error: str) -> None:
@@ -128,8 +128,8 @@ def test_on_a_branch_it_is_committed_alone_and_the_next_step_is_named(
     done = project.runner("new", "hello", "--every", "day", "--branch", "add-hello")
 
     assert done.stdout.splitlines() == [
-        "committed tasks/hello.yaml on the new branch add-hello; this checkout is as it was",
-        "to put your code into it: git worktree add ../add-hello add-hello",
+        "committed tasks/hello.yaml on the new branch add-hello; the work tree is unchanged",
+        "to write your code: git worktree add ../add-hello add-hello",
         f"to have it reviewed: {command}",
     ]
     assert _checkout(project) == before
@@ -270,7 +270,7 @@ def _answered(project: Project, env: dict[str, str], *exchanges: tuple[bytes, by
 
 
 def test_a_person_is_asked_for_what_the_options_have_not_said(project: Project) -> None:
-    code, _ = _answered(project, {}, (b"What is it for", b"Says hello\n"), (b"When", b"08:00\n"))
+    code, _ = _answered(project, {}, (b"What the task is for", b"Says hello\n"), (b"When", b"08:00\n"))
 
     assert code == 0
     keys = yaml.safe_load((project.root / "tasks/hello.yaml").read_text())
@@ -279,7 +279,7 @@ def test_a_person_is_asked_for_what_the_options_have_not_said(project: Project) 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_an_answer_that_is_not_text_is_wrong_usage(project: Project, encoding: str) -> None:
-    code, said = _answered(project, {"PYTHONIOENCODING": encoding}, (b"What is it for", b"Says \xff\n"))
+    code, said = _answered(project, {"PYTHONIOENCODING": encoding}, (b"What the task is for", b"Says \xff\n"))
 
     assert code == 2
     assert b"error: 'Says \\udcff' is not text in UTF-8\r\nhint: " in said

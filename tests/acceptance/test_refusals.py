@@ -221,13 +221,15 @@ def test_a_folder_of_work_that_is_gone_is_named(committed: Project, words: tuple
     done = _run(committed, words, "relative", 'mkdir gone; cd gone; rmdir "$PWD"')
 
     assert done.returncode == 2
-    assert done.stderr.startswith(("error: this folder is gone\nhint: ", "error: there is no folder .\nhint: "))
+    assert done.stderr.startswith(
+        ("error: the current folder no longer exists\nhint: ", "error: there is no folder .\nhint: ")
+    )
 
 
 def test_a_state_beside_a_folder_of_work_that_is_gone_is_named(committed: Project) -> None:
     done = _run(committed, ("--repo", str(committed.root), "list"), "relative", 'mkdir gone; cd gone; rmdir "$PWD"')
 
-    assert (done.returncode, done.stderr.partition("\n")[0]) == (2, "error: this folder is gone")
+    assert (done.returncode, done.stderr.partition("\n")[0]) == (2, "error: the current folder no longer exists")
 
 
 _NOT_TEXT = b"t\xff".decode("utf-8", "surrogateescape")

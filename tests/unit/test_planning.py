@@ -224,8 +224,8 @@ def test_every_minute_runs_every_minute_however_late_each_tick_is() -> None:
         (MINUTE - MICROSECOND, SCHEDULE, "due", 0),
         (MINUTE, CATCHUP, "caught up: no tick came in its minute", 0),
         (59 * MINUTE, CATCHUP, "caught up: no tick came in its minute", 0),
-        (HOUR, CATCHUP, "caught up: stands for 1 older slot too", 1),
-        (30 * HOUR, CATCHUP, "caught up: stands for 30 older slots too", 30),
+        (HOUR, CATCHUP, "caught up: covers 1 older slot, too", 1),
+        (30 * HOUR, CATCHUP, "caught up: covers 30 older slots, too", 30),
     ],
 )
 def test_a_late_tick_says_so(late: timedelta, trigger: str, reason: str, missed: int) -> None:

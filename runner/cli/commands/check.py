@@ -39,13 +39,13 @@ def register(app: typer.Typer) -> None:
 
 def _validate(
     context: typer.Context,
-    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Files or folders; default all.")] = None,
+    paths: Annotated[list[str] | None, typer.Argument(metavar="PATH", help="Files or folders. Default: all.")] = None,
     style: Annotated[Format, typer.Option("--format", help="How problems are shown.")] = Format.TEXT,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> int:
     """Check the task files of the work tree.
 
-    Shows every problem of every file.
+    Prints every problem of every file.
     """
     state: State = context.obj
     found = validate(state.place.root, paths or ())

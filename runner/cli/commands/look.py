@@ -19,34 +19,34 @@ from runner.operations.lookup import run_named
 from runner.report import as_json, tables
 
 _Task = Annotated[
-    str | None, typer.Argument(metavar="ID", help="One task; default all.", parser=text, autocompletion=task_ids)
+    str | None, typer.Argument(metavar="ID", help="One task. Default: all.", parser=text, autocompletion=task_ids)
 ]
 _Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")]
 _LIST_EPILOG = """\b
 Examples:
   runner list                         every task
-  runner list 'billing/*'             those below tasks/billing/
-  runner list --state degraded        whose file is invalid by now
-  runner list --tag monthly --json    for programs
+  runner list 'billing/*'             the tasks below tasks/billing/
+  runner list --state degraded        the tasks that run their last valid version
+  runner list --tag monthly --json    the tasks with this tag, as JSON
 """
 _NEXT_EPILOG = """\b
 Examples:
-  runner next                                      what runs next
-  runner next billing/report -n 5                  one task's next five slots
-  runner next --from 2026-03-28 billing/report     over a daylight-saving night
+  runner next                                      the next slots of all tasks
+  runner next billing/report -n 5                  the next five slots of one task
+  runner next --from 2026-03-28 billing/report     the slots around a change of the clocks
 """
 _HISTORY_EPILOG = """\b
 Examples:
   runner history                          the last runs
-  runner history billing/report -n 50     of one task
-  runner history --since 2026-03-28       from then on
-  runner history --status failed --json   for programs
+  runner history billing/report -n 50     the last 50 runs of one task
+  runner history --since 2026-03-28       the runs from that day on
+  runner history --status failed --json   the failed runs, as JSON
 """
 _LOGS_EPILOG = """\b
 Examples:
   runner logs 42                 what run 42 printed
   runner logs billing/report     what its last run printed
-  runner logs -f 42              as it comes, until the run has ended
+  runner logs -f 42              also what it will print, until it has ended
 """
 
 
@@ -66,7 +66,7 @@ def _list(
         str | None,
         typer.Argument(
             metavar="PATTERN",
-            help="Only tasks whose ids match: `*` stands for any letters, `?` for one.",
+            help="Only tasks whose ids match: `*` matches any characters, `?` matches one.",
             parser=text,
             autocompletion=task_ids,
         ),
@@ -99,7 +99,7 @@ def _next(
         typer.Option(
             "--from",
             metavar="T",
-            help="From this time on (ISO 8601, UTC unless it says otherwise); default now.",
+            help="From this time on (ISO 8601; UTC if it has no offset). Default: now.",
         ),
     ] = None,
     json: Json = False,
@@ -115,9 +115,9 @@ def _next(
 
 
 def _status(context: typer.Context, json: Json = False) -> int:
-    """Show how everything is.
+    """Show whether ticks come and tasks succeed.
 
-    The commit, failures, problems, edits that are not committed.
+    Also shows the commit, failures, problems and uncommitted edits.
     """
     state = paged(context)
     now = clock.now()
@@ -140,7 +140,7 @@ def _history(
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="T", help="Only from this time on (ISO 8601, UTC unless it says otherwise)."),
+        typer.Option("--since", metavar="T", help="Only from this time on (ISO 8601; UTC if it has no offset)."),
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="T", help="Only before this time.")] = None,
     json: Json = False,
@@ -180,11 +180,11 @@ def _logs(
         str,
         typer.Argument(metavar="RUN|ID", help="A run, or a task: its last run.", parser=text, autocompletion=task_ids),
     ],
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for more until the run has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow the output until the run has ended.")] = False,
 ) -> int:
-    """Show what a run prints, also while it is under way.
+    """Show what a run has printed, also before it has ended.
 
-    Byte for byte, as it was printed.
+    The output is byte for byte what the run printed, with secrets masked.
     """
     state: State = context.obj if follow else paged(context)
     for data in logs(state.workspace, run_named(state.workspace, name), follow=follow):

@@ -21,10 +21,10 @@ from runner.report.plan_text import plan_lines
 _CHANGES = 2
 _EPILOG = """\b
 Examples:
-  runner plan                                  what is in force, against the work tree
-  runner plan origin/main HEAD                 a branch, as a pull request has it
-  runner plan --format markdown > plan.md      as a comment on a pull request
-  runner plan --exit-code                      0 no change, 1 error, 2 changes
+  runner plan                                  compare the commit in force with the work tree
+  runner plan origin/main HEAD                 compare two commits, as for a pull request
+  runner plan --format markdown > plan.md      a comment for a pull request
+  runner plan --exit-code                      exit code 0: no changes, 1: errors, 2: changes
 """
 
 
@@ -45,19 +45,22 @@ def _plan(
     context: typer.Context,
     base: Annotated[
         str | None,
-        typer.Argument(metavar="BASE", help="A commit. Default: what is in force; in CI the target branch."),
+        typer.Argument(metavar="BASE", help="A commit. Default: the commit in force; in CI the target branch."),
     ] = None,
     head: Annotated[
         str | None, typer.Argument(metavar="HEAD", help="A commit. Default: the work tree; in CI HEAD.")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.TEXT,
+    form: Annotated[Format, typer.Option("--format", help="How to print the plan.")] = Format.TEXT,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     count: Annotated[
         int, typer.Option("-n", "--count", min=1, max=1000, help="How many starts to show.")
     ] = plans.FIRES,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="End with 2 where there are changes.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 2 if there are changes.")] = False,
 ) -> int:
-    """Say what a change of the tasks means in time; writes nothing."""
+    """Show what a change of the task files changes in the schedule.
+
+    Writes nothing.
+    """
     state = paged(context)
     location(state.workspace)
     now = clock.now()

@@ -23,14 +23,14 @@ from runner.report import answers, as_json
 
 _WHY_EPILOG = """\b
 Examples:
-  runner why billing/report                            how it stands now
-  runner why billing/report --at 2026-11-23T08:00      what became of that slot
+  runner why billing/report                            its last run and its next slot
+  runner why billing/report --at 2026-11-23T08:00      what happened to that slot
 """
 _REPLAY_EPILOG = """\b
 Examples:
-  runner replay 42                       the version of then, for the slot of then
-  runner replay billing/report           the last run of a task
-  runner replay 42 --at-commit head      the version of now
+  runner replay 42                       run 42 again: the same version, the same slot
+  runner replay billing/report           the last run of a task again
+  runner replay 42 --at-commit head      the present version of the task, for the same slot
 """
 
 
@@ -49,7 +49,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _blame(context: typer.Context, task: OneTask, json: Json = False) -> int:
-    """Say since when a task fails, and which commits lie before that."""
+    """Show since when a task has failed, and the commits before that."""
     state: State = context.obj
     value = blame(state.workspace, task)
     if json:
@@ -67,12 +67,12 @@ def _why(
         typer.Option(
             "--at",
             metavar="TIME",
-            help="Then (ISO 8601, in the task's timezone unless it says otherwise); default now.",
+            help="At this time (ISO 8601; in the task's timezone if it has no offset). Default: now.",
         ),
     ] = None,
     json: Json = False,
 ) -> int:
-    """Say why a task ran or did not: now, or at a time that is over."""
+    """Explain why a task runs or does not run, now or at a past time."""
     state = paged(context)
     value = why(state.workspace, task, time(at), clock.now())
     if json:
@@ -86,11 +86,14 @@ def _replay(
     context: typer.Context,
     run: AnyRun,
     at_commit: Annotated[
-        Version, typer.Option("--at-commit", help="The version of then, or of now.")
+        Version, typer.Option("--at-commit", help="Run the original version or the present one.")
     ] = Version.ORIGINAL,
     json: Json = False,
 ) -> int:
-    """Run a past run again, for its slot; the schedule is not touched."""
+    """Run a past run again, for the same slot.
+
+    The schedule of the task does not change.
+    """
     state: State = context.obj
     prepare_state(state.workspace)
     passing = NonblockingWriter(sys.stdout)

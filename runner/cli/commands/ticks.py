@@ -28,18 +28,18 @@ from runner.report.progress_text import ProgressText
 
 _Worktree = Annotated[
     bool,
-    typer.Option("--worktree", help="Take the files of the work tree, committed or not; for people at work."),
+    typer.Option("--worktree", help="Use the files of the work tree, committed or not; for trying."),
 ]
 _TICK_EPILOG = """\b
 Examples:
   runner tick                          what cron runs, every minute
-  runner tick --dry-run                would anything run now, and why not?
+  runner tick --dry-run                which tasks would run now, and why
   runner tick --task billing/report    only this task, if it is due
 """
 _RUN_EPILOG = """\b
 Examples:
   runner run billing/report               the committed version, now
-  runner run billing/report --worktree    as it is in the editor
+  runner run billing/report --worktree    the version of the work tree
 """
 
 
@@ -57,7 +57,7 @@ def _tick(
         typer.Option("--task", metavar="ID", help="Only this task; repeatable.", parser=text, autocompletion=task_ids),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say for every task whether it would run; write nothing.")
+        bool, typer.Option("--dry-run", help="Show for every task whether it would run; write nothing.")
     ] = False,
     verbose: Annotated[
         int,
@@ -66,7 +66,7 @@ def _tick(
             "-v",
             count=True,
             show_default=False,
-            help="Also say what starts and ends, as it happens, and what is not run: problems and uncommitted files. "
+            help="Also show starts and ends as they happen, problems and uncommitted files. "
             "-vv also shows what tasks print.",
         ),
     ] = 0,
@@ -123,7 +123,7 @@ def _run(
     worktree: _Worktree = False,
     json: Json = False,
 ) -> int:
-    """Run one task now, due or not; its schedule is not touched."""
+    """Run one task now, due or not; its schedule does not change."""
     state: State = context.obj
     prepare_state(state.workspace)
     passing = NonblockingWriter(sys.stdout)
@@ -149,16 +149,16 @@ def _cancel(
         str,
         typer.Argument(
             metavar="RUN",
-            help="The number of the run, from `runner status`; or a task: its last run that is not over.",
+            help="The number of the run, from `runner status`; or a task: its last run that has not ended.",
             parser=text,
             autocompletion=task_ids,
         ),
     ],
     json: Json = False,
 ) -> int:
-    """End a run with everything that it has started.
+    """End a run and all processes that it has started.
 
-    Wherever it runs or waits; the command returns once it is gone.
+    The run may be running or waiting. The command returns once the run has ended.
     """
     state: State = context.obj
     ended = cancel(state.workspace, unfinished_run_named(state.workspace, run), clock.now(), remark)

@@ -17,7 +17,7 @@ _EPILOG = """\b
 Examples:
   runner new billing/report --every "15 minutes"
   runner new billing/report --at 08:00 --timezone Europe/Berlin --branch report
-  runner new billing/report               asks what it needs to know
+  runner new billing/report               asks for the description and the schedule
 """
 
 
@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 def _new(
     context: typer.Context,
     task: Annotated[
-        str, typer.Argument(metavar="ID", parser=text, help="The path of its file below tasks/, without .yaml.")
+        str, typer.Argument(metavar="ID", parser=text, help="The path of the file below tasks/, without .yaml.")
     ],
     every: Annotated[str | None, typer.Option("--every", metavar="INTERVAL", help='Such as "15 minutes".')] = None,
     cron: Annotated[
@@ -40,16 +40,16 @@ def _new(
         str | None, typer.Option("--timezone", metavar="ZONE", parser=text, help="IANA name, such as Europe/Berlin.")
     ] = None,
     description: Annotated[
-        str | None, typer.Option("--description", metavar="TEXT", parser=text, help="What it is for.")
+        str | None, typer.Option("--description", metavar="TEXT", parser=text, help="What the task is for.")
     ] = None,
     owner: Annotated[
-        str | None, typer.Option("--owner", metavar="WHO", parser=text, help="Who answers for it.")
+        str | None, typer.Option("--owner", metavar="WHO", parser=text, help="Who is responsible for the task.")
     ] = None,
     branch: Annotated[
-        str | None, typer.Option("--branch", metavar="NAME", help="Commit it on a new branch of this name.")
+        str | None, typer.Option("--branch", metavar="NAME", help="Commit the file on a new branch of this name.")
     ] = None,
 ) -> int:
-    """Write a new task, valid at once, with code to begin with."""
+    """Write the file of a new task, valid and with sample code."""
     state: State = context.obj
     about = {"description": description, "owner": owner}
     if every is cron is at is None:
@@ -60,12 +60,12 @@ def _new(
     given = {name: value for name, value in keys.items() if value is not None}
     written = write_task(state.place, task, given, branch)
     if written.branch is None:
-        print(f"wrote {written.path}: put your code into it")
+        print(f"wrote {written.path}; replace its sample code with yours")
         print(f"then: runner run {task} --worktree, and commit it")
     else:
         folder, branch = shlex.quote(f"../{written.branch.replace('/', '-')}"), shlex.quote(written.branch)
-        print(f"committed {written.path} on the new branch {written.branch}; this checkout is as it was")
-        print(f"to put your code into it: git worktree add {folder} {branch}")
+        print(f"committed {written.path} on the new branch {written.branch}; the work tree is unchanged")
+        print(f"to write your code: git worktree add {folder} {branch}")
         print(f"to have it reviewed: {written.request}")
     return 0
 
@@ -82,9 +82,13 @@ def _schedule(every: str | None, cron: str | None, at: str | None) -> dict[str, 
 def _asked(about: dict[str, str | None]) -> tuple[dict[str, str | None], dict[str, object]]:
     """Ask a person for what the options have not said. Raises UsageError where nobody is there."""
     if not sys.stdin.isatty():
-        raise UsageError("when is it to run?", 'give --every "15 minutes", --at 08:00 or --cron "0 8 * * mon-fri"')
-    description = about["description"] or text(typer.prompt("What is it for", default="", show_default=False)) or None
-    when = typer.prompt('When ("15 minutes", 08:00, or a cron expression)')
+        raise UsageError(
+            "the new task needs a schedule", 'give --every "15 minutes", --at 08:00 or --cron "0 8 * * mon-fri"'
+        )
+    description = (
+        about["description"] or text(typer.prompt("What the task is for", default="", show_default=False)) or None
+    )
+    when = typer.prompt('When it runs ("15 minutes", 08:00, or a cron expression)')
     return about | {"description": description}, _guessed(text(when))
 
 
