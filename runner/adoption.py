@@ -1,6 +1,6 @@
-"""DECIDE: what becomes of a task whose file has changed, as a value that can be printed. Pure: no clock, no I/O.
+"""Decide how a changed, renamed, removed or invalid file changes its task. Pure: no clock, no I/O.
 
-One place writes these values down (`operations/ticking/adopt.py`).
+Only `operations/ticking/adopt.py` records the values that are returned here.
 """
 
 from __future__ import annotations
@@ -16,12 +16,11 @@ from runner.value import Value, replace
 _EDITED = "the task was edited before a tick came"
 _REMOVED = "the task's file was removed before a tick came"
 
-
 _NEVER = TaskState()
 
 
 class Transition(Value):
-    """When a change is taken over: the commits that were and will be in force, and the present instant."""
+    """A change of the commit in force: the commit before, the new one, and the present instant."""
 
     before: str | None
     commit: str | None
@@ -29,11 +28,16 @@ class Transition(Value):
 
 
 class Adoption(Value):
-    """What becomes of one task. `kinds` are words of `model.event`; none where nothing has changed that people would notice.
+    """The new record of one task, and the events of the change.
 
-    `before` is the task as it stood, with the id that it had then; None where it was never seen. `blob` is None once its file
-    is gone. `version` is put in force; None leaves the one that is. `skipped` are slots that the change has overtaken,
-    `claimed` those of the old schedule that start after it. `valid_commit` and `invalid_commit` are those of a degraded task.
+    - `kinds`: words of `model.event`; empty if nothing has changed that a person would notice.
+    - `before`: the task before the change, with the id that it had then; None if it was never seen.
+    - `blob`: the git blob of its file; None if the file was removed.
+    - `version`: the version to put in force; None keeps the present one.
+    - `skipped`: due slots of the old schedule that are not run because of the change.
+    - `claimed`: slots of the old schedule that start after the change.
+    - `valid_commit`, `invalid_commit`: of a degraded task, the commit of its last valid version and the first invalid
+      one.
     """
 
     task: str
@@ -48,11 +52,11 @@ class Adoption(Value):
     invalid_commit: str | None = None
 
     def was_there(self) -> bool:
-        """Return whether the commit before had a file of the task."""
+        """Return whether the task had a file in the commit before."""
         return self.before is not None and self.before.blob is not None
 
     def is_there(self) -> bool:
-        """Return whether the commit has a file of the task."""
+        """Return whether the task has a file in the new commit."""
         return self.blob is not None
 
 
@@ -64,7 +68,7 @@ def adopted(
     running: tuple[int, ...],
     moment: Transition,
 ) -> Adoption:
-    """Return what becomes of a task with another version of its file; `version` is None where that is not to be put in force."""
+    """Return the new record of a task whose file has changed; `version` is None if the content is not put in force."""
     if version is None:
         return kept(task_id, stored, blob, moment)
     if stored is None or stored.spec is None:
@@ -73,13 +77,13 @@ def adopted(
         if not version.active:
             kinds.append(event.DEACTIVATED)
         return Adoption(task_id, tuple(kinds), stored, blob, version, state)
-    # A file that comes back after it was gone owes nothing of the time between.
+    # Slots between the removal of a file and its return are not owed.
     was_active = stored.active and stored.blob is not None
     state = stored.state
     skipped: tuple[Decision, ...] = ()
     claimed: tuple[Decision, ...] = ()
     if not version.active or version.spec != stored.spec:
-        state, skipped, claimed = _old_slots(stored, running, _EDITED, moment, goes_on=version.active)
+        state, skipped, claimed = _decide_old_slots(stored, running, _EDITED, moment, stays_active=version.active)
     state = planning.changed(
         stored.spec, version.spec, was_active=was_active, active=version.active, state=state, now=moment.now
     )
@@ -104,7 +108,7 @@ def _kinds(task_id: str, stored: StoredTask, version: Version) -> list[str]:
 
 
 def kept(task_id: str, stored: StoredTask | None, blob: str, moment: Transition) -> Adoption:
-    """Return what becomes of a task whose file is not valid, or not taken over: its last valid version stays in force."""
+    """Return the new record of a task whose file is invalid or refused: its last valid version stays in force."""
     kinds = _renamed(task_id, stored)
     if stored is None or stored.version is None:
         was_there = stored is not None and stored.blob is not None
@@ -123,33 +127,36 @@ def kept(task_id: str, stored: StoredTask | None, blob: str, moment: Transition)
 
 
 def removed(stored: StoredTask, running: tuple[int, ...], moment: Transition) -> Adoption:
-    """Return what becomes of a task whose file is gone: nothing is owed; should the file return, it goes on from there."""
-    state, skipped, _ = _old_slots(stored, running, _REMOVED, moment, goes_on=False)
+    """Return the new record of a task whose file was removed: it has no next slot.
+
+    The rest of its state is kept in case the file returns.
+    """
+    state, skipped, _ = _decide_old_slots(stored, running, _REMOVED, moment, stays_active=False)
     return Adoption(stored.id, (event.REMOVED,), stored, None, state=replace(state, next_slot=None), skipped=skipped)
 
 
-def _old_slots(
-    stored: StoredTask, running: tuple[int, ...], why: str, moment: Transition, *, goes_on: bool
+def _decide_old_slots(
+    stored: StoredTask, running: tuple[int, ...], why: str, moment: Transition, *, stays_active: bool
 ) -> tuple[TaskState, tuple[Decision, ...], tuple[Decision, ...]]:
-    """Return where a task stands once the slots of the schedule that goes are decided, those not run, and those to be started.
+    """Return the state after the due slots of the old schedule are decided, the skipped slots and the started ones.
 
-    Slots that fell due before the present minute are overtaken; one whose minute has come, and whose start has not, is started
-    all the same, unless the task does not go on.
+    Slots that were due before the present minute are skipped. A slot that has come, and that jitter delays beyond the
+    change, is started, unless the task does not stay active.
     """
     state = stored.state
     skipped: list[Decision] = []
     claimed: list[Decision] = []
     if stored.spec is None or stored.version is None:
         return state, (), ()
-    overtaken = planning.overtaken(stored.spec, state, why, moment.now, stored.offset)
-    if overtaken is not None:
-        state, skipped = overtaken.state, [*overtaken.decisions]
-    pending = planning.pending(stored.spec, stored.policy, stored.offset, state, running, moment.now)
-    for decision in () if pending is None else pending.decisions:
-        if decision.action == START and goes_on:
+    before = planning.skip_before_edit(stored.spec, state, why, moment.now, stored.offset)
+    if before is not None:
+        state, skipped = before.state, [*before.decisions]
+    delayed = planning.decide_delayed(stored.spec, stored.policy, stored.offset, state, running, moment.now)
+    for decision in () if delayed is None else delayed.decisions:
+        if decision.action == START and stays_active:
             claimed.append(decision)
         else:
             skipped.append(
                 decision if decision.action == SKIP else replace(decision, action=SKIP, reason=why, due_at=None)
             )
-    return state if pending is None else pending.state, tuple(skipped), tuple(claimed)
+    return state if delayed is None else delayed.state, tuple(skipped), tuple(claimed)

@@ -71,7 +71,7 @@ def decide(spec: ScheduleSpec, state: TaskState, running: int | None, now: datet
 
 def overtaken(spec: ScheduleSpec, state: TaskState, why: str, now: datetime) -> Decision | None:
     """Return how what an edit has overtaken is put on record."""
-    return only(planning.overtaken(spec, state, why, now))
+    return only(planning.skip_before_edit(spec, state, why, now))
 
 
 def run_through(
