@@ -1,8 +1,8 @@
-"""Failures that end a command: one line of what happened, one of what to do."""
+"""Errors that end a command. Each has a message that says what happened, and a hint that says what to do."""
 
 
 class RunnerError(Exception):
-    """Something could not be done. Shown as `error: …` and `hint: …`; the command ends with `exit_code`."""
+    """An error that a person can act on, shown as `error: …` and `hint: …`. The command exits with `exit_code`."""
 
     exit_code = 1
 
@@ -13,13 +13,13 @@ class RunnerError(Exception):
 
 
 class UsageError(RunnerError):
-    """The command was called in a way that cannot be meant."""
+    """The arguments of the command are wrong."""
 
     exit_code = 2
 
 
 class GitError(RunnerError):
-    """Git could not answer; `about` names the ref or the part of the repository that this is about."""
+    """A git command failed; `about` names the ref or the part of the repository at fault."""
 
     def __init__(self, message: str, hint: str | None = None, about: str = ".git") -> None:
         super().__init__(message, hint)
@@ -27,7 +27,7 @@ class GitError(RunnerError):
 
 
 class RepositoryError(GitError):
-    """There is no repository that git would read at all: no git, no repository, or that of another user."""
+    """Git reads no repository here: git is not installed, there is no repository, or it belongs to another user."""
 
 
 class StoreError(RunnerError):
@@ -35,11 +35,11 @@ class StoreError(RunnerError):
 
 
 class StoreGoneError(StoreError):
-    """The database that a tick works on was removed or replaced: waiting does not bring it back."""
+    """The database that a tick uses was removed or replaced. It is no use to try again."""
 
 
 class ScheduleError(ValueError):
-    """A schedule that cannot be meant; `field` names the key at fault, `hint` says what to write instead."""
+    """A schedule is not valid; `field` names the key at fault, `hint` says what to write instead."""
 
     def __init__(self, field: str, message: str, hint: str | None = None) -> None:
         super().__init__(message)

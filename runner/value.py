@@ -1,45 +1,50 @@
-"""Values: classes whose names are declared with their types, set once, and compared. Frozen dataclasses, but quick to make.
+"""The base class of values: immutable objects with declared fields, like frozen dataclasses that load faster.
 
-`dataclasses` writes six methods for each class and compiles them, and loads `inspect`: for thirty classes that was half of what
-a tick with something due takes to load (docs/decisions/0024-values.md). Here all classes share the same methods.
+`dataclasses` generates and compiles six methods for each class, and imports `inspect`. For thirty classes that took
+half of the load time of a tick with something due (docs/decisions/0024-values.md). Here all classes share the same
+methods.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+TYPE_CHECKING = False  # type checkers know this name; importing `typing` would slow down a tick
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from dataclasses import replace as replace  # noqa: PLC0414 - type checkers know what it does, and check its names
+    from dataclasses import replace as replace  # noqa: PLC0414 - so type checkers check the names of its arguments
     from typing import Any, NoReturn, dataclass_transform
 else:
 
     def dataclass_transform(**_):  # noqa: ANN003, ANN201 - see above
-        """Do nothing: it speaks to type checkers."""
+        """Return a decorator that returns its class. Only type checkers use it (PEP 681)."""
         return lambda kind: kind
 
     def replace(value, **changes):  # noqa: ANN001, ANN003, ANN201 - see above
-        """Return a value with some of its names set to something else."""
+        """Return a copy of a value with some of its fields changed."""
         return type(value)(**as_dict(value) | changes)
 
 
 class _Declared(type):
-    """Makes slots of the names that a class declares, and keeps what they are where nobody says."""
+    """The metaclass of values: makes a slot of each declared field, and keeps the defaults."""
 
     __fields__: tuple[str, ...]
     __defaults__: Mapping[str, Any]
-    #: What sets each of the names, in the same order: past `__setattr__`, and without looking for the name.
+    #: The setter of each field's slot, in the order of the fields. They bypass `__setattr__`, and save looking up the
+    #: name.
     __setters__: tuple[Callable[[object, Any], None], ...]
 
     def __new__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> _Declared:
         names = tuple(namespace.get("__annotations__", ()))
         defaults = {field: namespace.pop(field) for field in names if field in namespace}
-        made = super().__new__(cls, name, bases, namespace | {"__slots__": names})
-        made.__fields__, made.__defaults__ = names, defaults
-        made.__setters__ = tuple(made.__dict__[field].__set__ for field in names)
-        return made
+        value_class = super().__new__(cls, name, bases, namespace | {"__slots__": names})
+        value_class.__fields__, value_class.__defaults__ = names, defaults
+        value_class.__setters__ = tuple(value_class.__dict__[field].__set__ for field in names)
+        return value_class
 
-    def arranged(cls, given: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
-        """Return what every name is set to, by place, by name or by default; TypeError where that is not plain."""
+    def bind(cls, given: tuple[Any, ...], named: dict[str, Any]) -> list[Any]:
+        """Return the value of every field, from positional arguments, keyword arguments and defaults.
+
+        Raises TypeError if an argument is missing, unknown or given twice.
+        """
         rest = cls.__fields__[len(given) :]
         known = {**cls.__defaults__, **named}
         try:
@@ -53,14 +58,14 @@ class _Declared(type):
 
 @dataclass_transform(frozen_default=True)
 class Value(metaclass=_Declared):
-    """What a subclass declares is given by place or by name, and never changed; `replace` makes another value of one."""
+    """An immutable object whose fields are the annotated names of its class. `replace` makes a changed copy."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
-        """Set every name to what is given, or to its default. Raises TypeError for one that is missing, unknown or given twice."""
-        kind = type(self)
-        values = kind.arranged(given, named) if named or len(given) != len(kind.__fields__) else given
-        for put, value in zip(kind.__setters__, values, strict=True):
-            put(self, value)
+        """Set every field to its argument or its default. Raises TypeError as `bind` does."""
+        cls = type(self)
+        values = cls.bind(given, named) if named or len(given) != len(cls.__fields__) else given
+        for set_field, value in zip(cls.__setters__, values, strict=True):
+            set_field(self, value)
 
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
@@ -84,5 +89,5 @@ class Value(metaclass=_Declared):
 
 
 def as_dict(value: Value) -> dict[str, Any]:
-    """Return the names of a value in the order in which they are declared, each with what it is set to."""
+    """Return the fields of a value by name, in the order of their declaration."""
     return {name: getattr(value, name) for name in type(value).__fields__}

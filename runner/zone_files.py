@@ -1,6 +1,6 @@
-"""Whether the rules of time zones have changed since next slots were computed: the files that hold them, and where those are.
+"""Detect changes of the files that hold the rules of time zones (tzfile(5)), which make stored next slots wrong.
 
-Read by every tick, so that it imports nothing else. An update of the zone database replaces files (tzfile(5)).
+An update of the zone database replaces these files. Every tick loads this module, so it imports only `os`.
 """
 
 import os
@@ -9,7 +9,7 @@ _SEARCH = "PYTHONTZPATH"  # where `zoneinfo` looks first
 
 
 def are_unchanged(recorded: str) -> bool:
-    """Return whether the files that `describe` has described are the same, and looked for in the same places."""
+    """Return whether the files of a `describe` text are unchanged, and PYTHONTZPATH is the same."""
     if not recorded:
         return True
     search, *lines = recorded.split("\n")
@@ -17,7 +17,7 @@ def are_unchanged(recorded: str) -> bool:
 
 
 def describe(paths: list[str]) -> str:
-    """Return what tells the files of zones from others, for a store to keep; empty where there are none."""
+    """Return the path, modification time and size of each file as text, for the store; empty without paths."""
     return "\n".join([os.environ.get(_SEARCH, ""), *map(_line, paths)]) if paths else ""
 
 

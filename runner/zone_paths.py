@@ -1,4 +1,4 @@
-"""Where the rules of a zone are read from, as `zoneinfo` looks for them (PEP 615, "Sources for time zone data")."""
+"""Find the files that hold the rules of time zones, as `zoneinfo` does (PEP 615, "Sources for time zone data")."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 
 def zone_paths(names: Iterable[str]) -> list[str]:
-    """Return the file of each zone, sorted; none for UTC, which has no rules, and for what no file is found for."""
+    """Return the sorted paths of the files of these zones. UTC has no file because it has no rules."""
     found = {path for name in names if name not in {"UTC", "Etc/UTC"} and (path := _path_of(name)) is not None}
     return sorted(found)
 
@@ -18,7 +18,7 @@ def _path_of(name: str) -> str | None:
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             return path
-    # Imported when met: only a machine without a zone database of its own reads the package.
+    # Imported late: only a machine without a zone database needs the package.
     from importlib.util import find_spec  # noqa: PLC0415
 
     package = find_spec("tzdata")

@@ -8,7 +8,7 @@ import traceback
 
 from runner.cli.os_errors import refused
 from runner.cli.streams import ReaderGoneError
-from runner.clock import RehearsalError
+from runner.clock import ClockVariableError
 from runner.errors import RunnerError
 
 _USAGE = 2
@@ -25,7 +25,7 @@ def explain(error: BaseException) -> int:
     if isinstance(error, RunnerError):
         complain(error.message, error.hint)
         return error.exit_code
-    if isinstance(error, RehearsalError):
+    if isinstance(error, ClockVariableError):
         complain(str(error), "write it as 2026-03-29T00:59:59Z, or unset it")
         return _USAGE
     if isinstance(error, KeyboardInterrupt):
