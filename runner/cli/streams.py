@@ -1,6 +1,6 @@
-"""The standard streams: whatever is printed is written, or is an error that names it. Never an accident of the encoding.
+"""The standard streams: output is written whatever the locale is, or the command reports why it cannot be written.
 
-Every command that prints more than an idle tick calls `prepare` first and `finish` last; no other module has to think of it.
+Every command calls `prepare` first and `finish` last, except an idle tick. Other modules need not handle these errors.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 
 from runner.errors import RunnerError
 
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+TYPE_CHECKING = False  # type checkers know this name; importing `typing` would slow down a tick
 if TYPE_CHECKING:
     from typing import TextIO
 
@@ -20,29 +20,30 @@ if TYPE_CHECKING:
 
 _STDIN, _STDOUT, _STDERR = range(3)
 _ESCAPE = "runner.escape"
-#: Error handlers that nobody has chosen: Python's own, by locale (https://docs.python.org/3/library/sys.html#sys.stdout).
+#: The error handlers that Python sets by locale (https://docs.python.org/3/library/sys.html#sys.stdout). Any other one
+#: was chosen by the user.
 _BY_DEFAULT = {"strict", "surrogateescape"}
 
 
 class OutputError(RunnerError):
-    """Standard output cannot take what a command prints."""
+    """Standard output cannot be written."""
 
 
 class ReaderGoneError(OutputError):
-    """Whoever read the output has seen enough: no reason to complain."""
+    """The reader of standard output has closed it, as `head` does. That is no failure of the command."""
 
     exit_code = 0
 
 
 def output_error(error: OSError) -> OutputError:
-    """Return the error of a write to standard output, named for what it is."""
+    """Return the OutputError for a failed write to standard output."""
     if isinstance(error, BrokenPipeError):
         return ReaderGoneError("standard output was closed by its reader")
     return OutputError(f"standard output cannot be written: {error.strerror}")
 
 
 class _Output(io.FileIO):
-    """Writes to standard output. Raises OutputError once; what is printed after that is dropped, as in `finish`."""
+    """Writes to standard output. Raises OutputError at the first failed write, and drops all later output."""
 
     _is_broken = False
 
@@ -59,8 +60,8 @@ class _Output(io.FileIO):
         return written
 
 
-class _Complaints(_Output):
-    """Writes to standard error. Where that cannot be, nobody can be told, and the exit code has to say it."""
+class _ErrorOutput(_Output):
+    """Writes to standard error, and drops what cannot be written. Only the exit code reports the failure then."""
 
     def write(self, data: Buffer, /) -> int:
         try:
@@ -70,21 +71,24 @@ class _Complaints(_Output):
 
 
 def prepare() -> None:
-    """Make the standard streams take everything that is printed; call it before anything is."""
-    _fill()
+    """Replace the standard streams by ones that can encode every text. Call it before anything is printed."""
+    _open_missing()
     if isinstance(sys.stdin, io.TextIOWrapper):
-        sys.stdin.reconfigure(errors="surrogateescape")  # what is no text is told where it is asked for
+        sys.stdin.reconfigure(errors="surrogateescape")  # the command that reads input refuses what is not text
     codecs.register_error(_ESCAPE, _escaped)
     sys.stdout = _stream(_Output(_STDOUT, "w", closefd=False), sys.stdout)
-    sys.stderr = _stream(_Complaints(_STDERR, "w", closefd=False), sys.stderr)
+    sys.stderr = _stream(_ErrorOutput(_STDERR, "w", closefd=False), sys.stderr)
 
 
 def finish(code: int) -> int:
-    """Write what is left, and return the exit code: not 0 where that fails, and 0 where the reader has gone. Call it last."""
+    """Flush the standard streams, and return the exit code. Call it last.
+
+    It is `code`, but not 0 if the output cannot be written, and 0 if its reader has gone.
+    """
     try:
         sys.stdout.flush()
     except OutputError as error:
-        from runner.cli.failure import explain  # noqa: PLC0415 - a tick meets no error
+        from runner.cli.failure import explain  # noqa: PLC0415 - most commands meet no error
 
         failure = explain(error)
         code = failure and (code or failure)
@@ -92,10 +96,10 @@ def finish(code: int) -> int:
     return code
 
 
-def _fill() -> None:
-    """Open each standard descriptor that the caller has closed: a file opened later would get its number, and our output.
+def _open_missing() -> None:
+    """Open each standard descriptor that the caller has closed: a file opened later would get its number and our output.
 
-    Standard output cannot be written then; what is said on standard error is lost.
+    Writing to standard output fails then. Output on standard error is lost.
     """
     for descriptor, stream, flags in (
         (_STDIN, sys.stdin, os.O_RDONLY),
@@ -108,7 +112,7 @@ def _fill() -> None:
                 os.dup2(opened, descriptor)
                 os.close(opened)
     if sys.stdin is None:
-        sys.stdin = open(_STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - as long as the process lives
+        sys.stdin = open(_STDIN, encoding="utf-8", closefd=False)  # noqa: SIM115 - it stays open
 
 
 def _stream(raw: io.FileIO, old: TextIO | None) -> io.TextIOWrapper:
@@ -122,15 +126,15 @@ def _stream(raw: io.FileIO, old: TextIO | None) -> io.TextIOWrapper:
 
 
 def _escaped(error: UnicodeError) -> tuple[str, int]:
-    """Return characters that cannot be encoded as JSON escapes them: so JSON stays JSON, and people know them, too."""
-    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - what a stream is written to raises
+    """Return JSON escapes of the characters that cannot be encoded, and where to continue. JSON output stays valid."""
+    assert isinstance(error, UnicodeEncodeError)  # noqa: S101 - a stream for writing raises no other
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)), error.end
 
 
 def _wait_for_room(descriptor: int) -> None:
-    """Wait until a descriptor that does not block can be written (somebody else's choice: it is shared)."""
-    import select  # noqa: PLC0415 - hardly ever met
+    """Wait until a non-blocking descriptor can be written. Another process that shares it made it non-blocking."""
+    import select  # noqa: PLC0415 - rarely needed
 
     poll = select.poll()
     poll.register(descriptor, select.POLLOUT)
