@@ -127,7 +127,7 @@ def _expand(macro: str) -> str:
     if macro == "@reboot":
         raise ScheduleError("cron", "@reboot is not a time", f"use one of {known}")
     if macro.startswith("@every"):
-        raise ScheduleError("cron", "@every is not Debian's cron", "use `frequency` and `unit`")
+        raise ScheduleError("cron", "Debian's cron does not know @every", "use `frequency` and `unit`")
     raise ScheduleError("cron", f"unknown macro {macro}", f"use one of {known}")
 
 
@@ -135,7 +135,7 @@ def _wrong_number(fields: list[str]) -> ScheduleError:
     what = f"{len(fields)} field{'' if len(fields) == 1 else 's'} where cron has five"
     hint = "write: minute hour day-of-month month day-of-week"
     if len(fields) in {6, 7}:
-        hint = "seconds and years are not Debian's cron; " + hint
+        hint = "Debian's cron has no fields for seconds and years; " + hint
     return ScheduleError("cron", what, hint)
 
 
@@ -227,5 +227,5 @@ def _unrolled(name: str, first: int, last: int, step: int) -> str:
 def _never(expression: str, error: CronSimError) -> ScheduleError:
     day, month = expression.split()[2:4]
     if "day-of-month" in str(error).lower():
-        return ScheduleError("cron", f"day {day} never comes in month {month}", "mend the day or the month")
+        return ScheduleError("cron", f"day {day} never comes in month {month}", "correct the day or the month")
     return ScheduleError("cron", str(error), "write: minute hour day-of-month month day-of-week")

@@ -43,7 +43,7 @@ def parse_schedule(fields: Mapping[str, object]) -> Schedule:
     start = _wall_time(fields, "start")
     end = _wall_time(fields, "end")
     if start is not None and end is not None and end < start:
-        raise ScheduleError("end", "end is before start", "swap them, or mend the year")
+        raise ScheduleError("end", "end is before start", "swap them, or correct the year")
     anchor = fields.get("anchor")
     if anchor is not None and (not isinstance(anchor, datetime) or anchor.tzinfo is None):
         raise ScheduleError("anchor", "the anchor must be an aware datetime")
@@ -79,7 +79,7 @@ def _interval(keys: _Keys) -> Rule:
     try:
         return parse_interval(frequency, unit, keys.anchor, keys.start, keys.zone)
     except OverflowError as error:
-        raise ScheduleError("frequency", f"every {frequency} {unit} never comes again") from error
+        raise ScheduleError("frequency", "no slot of this interval comes before the year 10000") from error
 
 
 def normal_unit(unit: object) -> str:

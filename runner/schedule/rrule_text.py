@@ -143,15 +143,15 @@ def _until(raw: str) -> datetime:
 def _check_together(parts: Parts, given: dict[str, str]) -> None:
     for name, frequencies in _FORBIDDEN.items():
         if name in given and parts.freq in frequencies:
-            raise _error(f"{name} cannot stand beside FREQ={parts.freq} (RFC 5545)")
+            raise _error(f"{name} cannot be combined with FREQ={parts.freq} (RFC 5545)")
     if parts.count is not None and parts.until is not None:
-        raise _error("COUNT and UNTIL cannot stand together (RFC 5545)", "keep one of them")
+        raise _error("COUNT cannot be combined with UNTIL (RFC 5545)", "keep one of them")
     numbered = any(nth for _, nth in parts.byday)
     if numbered and parts.freq not in {"MONTHLY", "YEARLY"}:
-        hint = "days have numbers in months and years only (FREQ=MONTHLY, FREQ=YEARLY)"
-        raise _error(f"a numbered BYDAY cannot stand beside FREQ={parts.freq} (RFC 5545)", hint)
+        hint = "number a day with FREQ=MONTHLY or FREQ=YEARLY only"
+        raise _error(f"a numbered BYDAY cannot be combined with FREQ={parts.freq} (RFC 5545)", hint)
     if numbered and parts.byweekno:
-        raise _error("a numbered BYDAY cannot stand beside BYWEEKNO (RFC 5545)", "take the number or BYWEEKNO away")
+        raise _error("a numbered BYDAY cannot be combined with BYWEEKNO (RFC 5545)", "remove the number or BYWEEKNO")
     if parts.bysetpos and not any(name.startswith("BY") and name != "BYSETPOS" for name in given):
         raise _error("BYSETPOS needs another BY… part (RFC 5545)")
 

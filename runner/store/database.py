@@ -61,7 +61,7 @@ def recording(path: str, known: FileId) -> Iterator[Deciding]:
 def _gone(path: str, what: str) -> StoreGoneError:
     return StoreGoneError(
         f"the database {path} {what} while runs were under way",
-        "how they ended is not on record; look at what has removed it, perhaps a task",
+        "how these runs ended is not on record; find out what removed the file, perhaps a task",
     )
 
 

@@ -12,21 +12,21 @@ from runner.errors import StoreError
 _MEANINGS = {
     "SQLITE_BUSY": (
         "is locked by another process for more than 10 s",
-        "`runner status` names a runner that is stopped; or look for an open sqlite3 shell",
+        "`runner status` names a runner that is stopped; otherwise look for an open sqlite3 shell",
     ),
     "SQLITE_READONLY": ("cannot be written", "check the permissions of the file and its folder"),
-    "SQLITE_CANTOPEN": ("cannot be opened", "check that its folder exists and may be written"),
+    "SQLITE_CANTOPEN": ("cannot be opened", "check that its folder exists and is writable"),
     "SQLITE_FULL": (
         "cannot grow: the disk is full",
-        "free some space; nothing is lost, the next tick goes on",
+        "free some space: nothing is lost, and the next tick continues the work",
     ),
     "SQLITE_IOERR": (
-        "cannot be read or written: the disk answers with an error",
+        "cannot be read or written: the disk reports an error",
         "check the disk and its free space",
     ),
-    "SQLITE_CORRUPT": ("is damaged", "restore a backup, or move the file away to start afresh"),
+    "SQLITE_CORRUPT": ("is damaged", "restore a backup, or move the file away to start with a new one"),
     "SQLITE_NOTADB": ("is not an SQLite database", "move the file away, or give another state folder"),
-    "SQLITE_PERM": ("may not be read", "check the permissions of the file and its folder"),
+    "SQLITE_PERM": ("cannot be read: permission is denied", "check the permissions of the file and its folder"),
 }
 
 
@@ -46,5 +46,5 @@ def explain(error: sqlite3.Error, path: str) -> StoreError:
         if name == code or name.startswith(code + "_"):
             return StoreError(f"the database {path} {what}", hint)
     return StoreError(
-        f"the database {path} cannot be used: {error}", "run `runner status` for more, or restore a backup"
+        f"the database {path} cannot be used: {error}", "run `runner status` to see more, or restore a backup"
     )

@@ -58,7 +58,7 @@ _KINDS: dict[str, tuple[str, str | bytes, int, int, str, str]] = {
     ),
     "an end before the start": (
         *("a.yaml", f"start: 2026-02-01\nend: 2026-01-01\n{_DAILY}{_CODE}", 2, 6),
-        *("end", "swap them, or mend the year"),
+        *("end", "swap them, or correct the year"),
     ),
     "a duration": (
         *("a.yaml", f"starting_deadline: 0s\n{_DAILY}{_CODE}", 1, 20),

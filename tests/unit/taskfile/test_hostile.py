@@ -418,7 +418,7 @@ def test_the_hint_of_a_syntax_error_is_the_line_itself() -> None:
         ("unit: Day\n", "did you mean `day`?"),
         ("start: 20260131\n", 'quote it: "20260131"'),
         ("cron: @daily\n", "quote text that begins with a sign such as @"),
-        ("cron: 0 0 8 * * ?\n", "seconds and years are not Debian's cron"),
+        ("cron: 0 0 8 * * ?\n", "Debian's cron has no fields for seconds and years"),
         ("cron: 0 8 ? * *\n", "write * instead of ?"),
         ("code: print()\n", "write `code: |` and the Python below it, indented"),
         ("tags: a, b\n", 'for example ["report", "billing"]'),
