@@ -1,1 +1,1 @@
-"""Children: forked, isolated, captured, and gone when their run has ended."""
+"""Child processes of runs: the fork, isolation, captured output, and the removal of all that a run leaves behind."""

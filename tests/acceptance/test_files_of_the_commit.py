@@ -263,7 +263,7 @@ def test_a_file_of_the_work_tree_that_the_settings_do_not_name_is_said_to_be_lef
     sales.task("reports/report", "open('data/eu.csv')")
     sales.commit()
 
-    assert "data/eu.csv is in the repository, and not among the `files` of runner.yaml" in _ran(sales).output.decode()
+    assert "data/eu.csv is in the repository, but not among the `files` of runner.yaml" in _ran(sales).output.decode()
 
 
 def test_a_commit_that_git_has_lost_fails_the_run_with_a_reason_and_the_tick_goes_on(sales: Project) -> None:

@@ -119,7 +119,7 @@ def test_a_file_of_somebody_else_is_refused(project: Project) -> None:
     path = _file(project)
     os.chown(path, 12345, 12345)
 
-    _assert_never_began(_run(project), f"the secrets file {path} belongs to somebody else (uid 12345)")
+    _assert_never_began(_run(project), f"the secrets file {path} belongs to another user (uid 12345)")
 
 
 def test_a_file_that_is_not_there_is_named(project: Project, tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_a_file_that_is_no_text_is_named_and_not_quoted(project: Project) -> Non
 def test_a_secret_that_is_nowhere_fails_the_run_before_it_starts(project: Project) -> None:
     _assert_never_began(
         _run(project),
-        "the secret SECRET is not set: name a file in runner.yaml (secrets_file), or set it for runner itself",
+        "the secret SECRET is not set: name a file in runner.yaml (secrets_file), or set it in the environment of runner",
     )
 
 

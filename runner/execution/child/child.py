@@ -350,7 +350,7 @@ def _where_it_is(error: BaseException, job: Job) -> str | None:
         return f'it is in the commit of this run: task.root / "{name}"'
     if os.path.lexists(f"{os.environ.get('RUNNER_REPO')}/{name}"):
         return (
-            f"{name} is in the repository, and not among the `files` of runner.yaml, or not in the commit of this run"
+            f"{name} is in the repository, but not among the `files` of runner.yaml, or not in the commit of this run"
         )
     return None
 

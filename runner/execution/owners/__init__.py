@@ -1,1 +1,1 @@
-"""Who owns runs, and whether the owner is gone: by locked files, in every container and for every user."""
+"""Owners of runs: locked files show which owner is gone, in every container and for every user."""

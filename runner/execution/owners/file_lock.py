@@ -1,4 +1,4 @@
-"""One at a time, over all processes: a locked file, which the kernel unlocks however its holder ends (flock(2))."""
+"""A lock that one process at a time holds. The kernel unlocks the file however the holder ends (flock(2))."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def locked(path: str) -> Iterator[None]:
-    """Hold the lock of a file; waits for whoever has it. Raises OSError where the file cannot be made."""
+    """Hold the lock of a file, after waiting until it is free. Raises OSError where the file cannot be opened."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)

@@ -1,47 +1,48 @@
-"""Whether the owner of runs is gone: a lock on a file of its own says so, in every container and for every user.
+"""Whether the owner of runs is gone. The lock on its file shows that, in every container and for every user.
 
-The kernel gives a lock back when its holder ends, however that happens (flock(2)). Pids say nothing across containers, where each
-has its own, nor under `hidepid`, where other users see none. Light: an idle tick asks.
+The kernel releases a lock when the holder ends, however it ends (flock(2)). Pids cannot show it: each container has
+pids of its own, and with `hidepid` a user sees no process of another user. An idle tick loads this module, so it
+imports little.
 """
 
 import fcntl
 import os
 
-# What `signal` does around these, for names of signals, is loaded while others load.
+# The module `signal` adds enums around these, which take time to load; the idle path does not need them.
 from _signal import SIG_DFL, SIG_IGN, getsignal  # type: ignore[import-not-found]
 from _signal import SIGUSR1 as NEWS
 from _signal import signal as set_handler
 
 from runner.execution.owners.process_identity import UNKNOWN, boot_id, identity, pid_namespace
 
-#: What the names of files begin with that are not locked yet.
+#: Prefix of the file name while the file is not locked yet.
 HIDDEN = "."
 
 
 def folder(state: str) -> str:
-    """Return where the files of owners are."""
+    """Return the folder of the owner files."""
     return state + "/owners"
 
 
 def path_of(state: str, owner: str) -> str:
-    """Return the file of an owner."""
+    """Return the path of an owner file."""
     return f"{folder(state)}/{owner.replace('/', '_').replace(':', '+')}"
 
 
 def short(owner: str) -> str:
-    """Return what tells an owner from all others, and can stand in the name of a folder."""
+    """Return the unique part of an owner's name, which can be part of a folder name."""
     return owner.rpartition(":")[2]
 
 
 def become_owner(state: str) -> tuple[str, int]:
-    """Make a file for this process, lock it, and say in it who this is; return its name and its descriptor. Raises StoreError.
+    """Make and lock an owner file for this process; return the owner's name and the descriptor. Raises StoreError.
 
-    A process that is forked holds the lock with it, until both are gone.
+    A process that this one forks holds the same lock, so the file is unlocked only when both are gone.
     """
     try:
         return _become_owner(state)
     except OSError as error:
-        from runner.errors import StoreError  # noqa: PLC0415 - an idle tick asks this module and meets no error
+        from runner.errors import StoreError  # noqa: PLC0415 - an idle tick loads this module, and not this one
 
         hint = "check its permissions, and the disk"
         raise StoreError(f"the folder {state} cannot be written: {error.strerror}", hint) from error
@@ -49,8 +50,10 @@ def become_owner(state: str) -> tuple[str, int]:
 
 def _become_owner(state: str) -> tuple[str, int]:
     if getsignal(NEWS) == SIG_DFL:
-        set_handler(NEWS, SIG_IGN)  # else who reads the file, and wakes this process, would end it before it listens
-    # Durable in the store where the file may not be: boot id and pid stand in the name, too.
+        # A process that reads the file may send NEWS; the default action would end this process before it has a
+        # handler.
+        set_handler(NEWS, SIG_IGN)
+    # The store keeps the name even if a crash loses the file; so the name holds boot id and pid, too.
     name = f"{boot_id()}:{os.getpid()}:{os.urandom(8).hex()}"
     try:
         os.mkdir(folder(state))
@@ -58,14 +61,15 @@ def _become_owner(state: str) -> tuple[str, int]:
         pass
     path = path_of(state, name)
     while True:
-        # Locked before it has its name: who finds it unlocked takes its owner for gone.
+        # The file is locked before it gets its name, because others regard the owner of an unlocked file as gone.
         hidden = f"{folder(state)}/{HIDDEN}{os.path.basename(path)}"
         descriptor = _locked_file(hidden)
         try:
             os.rename(hidden, path)
         except FileNotFoundError:
-            os.close(descriptor)  # tidied up in the moment before it was locked, as what a killed process had left
-            os.stat(folder(state))  # unless there is no folder any more
+            # Another process removed the file before it was locked, as a file that a killed process had left.
+            os.close(descriptor)
+            os.stat(folder(state))  # raises FileNotFoundError where the folder was removed
             continue
         return name, descriptor
 
@@ -78,15 +82,16 @@ def _locked_file(path: str) -> int:
 
 
 def is_gone(state: str, owner: str) -> bool:
-    """Return whether an owner is gone. One whose file may not be opened is left alone: nobody can tell from here."""
+    """Return whether an owner is gone. Return False where its file cannot be opened: then this process cannot know."""
     try:
         descriptor = os.open(path_of(state, owner), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return True  # removed at its end, or of a runner that knew no such files
+        return True  # the owner removed it at its end, or is an early version of runner, which made no such file
     except OSError:
         return False
     try:
-        # Nobody waits for a shared lock: it is refused only while the owner lives.
+        # A shared lock, so that two processes that look at once do not block each other: only the owner's lock refuses
+        # it.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return False

@@ -1,16 +1,16 @@
-"""Who a process is: what tells it from any other that has, had or will have its pid. Linux only."""
+"""The identity of a process: no other process has it, not even a later one with the same pid. Linux only."""
 
 import os
 
 #: Fields of /proc/PID/stat behind the name in brackets (proc_pid_stat(5)); starttime is the 22nd of all.
 _STATE, _START = 0, 19
-_FEWEST = 22  # up to the memory that it uses
-#: Stands for a boot that cannot be told from another.
+_FEWEST = 22  # the fields up to `rss`, the last one that is used
+#: The boot id where the system has none.
 UNKNOWN = "unknown"
 
 
 def identity(pid: int) -> str | None:
-    """Return boot id, pid and start time of a living process; None where it is gone, or where there is no /proc."""
+    """Return boot id, pid and start time of a living process; None where it has ended, or /proc cannot be read."""
     fields = stat(pid)
     if fields is None or fields[_STATE] == "Z":
         return None
@@ -18,7 +18,7 @@ def identity(pid: int) -> str | None:
 
 
 def pid_namespace() -> str:
-    """Return the name of the namespace in which this process's pids mean something (pid_namespaces(7)); empty without /proc."""
+    """Return the name of this process's pid namespace (pid_namespaces(7)); empty without /proc."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -26,7 +26,7 @@ def pid_namespace() -> str:
 
 
 def boot_id() -> str:
-    """Return what changes with every boot of the machine; UNKNOWN where /proc does not tell."""
+    """Return the id of this boot of the machine, which every boot changes; UNKNOWN where /proc does not have it."""
     try:
         return _read("/proc/sys/kernel/random/boot_id").strip() or UNKNOWN
     except OSError:
@@ -34,15 +34,15 @@ def boot_id() -> str:
 
 
 def stat(pid: int) -> list[str] | None:
-    """Return the fields of /proc/PID/stat behind the name; None where there is no such process, or /proc does not tell.
+    """Return the fields of /proc/PID/stat behind the name; None where the file is missing or cannot be read.
 
-    It tells nothing of other users' processes where it is mounted with `hidepid` (proc(5)).
+    Where /proc is mounted with `hidepid`, the files of other users' processes cannot be read (proc(5)).
     """
     try:
         fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
     except OSError:
         return None
-    return fields if len(fields) >= _FEWEST else None  # it may end in the middle of being read
+    return fields if len(fields) >= _FEWEST else None  # the process may end while its file is read
 
 
 def _read(path: str) -> str:

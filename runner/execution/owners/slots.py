@@ -1,6 +1,6 @@
-"""Concurrency slots, counted over all ticks: so many files, each locked by the process that runs something.
+"""Concurrency slots, counted over all ticks: for each slot a file, which the process that uses the slot keeps locked.
 
-The kernel gives a lock back when its process ends, however it ends (flock(2)): a killed tick never keeps a slot.
+The kernel releases a lock when the process ends, however it ends (flock(2)), so a killed tick keeps no slot.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from runner.execution.supervising.run_environment import make_folder
 
 
 class Slots:
-    """At most `limit` slots at once, shared with every other process that uses the same folder."""
+    """At most `limit` slots at once, shared by all processes that use the same folder."""
 
     def __init__(self, folder: str, limit: int) -> None:
         self._folder = folder
@@ -20,11 +20,11 @@ class Slots:
         self._held: dict[int, int] = {}
 
     def take(self) -> bool:
-        """Take a slot if one is free; return whether it was. Raises OSError where the folder cannot be written."""
+        """Take a slot if one is free; return whether one was. Raises OSError where the folder cannot be written."""
         return any(number not in self._held and self._lock(number) for number in range(self._limit))
 
     def release(self) -> None:
-        """Give one slot back."""
+        """Release one slot."""
         _, descriptor = self._held.popitem()
         os.close(descriptor)
 

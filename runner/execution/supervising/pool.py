@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from runner.execution.system.cgroups import Group
 
 _CHUNK = 65_536
-#: Seconds: how often children are asked for where no descriptor tells, and what trees use where that is limited.
-_ASK = 0.02
-_METER = 0.1
-#: What is still in the pipe after the end fits into so many pieces; somebody out of reach may go on writing.
+#: Seconds between two checks whether children have ended, where no descriptor reports that.
+_POLL_INTERVAL = 0.02
+#: Seconds between two measurements of what attempts with limits use.
+_METER_INTERVAL = 0.1
+#: Reads of a pipe after the child has ended. A full pipe needs fewer; a process that cannot be killed may write for ever.
 _MOST_CHUNKS = 64
+_TAKEN = "another process may have taken the run: this one did not respond for a while, or its owner file was removed"
 
 
 class Pool:
@@ -98,11 +100,9 @@ class Pool:
         try:
             is_ours = self._owner.begin(job.run_id, job.attempt)
         except OSError as error:
-            return Refused(job, f"its note cannot be written: {error.strerror}")
+            return Refused(job, f"the owner file {self._owner.path} cannot be written: {error.strerror}")
         if not is_ours:
-            return Refused(
-                job, "this runner did not answer for a while, or its file was removed, and others have taken over"
-            )
+            return Refused(job, _TAKEN)
         started_at = clock.now()
         try:
             attempt = self._fork(job, secrets, started_at)
@@ -178,9 +178,9 @@ class Pool:
         for attempt in self._attempts.values():
             limits += (attempt.due_in(now), attempt.go_live(now))
             if attempt.watch is None:
-                limits.append(_ASK)  # no descriptor tells of its end, or of that of its orphans
+                limits.append(_POLL_INTERVAL)  # no descriptor tells of its end, or of that of its orphans
             if attempt.job.limits.any():
-                limits.append(_METER)
+                limits.append(_METER_INTERVAL)
         return int(min(limits) * 1000) + 1
 
     def _read(self, attempt: Attempt) -> bool:
@@ -208,7 +208,7 @@ class Pool:
         now = clock.monotonic()
         if now < self._next_meter:
             return
-        self._next_meter = now + _METER
+        self._next_meter = now + _METER_INTERVAL
         limited = [it for it in self._attempts.values() if it.job.limits.any() and not it.has_exited()]
         seen = processes.table() if limited else {}
         for attempt in limited:

@@ -1,4 +1,4 @@
-"""Where secrets come from: a file outside of the repository, systemd's credentials, or the environment of runner itself."""
+"""Secrets of tasks: from a file outside the repository, from systemd's credentials, or from runner's environment."""
 
 from __future__ import annotations
 
@@ -9,27 +9,27 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-#: Set by systemd for services with LoadCredential= (systemd.exec(5)).
+#: systemd sets this variable for services with LoadCredential= (systemd.exec(5)).
 _CREDENTIALS = "CREDENTIALS_DIRECTORY"
-#: What is shorter cannot be masked: it would be found in every other word.
+#: Bytes. A shorter secret cannot be masked: it would match parts of ordinary words.
 SHORTEST = 4
 
 
 class SecretError(Exception):
-    """A secret cannot be had. Says which one and why; never its value."""
+    """A secret that cannot be read or used. The message names the secret and the cause, and never its value."""
 
 
 def find_secrets(names: Iterable[str], file: str | None, environment: Mapping[str, str], root: str) -> dict[str, str]:
-    """Return the values of secrets. Raises SecretError for one that is nowhere, empty, or too short to be masked.
+    """Return the values of secrets. Raises SecretError for a secret that is missing, empty, or too short to be masked.
 
-    `file` is the secrets file, if there is one, and `root` the repository that it must not lie in.
+    `file` is the secrets file, if there is one. `root` is the repository, which must not contain it.
     """
-    wanted = list(names)
-    if not wanted:
+    required = list(names)
+    if not required:
         return {}
     listed = read_file(file, root) if file else {}
     found = {}
-    for name in wanted:
+    for name in required:
         value = listed.get(name) or _credential(name, environment) or environment.get(name)
         if not value:
             raise SecretError(f"the secret {name} is not set: {_where(file)}")
@@ -42,21 +42,26 @@ def find_secrets(names: Iterable[str], file: str | None, environment: Mapping[st
 
 
 def _where(file: str | None) -> str:
-    return f"add it to {file}" if file else "name a file in runner.yaml (secrets_file), or set it for runner itself"
+    if file:
+        return f"add it to {file}"
+    return "name a file in runner.yaml (secrets_file), or set it in the environment of runner"
 
 
 def is_inside(path: str, root: str) -> bool:
-    """Return whether a secrets file lies in the repository, where it would be committed one day."""
+    """Return whether a secrets file is in the repository, where somebody could commit it."""
     return os.path.realpath(os.path.expanduser(path)).startswith(os.path.realpath(root) + os.sep)
 
 
 def read_file(path: str, root: str) -> dict[str, str]:
-    """Return the secrets of a file: a line `NAME=value` each, taken as it stands. Raises SecretError, which quotes no line."""
+    """Return the secrets in a file of lines `NAME=value`; no quotes or escapes are interpreted.
+
+    Raises SecretError, whose message quotes no line of the file.
+    """
     if is_inside(path, root):
-        raise SecretError(f"the secrets file {path} lies in the repository: put it elsewhere")
+        raise SecretError(f"the secrets file {path} is in the repository: move it out of the repository")
     path = os.path.expanduser(path)
     try:
-        # Not blocking: a FIFO in the file's place must not hold up the tick.
+        # O_NONBLOCK, because to open a FIFO would block the tick.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             _check_mode(path, os.fstat(descriptor))
@@ -86,7 +91,7 @@ def _check_mode(path: str, status: os.stat_result) -> None:
 
         raise SecretError(f"the secrets file {path} may be read by others: chmod 600 {quote(path)}")
     if status.st_uid not in {os.geteuid(), 0}:
-        raise SecretError(f"the secrets file {path} belongs to somebody else (uid {status.st_uid})")
+        raise SecretError(f"the secrets file {path} belongs to another user (uid {status.st_uid})")
 
 
 def _credential(name: str, environment: Mapping[str, str]) -> str | None:
