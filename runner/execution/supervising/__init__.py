@@ -1,1 +1,1 @@
-"""The parent of children: it starts them, reads what they print, ends them in time, and removes what they leave."""
+"""The parent process: it starts children, reads their output, enforces limits, and removes what they leave behind."""

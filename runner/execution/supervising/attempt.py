@@ -1,4 +1,4 @@
-"""One child under supervision: what it printed, when its time is up, and how it ended."""
+"""One attempt: its child process, its captured output, its time limit and its result."""
 
 from __future__ import annotations
 
@@ -24,14 +24,16 @@ if TYPE_CHECKING:
 
 _LARGEST_REPORT = 65_536
 _LONGEST_REASON = 200
-#: Seconds after which the output of an attempt is also written to a file that others can follow: most never take as long.
+#: Seconds after which output is also written to a live file. Most attempts take less time, and need none.
 _LIVE_AFTER = 0.5
 
 
 class Attempt:
-    """`output` and `report` are the reading ends of the child's pipes; `watch` becomes readable when it ends, where that exists.
+    """One child process, from its fork until its result is known.
 
-    `show` is given what the child prints, as it comes.
+    `output` and `report` are the reading ends of pipes: for the child's output and for its end message. `watch` is a
+    descriptor that becomes readable when the child ends; None where the system has none. `show` is called with each
+    piece of masked output.
     """
 
     __slots__ = (
@@ -92,7 +94,7 @@ class Attempt:
         self._seen_over = False
 
     def take(self, data: bytes) -> None:
-        """Take a piece of what the child has printed."""
+        """Mask and keep a piece of the child's output."""
         self._keep(data if self.masker is None else self.masker.feed(data))
 
     def _keep(self, data: bytes) -> None:
@@ -105,11 +107,11 @@ class Attempt:
             self.show(data)
 
     def live_file(self) -> str | None:
-        """Return the file that others can follow, where the attempt has lasted long enough to have one."""
+        """Return the path of the live file; None where the attempt was too short to have one."""
         return None if self._live is None else self._live_file
 
     def go_live(self, monotonic: float) -> float:
-        """Let others follow the output once it has lasted a while; return in how many seconds that is, for ever once it is done."""
+        """Open the live file once the attempt is old enough; return the seconds until then, infinity after that."""
         if self._live is not None:
             return float("inf")
         wait = self.started + _LIVE_AFTER - monotonic
@@ -120,7 +122,7 @@ class Attempt:
         return float("inf")
 
     def has_exited(self) -> bool:
-        """Return whether the child itself has ended; waits for nothing."""
+        """Return whether the child itself has ended, without waiting."""
         if self._exit is None:
             pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             if pid:
@@ -128,37 +130,38 @@ class Attempt:
         return self._exit is not None
 
     def is_in_grace(self, monotonic: float) -> bool:
-        """Return whether processes that the child left behind still have time to end by themselves: after TERM only."""
+        """Return whether processes that the child has left behind may still end by themselves, after SIGTERM."""
         return self._kill_at is not None and monotonic < self._kill_at and bool(self.orphans)
 
-    def due_in(self, monotonic: float) -> float:
-        """Return in how many seconds `enforce` has something to do; never less than none."""
+    def seconds_left(self, monotonic: float) -> float:
+        """Return the seconds until `enforce` has something to do, never less than 0."""
         limit = self._kill_at if self._kill_at is not None else self.started + self.job.timeout.total_seconds()
         return max(0.0, limit - monotonic)
 
     def enforce(self, monotonic: float) -> None:
-        """Ask the whole tree to end where its time is up, and kill it where it has had its grace."""
-        if self.due_in(monotonic) > 0:
+        """Send SIGTERM to the child and its descendants when the time limit has passed, SIGKILL after `kill_grace`."""
+        if self.seconds_left(monotonic) > 0:
             return
         if self._kill_at is None:
             timeout = format_duration(self.job.timeout)
             self.end_early(TIMED_OUT, f"timed out after {timeout}", monotonic)
         else:
             self._kill()
-            # Should anything be left, it is killed again; a process that hangs in the kernel dies when it comes out.
+            # What is left after that is killed again. A process that waits in the kernel dies once the wait ends.
             self._kill_at = monotonic + 0.1
 
     def end_early(self, status: str, reason: str, monotonic: float) -> None:
-        """Ask the whole tree to end, once; it has `kill_grace` to do so."""
+        """Send SIGTERM to the child and its descendants, once. After `kill_grace`, `enforce` kills them."""
         if self._kill_at is None:
             self._status, self._reason = status, reason
             self._kill_at = monotonic + self.job.kill_grace.total_seconds()
             processes.signal_tree(self.pid, signal.SIGTERM)
 
     def end_at_limit(self, name: str, monotonic: float) -> None:
-        """Kill the whole tree, which has used more than it may: there is no telling what it does with a grace.
+        """Kill the child and its descendants at once, because they use more than the limit `name`.
 
-        Memory has to be seen twice: a process and what it is just starting (vfork(2)) have the same, for a moment.
+        Memory must be over the limit in two measurements: after vfork(2), a process and its new child share their
+        memory for a moment, and it is counted twice.
         """
         if name == "memory" and not self._seen_over:
             self._seen_over = True
@@ -173,8 +176,8 @@ class Attempt:
         if self.group is not None:
             self.group.kill()
 
-    def ending(self, finished_at: datetime) -> AttemptResult:
-        """Return how the attempt ended; closes the report and the file that others follow."""
+    def result(self, finished_at: datetime) -> AttemptResult:
+        """Return how the attempt ended. Closes the live file and the pipe of the end message."""
         if self.masker is not None:
             self._keep(self.masker.flush())
         if self._live is not None:
@@ -185,25 +188,25 @@ class Attempt:
             number = os.WTERMSIG(status)
         else:
             code = os.WEXITSTATUS(status)
-        told = self._told()
-        if told is not None and told.exit_code is not None and kept_by_kernel(told.exit_code) == code:
-            code = told.exit_code
-        at_limit = self._at_limit(number, told)
+        message = self._read_end_message()
+        if message is not None and message.exit_code is not None and kept_by_kernel(message.exit_code) == code:
+            code = message.exit_code
+        limit_reason = self._limit_reason(number, message)
         return AttemptResult(
-            self._status or (SUCCEEDED if code == 0 and at_limit is None else FAILED),
+            self._status or (SUCCEEDED if code == 0 and limit_reason is None else FAILED),
             self.started_at,
             finished_at,
-            self._reason or at_limit or _reason(code, number, told),
+            self._reason or limit_reason or _reason(code, number, message),
             exit_code=code,
             signal=number,
-            error=told.error if told is not None else None,
-            traceback=(told.traceback or None) if told is not None and told.error is not None else None,
+            error=message.error if message is not None else None,
+            traceback=(message.traceback or None) if message is not None and message.error is not None else None,
             output=self.capture.kept(),
             output_dropped_bytes=self.capture.dropped,
         )
 
-    def _at_limit(self, number: int | None, told: EndMessage | None) -> str | None:
-        """Return the reason of an ending that the kernel has brought about by a limit, or None."""
+    def _limit_reason(self, number: int | None, message: EndMessage | None) -> str | None:
+        """Return the reason where a limit that the kernel enforces has ended the attempt; None otherwise."""
         limits = self.job.limits
         if self.group is not None and limits.memory is not None and self.group.is_out_of_memory():
             return f"over its limit {limits.in_words('memory')}"
@@ -213,33 +216,34 @@ class Attempt:
             return f"over its limit {limits.in_words('cpu')}"
         if number == signal.SIGXFSZ and limits.file_size is not None:
             return f"over its limit {limits.in_words('file_size')}"
-        if told is None or told.error is None or not told.limit:
+        if message is None or message.error is None or not message.limit:
             return None
-        return f"over its limit {limits.in_words(told.limit)}: {_said(told.error)}"
+        return f"over its limit {limits.in_words(message.limit)}: {_in_one_line(message.error)}"
 
     def _cpu(self) -> float:
-        """Return the seconds on a processor that the tree has used; without a group, of those that were waited for."""
+        """Return the CPU seconds of the child and its descendants; without a control group, only of reaped ones."""
         return max(self._usage, 0.0 if self.group is None else self.group.cpu())
 
-    def _told(self) -> EndMessage | None:
+    def _read_end_message(self) -> EndMessage | None:
         os.set_blocking(self.report, False)
         try:
             return decode(os.read(self.report, _LARGEST_REPORT))
         except BlockingIOError:
-            return None  # a daemon that nobody could reach still holds the pipe
+            return None  # a process that could not be killed has the other end of the pipe open
         finally:
             os.close(self.report)
 
 
-def _reason(code: int | None, number: int | None, told: EndMessage | None) -> str | None:
+def _reason(code: int | None, number: int | None, message: EndMessage | None) -> str | None:
     if number is not None:
         return f"killed by signal {number} ({_signal_name(number)})"
-    if told is not None and told.error is not None:
-        return _said(told.error) if told.has_begun else f"could not be started: {_said(told.error)}"
+    if message is not None and message.error is not None:
+        words = _in_one_line(message.error)
+        return words if message.has_begun else f"could not be started: {words}"
     return f"exit code {code}" if code else None
 
 
-def _said(error: RunError) -> str:
+def _in_one_line(error: RunError) -> str:
     if error.type == EXIT:
         return error.message.strip().partition("\n")[0][:_LONGEST_REASON]
     first_line = error.message.partition("\n")[0][:_LONGEST_REASON]
@@ -249,5 +253,5 @@ def _said(error: RunError) -> str:
 def _signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
-    except ValueError:  # a real-time signal
+    except ValueError:  # real-time signals have no name
         return "no name"

@@ -1,4 +1,4 @@
-"""What an executor reports of the jobs that it was given."""
+"""The events that an executor reports about its jobs."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from runner.value import Value
 
 
 class Started(Value):
-    """A child has been started."""
+    """A child process has started."""
 
     job: Job
     at: datetime
 
 
 class Ended(Value):
-    """An attempt is over, and nothing of it is left running. One that never began has an ending without a start.
+    """An attempt has ended, and none of its processes is left. If it never began, `ending` has no `started_at`.
 
-    `live_file` has its output until the ending is on record, where it took so long.
+    `live_file` is the file that has its output, to be removed once the end is on record; None for a short attempt.
     """
 
     job: Job
@@ -28,14 +28,14 @@ class Ended(Value):
 
 
 class Refused(Value):
-    """An attempt was not begun, because that could not be noted, for the reason given."""
+    """An attempt was not begun, for the reason `why`: for example, the disk with the owner file is full."""
 
     job: Job
     why: str
 
 
 class Printed(Value):
-    """A piece of what a child prints, masked; only where somebody looks on."""
+    """A piece of a child's output, with secrets masked. Only an executor made with `tells_output` reports it."""
 
     job: Job
     data: bytes

@@ -1,4 +1,4 @@
-"""What any place to run jobs must offer: a pool of children here, the process that forks for a tick, later another machine."""
+"""The interface of everything that runs jobs: the pool of children, the launcher of a tick, later another machine."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from runner.model.job import Job
 
     class Executor(Protocol):
-        """Runs jobs for as long as it is open; at its end nothing that it has started is left.
+        """An executor runs jobs while it is open. When it is closed, no process that it has started is left.
 
-        `signals` says whether somebody wants everything to end, or has something to tell; `is_lost` that the executor is gone, with
-        everything that it had started.
+        `signals` has the signals that other processes have sent. `is_lost` is True when the executor has died, and
+        with it everything that it had started.
         """
 
         signals: Signals
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
         def __exit__(self, *error: object) -> None: ...
 
         def start(self, job: Job) -> None:
-            """Start a job; `wait` returns what has become of it."""
+            """Start a job. `wait` returns whether it was started, and later how it ended."""
 
         def end(self, run_id: int, reason: str) -> None:
-            """Ask a run to end, as cancelled, if it is here."""
+            """Ask a run to end as cancelled, if this executor runs it."""
 
         def end_all(self, reason: str) -> None:
-            """Ask everything to end, as cancelled."""
+            """Ask all runs to end as cancelled."""
 
         def wait(self, longest: float) -> list[Event]:
-            """Return what has happened; wait for that for so many seconds at most."""
+            """Return the events that have come; wait at most `longest` seconds for the first one."""

@@ -1,4 +1,4 @@
-"""The output of an attempt that is under way, in a file that other commands can follow."""
+"""The output of a running attempt, in a file that other commands can follow."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import os
 from runner import clock
 from runner.execution.supervising.run_environment import make_folder
 
-#: A file has so many bytes at most; then it is put aside, and a new one begun.
+#: Bytes. A larger file is renamed, with the suffix ASIDE, and a new file begins.
 LARGEST = 1 << 20
-#: What is printed faster than this, in bytes a second, is left out here: following is for people.
+#: Bytes a second. The file leaves out what is printed faster, because a person could not read it.
 _MOST_A_SECOND = 1 << 20
 ASIDE = ".1"
 
 
 class LiveFile:
-    """Written as output comes, and removed once the end is on record. Trouble with the disk never touches the run."""
+    """A file to which output is written as it comes. Errors of the disk are ignored: they must not harm the run."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -41,7 +41,7 @@ class LiveFile:
         self._append(data)
 
     def close(self) -> None:
-        """Say what is left out, and end."""
+        """Write how many bytes were left out, if any, and close the file."""
         if self._left_out:
             self._append(b"\n[... %d bytes left out ...]\n" % self._left_out)
         if self._descriptor is not None:
@@ -59,7 +59,7 @@ class LiveFile:
             os.write(self._descriptor, data)
             self._size += len(data)
         except OSError:
-            pass  # the disk is full; the output is in memory, too
+            pass  # the disk is full; the pool keeps the output in memory, too
 
     def _open(self) -> None:
         self._size = 0
@@ -72,7 +72,7 @@ class LiveFile:
 
 
 def left_over(path: str) -> bytes:
-    """Return what a file has that nobody writes any more, as far as it was kept."""
+    """Return the output that the two live files of a lost attempt still have."""
     kept = b""
     for name in (path + ASIDE, path):
         try:
@@ -84,7 +84,7 @@ def left_over(path: str) -> bytes:
 
 
 def remove(path: str) -> None:
-    """Remove a file and what was put aside of it."""
+    """Remove a live file, and the older one with the suffix ASIDE."""
     for name in (path + ASIDE, path):
         try:
             os.unlink(name)

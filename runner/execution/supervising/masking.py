@@ -1,4 +1,4 @@
-"""Secrets in what a task prints: found in every form that code usually gives them, and masked before anything is kept or shown."""
+"""Mask secrets in the output of a task, in every form that code usually gives them, before it is kept or shown."""
 
 from __future__ import annotations
 
@@ -10,47 +10,48 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 MASK = b"***"
-#: Pieces of a secret, or of an encoded form, that are shorter say too little about it, and would be found everywhere.
+#: Bytes. A shorter piece of a secret, or of an encoded form, reveals little of it, and would match parts of ordinary
+#: text.
 _SHORTEST_PIECE = 8
 _LINE_ENDS = b"\r\n"
-#: Each letter of base64 may have so many line ends behind it.
+#: The bytes that a letter of base64 may need: itself and a line end.
 _SPREAD = 1 + len(_LINE_ENDS)
 
 
 class Masker:
-    """Masks a stream of bytes, whatever pieces it comes in."""
+    """A filter that masks secrets in a stream of bytes, even where a secret comes in several pieces."""
 
     def __init__(self, secrets: list[str]) -> None:
         whole = {form for secret in secrets for form in forms(secret)}
         inside = {form for secret in secrets for form in _inside_base64(secret.encode("utf-8", "surrogateescape"))}
-        #: Those that somebody may have broken into lines (RFC 2045 does so after 76 letters).
+        #: Forms that may be broken into lines (RFC 2045, section 6.8, breaks base64 after 76 letters).
         self._broken = {form for form in inside if len(form) >= _SHORTEST_PIECE}
         self._unbroken = whole - self._broken
-        self._beginnings = _Beginnings(whole)
-        self._beginnings_in_lines = _Beginnings(self._broken)
+        self._prefixes = _Prefixes(whole)
+        self._prefixes_in_lines = _Prefixes(self._broken)
         self._held = b""
         self._ends_masked = False
 
     def feed(self, data: bytes) -> bytes:
-        """Take the next piece; return what can be shown by now. What may be the beginning of a secret is held back."""
+        """Add the next piece; return masked data. Bytes that may be the beginning of a secret are held back."""
         data = self._held + data
         spans = self._spans(data)
-        end = min(len(data) - self._beginnings.at_end(data), self._end_in_lines(data))
+        end = min(len(data) - self._prefixes.at_end(data), self._end_in_lines(data))
         for begin, after in reversed(spans):
             if begin < end < after:
-                end = begin  # the rest of it may belong to a longer one
+                end = begin  # the end of this secret may be the beginning of a longer one
         self._held = data[end:]
         return self._shown(data[:end], [span for span in spans if span[1] <= end])
 
     def flush(self) -> bytes:
-        """Return what was held back: nothing more comes."""
+        """Return the bytes that were held back, masked, at the end of the stream."""
         data, self._held = self._held, b""
         shown = self._shown(data, self._spans(data))
         self._ends_masked = False
         return shown
 
     def _shown(self, data: bytes, spans: list[tuple[int, int]]) -> bytes:
-        """Return data with masks in it: one for secrets that touch, also where they came in two pieces."""
+        """Return the data with one mask for adjacent secrets, even where they came in two pieces."""
         shown = _masked(data, spans)
         if self._ends_masked and spans and spans[0][0] == 0:
             shown = shown[len(MASK) :]
@@ -59,22 +60,22 @@ class Masker:
         return shown
 
     def mask(self, data: bytes) -> bytes:
-        """Return bytes, which are all there is, without secrets."""
+        """Return complete data with its secrets masked."""
         return _masked(data, self._spans(data))
 
     def mask_text(self, text: str) -> str:
-        """Return a text without secrets."""
+        """Return a complete text with its secrets masked."""
         return self.mask(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
 
     def _end_in_lines(self, data: bytes) -> int:
-        """Return up to where data can be shown, as far as base64 in lines goes."""
-        tail = data[-_SPREAD * self._beginnings_in_lines.longest :]
+        """Return the index behind which data may be the beginning of a secret in base64 with line ends."""
+        tail = data[-_SPREAD * self._prefixes_in_lines.longest :]
         plain = _join(tail)
-        keep = self._beginnings_in_lines.at_end(plain) if len(plain) < len(tail) else 0
-        return len(data) - len(tail) + _Places(tail)[len(plain) - keep] if keep else len(data)
+        keep = self._prefixes_in_lines.at_end(plain) if len(plain) < len(tail) else 0
+        return len(data) - len(tail) + _Offsets(tail)[len(plain) - keep] if keep else len(data)
 
     def _spans(self, data: bytes) -> list[tuple[int, int]]:
-        """Return where secrets stand, from and to, in order; what overlaps or touches is one."""
+        """Return the sorted spans (begin, end) of secrets, in which overlapping and adjacent ones are merged."""
         merged: list[tuple[int, int]] = []
         for begin, end in sorted(self._found(data)):
             if merged and begin <= merged[-1][1]:
@@ -84,18 +85,21 @@ class Masker:
         return merged
 
     def _found(self, data: bytes) -> set[tuple[int, int]]:
-        """Return where forms stand. Each is looked for by itself: for long ones bytes.find(…) looks at few of the bytes."""
+        """Return the spans of all forms.
+
+        Each form is searched for separately, because bytes.find(…) for a long form reads only few of the bytes.
+        """
         found = {span for form in self._unbroken for span in _find(data, form)}
         plain = _join(data)
         in_lines = {span for form in self._broken for span in _find(plain, form)}
         if in_lines:
-            places = _Places(data)
-            found |= {(places[begin], places[end - 1] + 1) for begin, end in in_lines}
+            offsets = _Offsets(data)
+            found |= {(offsets[begin], offsets[end - 1] + 1) for begin, end in in_lines}
         return found
 
 
-class _Places:
-    """Where each byte of data without line ends stood before."""
+class _Offsets:
+    """A map from offsets in data without line ends to offsets in the data with them."""
 
     def __init__(self, data: bytes) -> None:
         self._before: list[int] = []
@@ -106,22 +110,22 @@ class _Places:
             self._after.append(joined)
             joined += line.end() - line.start()
 
-    def __getitem__(self, place: int) -> int:
-        line = bisect_right(self._after, place) - 1
-        return self._before[line] + place - self._after[line]
+    def __getitem__(self, offset: int) -> int:
+        line = bisect_right(self._after, offset) - 1
+        return self._before[line] + offset - self._after[line]
 
 
-class _Beginnings:
-    """What the end of data may be the beginning of."""
+class _Prefixes:
+    """The prefixes of some forms, to be found at the end of data. `longest` is the length of the longest form."""
 
-    def __init__(self, wanted: Collection[bytes]) -> None:
-        self._forms = sorted(wanted)
+    def __init__(self, forms: Collection[bytes]) -> None:
+        self._forms = sorted(forms)
         self.longest = max(map(len, self._forms), default=0)
-        first, second = (_one_of({form[place] for form in self._forms}) for place in (0, 1))
+        first, second = (_one_of({form[index] for form in self._forms}) for index in (0, 1))
         self._begin = re.compile(b"%s(?=%s|\\Z)" % (first, second))
 
     def at_end(self, data: bytes) -> int:
-        """Return how many bytes at the end of the data are the beginning of a form, and not all of it."""
+        """Return how many bytes at the end of the data are the beginning of a form that is longer than these."""
         for match in self._begin.finditer(data, max(0, len(data) - self.longest + 1)):
             end = data[match.start() :]
             following = bisect_right(self._forms, end)
@@ -131,7 +135,7 @@ class _Beginnings:
 
 
 def _one_of(values: set[int]) -> bytes:
-    """Return the regular expression of one byte that is among some, or of nothing where there are none."""
+    """Return a regular expression that matches one of the bytes; it matches nothing if there are none."""
     return b"[%s]" % b"".join(b"\\x%02x" % value for value in sorted(values)) if values else b"(?!)"
 
 
@@ -158,7 +162,7 @@ def _masked(data: bytes, spans: list[tuple[int, int]]) -> bytes:
 
 
 def forms(secret: str) -> set[bytes]:
-    """Return a secret as it stands, and as base64, hexadecimal, URL, JSON, HTML and repr make it."""
+    """Return the secret itself and its forms in base64, hexadecimal, URLs, JSON, HTML and repr()."""
     from base64 import encodebytes  # noqa: PLC0415 - only for runs that have secrets
     from html import escape  # noqa: PLC0415
     from json import dumps  # noqa: PLC0415
@@ -182,7 +186,10 @@ def forms(secret: str) -> set[bytes]:
 
 
 def _inside_quotes(secret: str) -> set[str]:
-    """Return what repr() and ascii() make of a secret: by itself, and in a text with quotes of either kind or both."""
+    """Return the secret in the forms of repr() and ascii(): alone, and in a text with single, double or both quotes.
+
+    The quotes of the text decide which ones in the secret are escaped.
+    """
     found = set()
     for write in (repr, ascii):
         found.add(write(secret)[1:-1])
@@ -197,18 +204,18 @@ def _lower_escapes(text: str) -> str:
 
 
 def _inside_base64(plain: bytes) -> set[bytes]:
-    """Return what a secret looks like in the base64 of a longer text, at each of three places, in both alphabets.
+    """Return the secret in the base64 of a longer text: at each of three positions, in both alphabets.
 
-    The letters that it shares with its neighbours are left out (RFC 4648, section 4: six bits a letter).
+    Letters that also encode bits of the bytes around it are left out (RFC 4648, section 4: six bits for a letter).
     """
     from base64 import b64encode, urlsafe_b64encode  # noqa: PLC0415 - only for runs that have secrets
 
     found = set()
     for before, shared in ((0, 0), (1, 2), (2, 3)):
-        whole = (len(plain) + before) * 8 // 6  # letters that hold nothing of what follows
+        whole = (len(plain) + before) * 8 // 6  # letters that encode no bits of the bytes that follow
         for encode in (b64encode, urlsafe_b64encode):
             piece = encode(b"\0" * before + plain)[shared:whole]
-            # A short secret has short pieces; those of the whole secret are masked all the same.
+            # The pieces of a short secret are short, too: they are masked if they are as long as the secret.
             if len(piece) >= min(_SHORTEST_PIECE, len(plain)):
                 found.add(piece)
     return found

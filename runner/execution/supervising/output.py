@@ -1,15 +1,15 @@
-"""What a run printed: its head and its tail, and how much fell out between them."""
+"""The captured output of a run: its beginning and its end, and how many bytes between them were dropped."""
 
 from __future__ import annotations
 
 from collections import deque
 
-#: How much of a run's output is kept, in bytes: half of it from the beginning, half from the end.
+#: Bytes of a run's output that are kept: half of them from the beginning, half from the end.
 CAP = 256 * 1024
 
 
 class Capture:
-    """Takes output as it comes and never holds much more than the cap."""
+    """A buffer for output that never holds much more than `cap` bytes. `dropped` counts the bytes that it dropped."""
 
     def __init__(self, cap: int = CAP) -> None:
         self._head = bytearray()
@@ -20,7 +20,7 @@ class Capture:
         self.dropped = 0
 
     def feed(self, data: bytes) -> None:
-        """Take the next piece."""
+        """Add the next piece of output."""
         room = self._head_cap - len(self._head)
         if room > 0:
             self._head += data[:room]
@@ -36,11 +36,11 @@ class Capture:
             first = self._tail.popleft()
             if len(first) > excess:
                 self._tail.appendleft(first[excess:])
-            lost = min(excess, len(first))
-            self._tail_size -= lost
-            self.dropped += lost
+            dropped = min(excess, len(first))
+            self._tail_size -= dropped
+            self.dropped += dropped
 
     def kept(self) -> bytes:
-        """Return head and tail, with a line between them that says how much is missing."""
+        """Return beginning and end, with a line between them that says how many bytes were dropped."""
         gap = b"\n[... %d bytes dropped ...]\n" % self.dropped if self.dropped else b""
         return bytes(self._head) + gap + b"".join(self._tail)

@@ -1,4 +1,4 @@
-"""Children under supervision: started when asked, read from as they print, ended in time, and gone with all that is theirs."""
+"""The pool starts child processes, reads their output, enforces limits, and removes all that they leave behind."""
 
 from __future__ import annotations
 
@@ -34,15 +34,16 @@ _CHUNK = 65_536
 _POLL_INTERVAL = 0.02
 #: Seconds between two measurements of what attempts with limits use.
 _METER_INTERVAL = 0.1
-#: Reads of a pipe after the child has ended. A full pipe needs fewer; a process that cannot be killed may write for ever.
+#: Reads of a pipe after the child has ended. A full pipe needs fewer; a process that cannot be killed may write for
+#: ever.
 _MOST_CHUNKS = 64
 _TAKEN = "another process may have taken the run: this one did not respond for a while, or its owner file was removed"
 
 
 class Pool:
-    """The executor: runs jobs in children, for as long as it is open. With `tells_output`, what they print is an event, too.
+    """An executor that runs jobs in child processes while it is open. With `tells_output`, it reports their output.
 
-    `control` is a descriptor that ends a wait when it becomes readable: somebody has another job.
+    `control` is a descriptor that ends `wait` when it becomes readable, because another order has come.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Pool:
 
     def __enter__(self) -> Self:
         processes.adopt_orphans()
-        # Everything that the first compile loads is then there in every child; and so is what it means by now.
+        # Every child inherits what the first call of `compile` and `now` loads, and does not load it again.
         compile("0", "<warm>", "exec")
         clock.now()
         self._poll.register(self.signals.catch(), select.POLLIN)
@@ -89,7 +90,7 @@ class Pool:
         self.signals.put_back()
 
     def start(self, job: Job) -> None:
-        """Start a child for a job; `wait` returns what has become of it."""
+        """Start a child for a job. The next `wait` returns whether it was started."""
         self._events.append(self._start(job))
 
     def _start(self, job: Job) -> Event:
@@ -107,7 +108,7 @@ class Pool:
         try:
             attempt = self._fork(job, secrets, started_at)
         except OSError as error:
-            # No process, no descriptor: the machine is at its limits, and may not be the next time.
+            # The system has no more processes or descriptors. The run fails, and its retry policy applies.
             return Ended(job, AttemptResult(FAILED, started_at, clock.now(), f"could not be started: {error.strerror}"))
         self._attempts[attempt.pid] = attempt
         for descriptor in (attempt.output, attempt.watch):
@@ -146,7 +147,7 @@ class Pool:
         return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, show)
 
     def _group(self, job: Job) -> Group | None:
-        """Return a control group for an attempt that has limits, where the machine lets us make one."""
+        """Return a new control group for an attempt with limits; None without limits, or where none can be made."""
         base = processes.control_groups() if job.limits.any() else None
         if base is None:
             return None
@@ -155,7 +156,7 @@ class Pool:
         return cgroups.make(base, self._environment.mark(job.run_id, job.attempt), job.limits)
 
     def wait(self, longest: float) -> list[Event]:
-        """Wait until something happens, at most so many seconds; read what has been printed, and return what has happened."""
+        """Wait until something happens, at most `longest` seconds; read output, and return the events."""
         events, self._events = self._events, []
         self.is_ordered = False
         for descriptor, _ in self._poll.poll(0 if events else self._patience(longest)):
@@ -163,7 +164,7 @@ class Pool:
             if descriptor == self._control:
                 self.is_ordered = True
             elif attempt is None:
-                os.read(descriptor, _CHUNK)  # a signal has come; its handler has said what it had to say
+                os.read(descriptor, _CHUNK)  # empty the wake-up pipe of signals; their handlers have run already
             elif descriptor == attempt.output:
                 self._read(attempt)
         self._meter()
@@ -172,19 +173,19 @@ class Pool:
         return [*events, *printed, *ended]
 
     def _patience(self, longest: float) -> int:
-        """Return for how many milliseconds nothing has to be looked at, should nothing happen."""
+        """Return how many milliseconds poll(2) may wait before the pool has something to check."""
         now = clock.monotonic()
         limits = [longest, 3_600.0]
         for attempt in self._attempts.values():
-            limits += (attempt.due_in(now), attempt.go_live(now))
+            limits += (attempt.seconds_left(now), attempt.go_live(now))
             if attempt.watch is None:
-                limits.append(_POLL_INTERVAL)  # no descriptor tells of its end, or of that of its orphans
+                limits.append(_POLL_INTERVAL)  # no descriptor reports that the child or its orphans have ended
             if attempt.job.limits.any():
                 limits.append(_METER_INTERVAL)
         return int(min(limits) * 1000) + 1
 
     def _read(self, attempt: Attempt) -> bool:
-        """Take what has been printed, one piece; return whether there may be more."""
+        """Read one piece of output; return whether there may be more."""
         if attempt.output is None:
             return False
         try:
@@ -204,7 +205,7 @@ class Pool:
             attempt.output = None
 
     def _meter(self) -> None:
-        """End what uses more than it may."""
+        """End attempts that use more than their limits allow."""
         now = clock.monotonic()
         if now < self._next_meter:
             return
@@ -217,10 +218,11 @@ class Pool:
                 attempt.end_at_limit(name, now)
 
     def _collect(self) -> list[Ended]:
-        """End what has run out of time; return the attempts that are over."""
-        over = []
+        """End attempts whose time is up; return those that have ended."""
+        ended = []
         for attempt in list(self._attempts.values()):
-            now = clock.monotonic()  # asked first: this process may be stopped after it has seen a child alive
+            # The time is read first, because this process may be stopped after it has seen that a child is alive.
+            now = clock.monotonic()
             if not attempt.has_exited():
                 attempt.enforce(now)
                 continue
@@ -230,11 +232,11 @@ class Pool:
                 attempt.watch = None
             attempt.orphans = self._left_by(attempt)
             if not attempt.is_in_grace(clock.monotonic()):
-                over.append(self._finish(attempt))
-        return over
+                ended.append(self._finish(attempt))
+        return ended
 
     def _left_by(self, attempt: Attempt) -> set[int]:
-        """Return what an attempt has left running, which has ended: children of this process now."""
+        """Return the pids of the processes that an ended attempt has left running."""
         others = [other for other in self._attempts.values() if other is not attempt]
         known = self._foreign.union({other.pid for other in others}, *(other.orphans for other in others))
         return processes.left_by(
@@ -248,19 +250,19 @@ class Pool:
             if not self._read(attempt):
                 break
         self._close_output(attempt)
-        self._put_away(attempt)
-        ended = Ended(attempt.job, attempt.ending(clock.now()), attempt.live_file())
+        self._recycle_folder(attempt)
+        ended = Ended(attempt.job, attempt.result(clock.now()), attempt.live_file())
         if attempt.group is not None:
             processes.empty(attempt.group)
         return ended
 
-    def _put_away(self, attempt: Attempt) -> None:
-        """Keep the private folder of a child for another one if nothing is in it; making folders costs more than running."""
+    def _recycle_folder(self, attempt: Attempt) -> None:
+        """Keep the private folder of a child for a later one if it is empty, because to make one takes time."""
         folder = self._environment.folder(attempt.job.run_id, attempt.job.attempt, attempt.pid)
         spare = self._environment.spare_folder(self._owner.name, attempt.pid)
         try:
             os.rename(folder, spare)
-            # A link, or a folder that is closed by now, is nothing for another child.
+            # The task may have replaced the folder by a link, or removed its permissions.
             is_empty = stat.S_ISDIR(os.lstat(spare).st_mode) and not os.listdir(spare)
             if is_empty:
                 os.chmod(spare, 0o700)
@@ -277,23 +279,23 @@ class Pool:
         del self._descriptors[descriptor]
 
     def end(self, run_id: int, reason: str) -> None:
-        """Ask the tree of a run to end, as cancelled, if it runs here."""
+        """Send SIGTERM to all processes of a run, if this pool runs it; the run ends as cancelled."""
         for attempt in self._attempts.values():
             if attempt.job.run_id == run_id:
                 attempt.end_early(CANCELLED, reason, clock.monotonic())
 
     def end_all(self, reason: str) -> None:
-        """Ask everything that runs to end, as cancelled."""
+        """Send SIGTERM to all processes of all runs; the runs end as cancelled."""
         for attempt in self._attempts.values():
             attempt.end_early(CANCELLED, reason, clock.monotonic())
 
     def _end_everything(self) -> None:
-        """Leave nothing behind, whatever has happened to the tick."""
+        """Kill all children and what they have left behind, also when an exception has ended the tick."""
         for attempt in self._attempts.values():
             if not attempt.has_exited():
                 processes.kill_tree(attempt.pid)
                 os.waitpid(attempt.pid, 0)
-        # Only now: whatever is a child of this process by then has been left behind, and is waited for there.
+        # Only after the last attempt has ended can each other child of this process be an orphan.
         for attempt in self._attempts.values():
             processes.end_all(lambda leader=attempt.pid: processes.left_by(leader, self._foreign, []))  # type: ignore[misc]
         for folder in self._spare:

@@ -1,6 +1,7 @@
-"""Remove a private folder with all that a task has left in it: without a helper program, and without ever raising an error.
+"""Remove a private folder with all that a task has left in it, without another program and without raising an error.
 
-The walk holds one descriptor and no path, so neither depth nor length has a limit; it follows no link and enters no mount.
+The walk keeps one open descriptor and no path, so that neither the depth of folders nor the length of their paths has
+a limit. It follows no link and enters no mount.
 """
 
 from __future__ import annotations
@@ -11,16 +12,16 @@ import stat
 import sys
 
 _FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-#: What rmdir(2) says of a folder that is not empty.
+#: The errors of rmdir(2) for a folder that is not empty.
 _HAS_CONTENT = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 def remove_folder(path: str) -> None:
-    """Remove what is at the path, as far as that is possible: the record of a run never depends on it."""
+    """Remove a folder as far as possible, and raise no error: a folder that stays must not make a run fail."""
     try:
         _remove(path)
     except OSError:
-        pass  # a mount, a folder of somebody else, a broken or full disk: what is left harms no run
+        pass  # a mount, a folder of another user, a broken or full disk
 
 
 def _remove(path: str) -> None:
@@ -35,7 +36,11 @@ def _remove(path: str) -> None:
 
 
 class _Walk:
-    """`_above` has, for each folder from the top to the one that is open: its name, and which folder it lies in."""
+    """A walk through a folder that removes its content.
+
+    `_above` has, for each folder from the top down to the open one, its name and the device and inode of its parent.
+    `_waiting` has, for the same folders, the names of the folders that are still to be emptied.
+    """
 
     def __init__(self, top: int) -> None:
         self._here = os.dup(top)
@@ -43,7 +48,7 @@ class _Walk:
         self._waiting: list[list[str]] = []
 
     def empty(self) -> None:
-        """Remove everything below the top. Raises OSError where somebody moves the folders meanwhile."""
+        """Remove everything below the top. Raises OSError if another process moves the folders meanwhile."""
         try:
             self._waiting.append(_clear(self._here))
             while self._waiting:
@@ -60,8 +65,8 @@ class _Walk:
         try:
             below = _open(name, self._here)
         except OSError:
-            return  # not ours to open: it stays
-        self._above.append((name, _which(self._here)))
+            return  # no permission to open the folder: it stays
+        self._above.append((name, _device_and_inode(self._here)))
         os.close(self._here)
         self._here = below
         self._waiting.append(_clear(below))
@@ -71,17 +76,17 @@ class _Walk:
         parent = os.open("..", _FLAGS, dir_fd=self._here)
         os.close(self._here)
         self._here = parent
-        if _which(parent) != expected:
+        if _device_and_inode(parent) != expected:
             raise FileNotFoundError("the folder was moved while it was being removed")
         _is_gone(name, parent)
 
 
 def _clear(folder: int) -> list[str]:
-    """Remove the files of a folder and the empty folders in it; return the names of those that have something in them."""
+    """Remove the files and the empty folders in a folder; return the names of the folders that are not empty."""
     try:
         os.fchmod(folder, stat.S_IRWXU)
     except OSError:
-        pass  # it belongs to somebody else, who may let us remove what is in it
+        pass  # the folder belongs to another user, but its permissions may allow to remove its content
     try:
         names = os.listdir(folder)
     except OSError:
@@ -90,9 +95,10 @@ def _clear(folder: int) -> list[str]:
 
 
 def _is_gone(name: str, folder: int | None) -> bool:
-    """Remove a file, a link or an empty folder; return whether there is nothing more to be done about it.
+    """Remove a file, a link or an empty folder; return False for a folder that must be emptied first.
 
-    rmdir(2) follows no link, and tells a mount (EBUSY), which is left alone, from a folder that has something in it.
+    Return True also where it cannot be removed. rmdir(2) follows no link. It refuses a mount with EBUSY and a folder
+    that is not empty with another error, so that a mount is left alone.
     """
     try:
         os.rmdir(name, dir_fd=folder)
@@ -112,7 +118,7 @@ def _is_unlinked(name: str, folder: int | None) -> bool:
 
 
 def _open(name: str, folder: int | None) -> int:
-    """Open a folder, also one that the task has closed to its owner."""
+    """Return a descriptor of a folder, also where the task has removed the owner's permissions."""
     try:
         return os.open(name, _FLAGS, dir_fd=folder)
     except PermissionError:
@@ -121,17 +127,17 @@ def _open(name: str, folder: int | None) -> int:
 
 
 def _unlock(name: str, folder: int | None) -> None:
-    """Give a folder back to its owner; never what a link that has taken its place leads to."""
+    """Give the owner all permissions for a folder. If a link has replaced it, leave the target of the link alone."""
     if sys.platform != "linux":
         os.chmod(name, stat.S_IRWXU, dir_fd=folder, follow_symlinks=False)
         return
     handle = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
     try:
-        os.chmod(f"/proc/self/fd/{handle}", stat.S_IRWXU)  # fchmod(2) refuses such a descriptor
+        os.chmod(f"/proc/self/fd/{handle}", stat.S_IRWXU)  # fchmod(2) refuses a descriptor opened with O_PATH
     finally:
         os.close(handle)
 
 
-def _which(folder: int) -> tuple[int, int]:
+def _device_and_inode(folder: int) -> tuple[int, int]:
     status = os.fstat(folder)
     return status.st_dev, status.st_ino

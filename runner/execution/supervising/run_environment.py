@@ -1,4 +1,4 @@
-"""Where children work: their private folders, their marks and their environment."""
+"""The private folder, the mark and the environment variables of each child."""
 
 from __future__ import annotations
 
@@ -9,31 +9,32 @@ from runner.execution.supervising.removal import remove_folder
 from runner.model.job import Job
 from runner.value import Value
 
-__all__ = ["INHERITED", "RunEnvironment", "make_folder", "remove_folder"]  # who makes such folders removes them, too
+# Modules that make such folders remove them, too: one import gives both.
+__all__ = ["INHERITED", "RunEnvironment", "make_folder", "remove_folder"]
 
-#: All that a child inherits; the rest of the environment of cron or of a shell stays outside.
+#: The variables that a child inherits from cron or from a shell. It gets no others of them.
 INHERITED = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR")
 _PARTS = 3  # of a folder's name: run, attempt, pid
-_PATH = "/usr/local/bin:/usr/bin:/bin"  # where programs are if the caller names no folder
+_PATH = "/usr/local/bin:/usr/bin:/bin"  # where the caller's PATH has no absolute folder
 
 
 class RunEnvironment(Value):
-    """`root` holds tasks/, `state` the database; `store_id` tells this store's processes from another's."""
+    """The folder `root` has tasks/ in it, the folder `state` the database. `store_id` is part of each mark."""
 
     root: str
     state: str
     store_id: str
 
     def environment(self, outside: dict[str, str]) -> dict[str, str]:
-        """Return what the environments of all children begin with."""
+        """Return the environment variables that all children have; those that differ from run to run are empty."""
         inherited = {name: outside[name] for name in INHERITED if name in outside}
         inherited["PATH"] = _absolute(outside.get("PATH", ""))
-        # Those of one run stand here, too: to change a variable in a child is cheaper than to add one.
+        # A child changes these variables. To change one is cheaper than to add one.
         own = ("RUNNER_ROOT", "RUNNER_DATA", "RUNNER_RUN_ID", "RUNNER_TASK", "RUNNER_MARK")
         return {**inherited, "RUNNER_REPO": self.root, **dict.fromkeys(own, "")}
 
     def own_environment(self, job: Job, secrets: dict[str, str]) -> dict[str, str]:
-        """Return what a child's environment has of its own."""
+        """Return the environment variables of one attempt, with its secrets."""
         own = {**job.environment(), **secrets}
         if "PYTHONPATH" in own:
             own["PYTHONPATH"] = ":".join(os.path.join(job.root, path) for path in own["PYTHONPATH"].split(":") if path)
@@ -47,11 +48,11 @@ class RunEnvironment(Value):
         }
 
     def mark(self, run_id: int, attempt: int) -> str:
-        """Return the mark of an attempt's processes; as a process name it has at most 15 bytes (prctl(2), PR_SET_NAME)."""
+        """Return the mark of an attempt's processes: 15 bytes at most, as a process name (prctl(2), PR_SET_NAME)."""
         return f"r{self.store_id}.{run_id % 10**6}.{attempt % 10}"
 
     def folder(self, run_id: int, attempt: int, pid: int) -> str:
-        """Return the private folder of a child; its name says whose it was should nobody be left to ask."""
+        """Return the private folder of a child. Its name has the run, so that a later tick can find and remove it."""
         return f"{self.state}/work/{run_id}-{attempt}-{pid}"
 
     def data(self, job: Job) -> str:
@@ -59,11 +60,11 @@ class RunEnvironment(Value):
         return f"{self.state}/data/{job.data}"
 
     def live_file(self, run_id: int, attempt: int) -> str:
-        """Return the file that has the output of an attempt while it is under way."""
+        """Return the file that has the output of an attempt while it runs."""
         return f"{self.state}/live/{run_id}-{attempt}"
 
     def live_attempts(self) -> set[tuple[int, int]]:
-        """Return of which attempts there is such a file: runs, with the numbers of their attempts."""
+        """Return the attempts that have a live file, each as the number of its run and its own number."""
         try:
             names = os.listdir(f"{self.state}/live")
         except OSError:
@@ -72,19 +73,19 @@ class RunEnvironment(Value):
         return {(int(run_id), int(number)) for run_id, _, number in pairs if run_id.isdigit() and number.isdigit()}
 
     def spare_folder(self, owner: str, pid: int) -> str:
-        """Return the name under which the folder of a child that has ended waits for another one of the same owner."""
+        """Return the name of an empty folder that an owner keeps for its next child; the child `pid` had it before."""
         return f"{self.state}/work/spare-{short(owner)}-{pid}"
 
     def spares(self) -> list[tuple[str, str]]:
-        """Return the folders that wait for a child, with the short name of the owner that keeps each."""
+        """Return the spare folders, each with the short name of its owner."""
         return [(path, parts[1]) for path, parts in self._folders() if parts[0] == "spare"]
 
     def unfinished_checkout(self, owner: str) -> str:
-        """Return the name under which an owner makes a checkout of a commit, which has another one once it is complete."""
+        """Return the folder in which an owner makes a checkout of a commit. A complete checkout is renamed."""
         return f"{self.state}/files/unfinished-{short(owner)}"
 
     def unfinished_checkouts(self) -> list[tuple[str, str]]:
-        """Return the checkouts that are being made, or were when their owner ended, with the short name of the owner of each."""
+        """Return the checkouts that are not complete, each with the short name of its owner, which may have ended."""
         try:
             names = os.listdir(f"{self.state}/files")
         except FileNotFoundError:
@@ -93,7 +94,7 @@ class RunEnvironment(Value):
         return [(f"{self.state}/files/{name}", owner) for name, (kind, _, owner) in found if kind == "unfinished"]
 
     def leftovers(self, run_id: int) -> list[tuple[str, int]]:
-        """Return the private folders that a run has left behind, with the pid of the child that made each."""
+        """Return the private folders of a run that still exist, each with the pid of the child that made it."""
         return [
             (path, int(parts[2]))
             for path, parts in self._folders()
@@ -101,7 +102,7 @@ class RunEnvironment(Value):
         ]
 
     def attempt_folders(self) -> list[tuple[str, int, int]]:
-        """Return the private folders that there are, with the run and the number of the attempt that made each."""
+        """Return all private folders, each with the numbers of its run and of its attempt."""
         return [
             (path, int(parts[0]), int(parts[1]))
             for path, parts in self._folders()
@@ -109,7 +110,7 @@ class RunEnvironment(Value):
         ]
 
     def _folders(self) -> list[tuple[str, list[str]]]:
-        """Return what lies among the private folders and has a name in three parts, with these."""
+        """Return the private and the spare folders, each with the three parts of its name."""
         try:
             names = os.listdir(f"{self.state}/work")
         except FileNotFoundError:
@@ -119,7 +120,10 @@ class RunEnvironment(Value):
 
 
 def make_folder(path: str) -> None:
-    """Make a folder in the state folder, but never that: where a task has removed it, a new one would look like a new store."""
+    """Make a folder, unless it exists, but never its parent.
+
+    If a task has removed the state folder, a new one would look like a new store. Raises FileNotFoundError then.
+    """
     try:
         os.mkdir(path)
     except FileExistsError:
@@ -127,8 +131,9 @@ def make_folder(path: str) -> None:
 
 
 def _absolute(path: str) -> str:
-    """Return the folders of a PATH, without what is no absolute path: `$HOME/bin:$PATH`, which cron leaves as it stands.
+    """Return the absolute folders of a PATH, or _PATH if it has none.
 
-    What is relative, or empty, would be looked for in the private folder of the task, which is empty.
+    A relative or empty folder would mean the private folder of the task, which is empty. cron leaves one where its
+    PATH says `$HOME/bin:$PATH`, because it replaces no variables (crontab(5)).
     """
     return ":".join(folder for folder in path.split(":") if folder.startswith("/")) or _PATH
