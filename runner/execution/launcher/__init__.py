@@ -1,1 +1,1 @@
-"""The process that cron starts becomes the launcher: it forks children for another process, which decides and records."""
+"""The launcher, the process that cron starts. It forks children for the decider, which decides and records."""

@@ -1,4 +1,4 @@
-"""The launcher of a tick, as its decider sees it: an executor at the other end of two pipes."""
+"""The decider's end of the pipes to the launcher: an executor that sends orders and receives events."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections import deque
 
 from runner.clock import from_micros
 from runner.execution.launcher.messages import Receiver, Sender
-from runner.execution.launcher.serialization import pack_job, unpack_ending
+from runner.execution.launcher.serialization import pack_job, unpack_result
 from runner.execution.supervising.events import Ended, Printed, Refused, Started
 from runner.execution.supervising.run_environment import RunEnvironment
 from runner.execution.supervising.signals import NEWS, REASONS, Signals
@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from runner.execution.launcher.messages import Message
     from runner.execution.supervising.events import Event
 
-#: Seconds: the longest wait, and the wait where a pipe is full.
-_FOR_EVER = 3_600.0
-_SOON = 0.02
+#: Seconds of the longest wait.
+_LONGEST_WAIT = 3_600.0
+#: Seconds of the longest wait while a pipe is full.
+_PAUSE = 0.02
 
 
 class LauncherClient:
-    """Jobs are started by another process, which ends them should this one die."""
+    """An executor whose jobs the launcher starts. The launcher ends them if this process dies."""
 
     def __init__(
         self,
@@ -46,11 +47,11 @@ class LauncherClient:
         self._poll = select.poll()
         self._poll.register(events.descriptor, select.POLLIN)
         self.signals = Signals()
-        #: Whether the other process is gone, and all that it had started with it.
+        #: Whether the launcher has died, and with it everything that it had started.
         self.is_lost = False
 
     def __enter__(self) -> Self:
-        # Whoever sends these to a tick means the process that has started it, which passes them on.
+        # The launcher gets the signals that are sent to a tick, and reports them here.
         for number in (*REASONS, NEWS):
             signal.signal(number, signal.SIG_IGN)
         self._send("open", *self._opening)
@@ -59,27 +60,27 @@ class LauncherClient:
     def __exit__(self, *error: object) -> None:
         self._send("close")
         while self._sender.is_behind() and not self.is_lost:
-            self.wait(_SOON)
+            self.wait(_PAUSE)
 
     def start(self, job: Job) -> None:
-        """Have a job started; `wait` returns what has become of it."""
+        """Order the launcher to start a job. `wait` returns whether it was started, and later how it ended."""
         self._jobs[job.run_id] = job
         self._send("start", pack_job(job))
 
     def end(self, run_id: int, reason: str) -> None:
-        """Ask a run to end, as cancelled, if it is there."""
+        """Order the launcher to end a run as cancelled, if it still runs."""
         self._send("end", run_id, reason)
 
     def end_all(self, reason: str) -> None:
-        """Ask everything to end, as cancelled."""
+        """Order the launcher to end all runs as cancelled."""
         self._send("end_all", reason)
 
     def wait(self, longest: float) -> list[Event]:
-        """Return what has happened; wait for that for so many seconds at most. Nothing more comes once the launcher is gone."""
+        """Return the events that have come; wait at most `longest` seconds. None come once the launcher has died."""
         if self._sender.is_behind():
             self._flush()
-            longest = min(longest, _SOON)
-        if not self.is_lost and self._poll.poll(int(min(longest, _FOR_EVER) * 1000) + 1):
+            longest = min(longest, _PAUSE)
+        if not self.is_lost and self._poll.poll(int(min(longest, _LONGEST_WAIT) * 1000) + 1):
             for message in self._receiver.receive():
                 self._take(message)
             self.is_lost = self._receiver.is_closed
@@ -102,7 +103,7 @@ class LauncherClient:
             return
         del self._jobs[job.run_id]
         if kind == "ended":
-            self._found.append(Ended(job, unpack_ending(values[1]), values[2]))
+            self._found.append(Ended(job, unpack_result(values[1]), values[2]))
         else:
             self._found.append(Refused(job, values[1]))
 

@@ -1,15 +1,15 @@
-"""Two processes for one tick: the *decider* decides, records and reports; the *launcher* forks children and supervises them.
+"""The two processes of a tick: the *decider* decides and records; the *launcher* forks and supervises children.
 
-The launcher loads little, so that it forks quickly, and no database is ever open where a child is forked; both load at once. They
-are joined by two pipes that carry plain values. If the decider dies, the launcher ends the children that it has started. If the
-launcher dies, the kernel kills its children, and the decider records what it knows and ends.
+The launcher imports little, so that a fork is quick, and has no database open. Both processes import their modules at
+the same time. Two pipes between them carry plain values. If the decider dies, the launcher ends the children that it
+has started. If the launcher dies, the kernel kills its children, and the decider records what it knows and ends.
 """
 
 from __future__ import annotations
 
 import os
 
-# What `signal` does around it, for names of signals, is loaded while the decider loads.
+# The module `signal` adds enums around these, which take time to load: that can wait until the decider is forked.
 from _signal import SIG_DFL, SIGCHLD  # type: ignore[import-not-found]
 from _signal import signal as set_handler
 
@@ -27,11 +27,12 @@ if TYPE_CHECKING:
 
 
 def with_decider(state: str, made: tuple[str, int], decider: Decider) -> int:
-    """Fork the decider, be its launcher until it ends, and return its exit code: negative where a signal ended it.
+    """Fork the decider, work as its launcher until it ends, and return its exit code: negative if a signal killed it.
 
-    `decider` is given the two ends of its pipes, and returns its exit code. `made` is what `become_owner` has returned.
+    `decider` is called in the new process with its ends of the two pipes, and returns the exit code. `made` is the
+    result of `become_owner`.
     """
-    # Where the caller ignores it, the kernel would reap the child before anybody can ask how it ended.
+    # If the caller ignores SIGCHLD, the kernel reaps children, and their exit status is lost (wait(2)).
     old = set_handler(SIGCHLD, SIG_DFL)
     orders, orders_end = os.pipe()
     events, events_end = os.pipe()
@@ -48,7 +49,7 @@ def with_decider(state: str, made: tuple[str, int], decider: Decider) -> int:
     os.close(events)
     owner, code = None, -1
     try:
-        # Loaded while the decider loads what it decides with.
+        # Imported after the fork, so that both processes import their modules at the same time.
         from runner.execution.owners.owner import Owner  # noqa: PLC0415
 
         owner = Owner(state, made)
@@ -60,19 +61,19 @@ def with_decider(state: str, made: tuple[str, int], decider: Decider) -> int:
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
         if owner is not None:
-            # One that has failed may not have recorded all that has begun: the next tick reads it there.
+            # A decider that has failed may not have recorded every begun attempt: the next tick reads the owner file.
             owner.close(keep=code < 0 or (code > 0 and owner.is_at_work))
         set_handler(SIGCHLD, old)
     return code
 
 
 def _serve(owner: Owner, orders: Receiver, events: Sender) -> None:
-    # Loaded while the decider loads what it decides with.
+    # Imported after the fork, as above.
     from runner.execution.launcher.server import Server  # noqa: PLC0415
 
     while not orders.is_closed:
         messages = orders.receive()
-        if messages:  # the first one opens; others may have come with it
+        if messages:  # the first one has the arguments of `serve`; orders may have come with it
             (_, *values), *others = messages
             owner.is_at_work = True
             Server(owner, orders, events).serve(others, *values)

@@ -1,4 +1,4 @@
-"""Messages between the process that decides and the one that forks: plain values through a pipe, each behind its length."""
+"""Messages between the decider and the launcher: plain values through a pipe, each after its length in bytes."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     Message = tuple[Any, ...]
 
 _CHUNK = 1 << 16
-_LENGTH = 4  # bytes that say how long a message is
+_LENGTH = 4  # bytes of the number before each message: its length
 
 
 class Sender:
-    """The end of a pipe that messages are written to. No side waits for the other: what does not fit is kept for later."""
+    """The writing end of a pipe for messages. It never blocks: it keeps in memory what does not fit into the pipe."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -26,30 +26,30 @@ class Sender:
         os.set_blocking(descriptor, False)
 
     def send(self, *message: Any) -> None:
-        """Write a message as far as it fits. Raises BrokenPipeError once nobody reads."""
+        """Write a message, as much as fits into the pipe. Raises BrokenPipeError once the reading end is closed."""
         data = marshal.dumps(message)
         self._data += len(data).to_bytes(_LENGTH, "big") + data
         self.flush()
 
     def flush(self) -> None:
-        """Write more of what was kept. Raises BrokenPipeError."""
+        """Write more of the kept bytes. Raises BrokenPipeError once the reading end is closed."""
         try:
             while self._data:
                 del self._data[: os.write(self.descriptor, self._data[:_CHUNK])]
         except BlockingIOError:
-            pass  # the other side is busy
+            pass  # the pipe is full
 
     def is_behind(self) -> bool:
-        """Return whether something is kept."""
+        """Return whether bytes are kept in memory."""
         return bool(self._data)
 
     def kept(self) -> int:
-        """Return how many bytes are kept."""
+        """Return how many bytes are kept in memory."""
         return len(self._data)
 
 
 class Receiver:
-    """The end of a pipe that messages are read from."""
+    """The reading end of a pipe for messages."""
 
     def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
@@ -57,7 +57,7 @@ class Receiver:
         self._data = bytearray()
 
     def receive(self) -> list[Message]:
-        """Return the messages that one read completes; waits where nothing has come. Nothing more comes once `is_closed`."""
+        """Return the messages that one read(2) completes; it may wait. None come once `is_closed` is True."""
         data = os.read(self.descriptor, _CHUNK)
         self.is_closed = not data
         self._data += data
@@ -66,6 +66,6 @@ class Receiver:
             end = _LENGTH + int.from_bytes(self._data[:_LENGTH], "big")
             if len(self._data) < end:
                 break
-            found.append(marshal.loads(self._data[_LENGTH:end]))  # noqa: S302 - from our own process, through a pipe of ours
+            found.append(marshal.loads(self._data[_LENGTH:end]))  # noqa: S302 - this tick has written it
             del self._data[:end]
         return found

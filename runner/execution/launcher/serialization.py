@@ -1,4 +1,4 @@
-"""Jobs and endings as plain values, for the pipe between the process that decides and the one that forks."""
+"""Conversion of jobs and results to plain values and back, for the pipes between the decider and the launcher."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def pack_job(job: Job) -> Packed:
-    """Return a job as values that marshal takes."""
+    """Return a job as values that `marshal` can write."""
     values = as_dict(job)
     values["limits"] = as_dict(job.limits) | {"cpu": None if job.limits.cpu is None else job.limits.cpu // _MICROSECOND}
     values["retry"] = as_dict(job.retry) | {
@@ -37,7 +37,7 @@ def pack_job(job: Job) -> Packed:
 
 
 def unpack_job(values: Packed) -> Job:
-    """Return the job that `pack_job` has packed."""
+    """Return the job from the values that `pack_job` has returned."""
     limits, retry = values["limits"], values["retry"]
     cpu, scheduled_for = limits["cpu"], values["scheduled_for"]
     return Job(
@@ -54,17 +54,17 @@ def unpack_job(values: Packed) -> Job:
     )
 
 
-def pack_ending(ending: AttemptResult) -> Packed:
-    """Return an ending as values that marshal takes."""
-    return as_dict(ending) | {
-        "error": None if ending.error is None else as_dict(ending.error),
-        "started_at": None if ending.started_at is None else to_micros(ending.started_at),
-        "finished_at": to_micros(ending.finished_at),
+def pack_result(result: AttemptResult) -> Packed:
+    """Return a result as values that `marshal` can write."""
+    return as_dict(result) | {
+        "error": None if result.error is None else as_dict(result.error),
+        "started_at": None if result.started_at is None else to_micros(result.started_at),
+        "finished_at": to_micros(result.finished_at),
     }
 
 
-def unpack_ending(values: Packed) -> AttemptResult:
-    """Return the ending that `pack_ending` has packed."""
+def unpack_result(values: Packed) -> AttemptResult:
+    """Return the result from the values that `pack_result` has returned."""
     started_at, error = values["started_at"], values["error"]
     return AttemptResult(
         **values

@@ -1,10 +1,10 @@
-"""The launcher at work: a pool carries out the orders of the decider, and the launcher tells it what happens."""
+"""The server in the launcher: it carries out the orders of the decider with a pool, and sends it the events."""
 
 from __future__ import annotations
 
 from runner.clock import to_micros
 from runner.execution.launcher.messages import Receiver, Sender
-from runner.execution.launcher.serialization import pack_ending, unpack_job
+from runner.execution.launcher.serialization import pack_result, unpack_job
 from runner.execution.owners.owner import Owner
 from runner.execution.supervising.events import Ended, Printed, Started
 from runner.execution.supervising.pool import Pool
@@ -17,23 +17,24 @@ if TYPE_CHECKING:
     from runner.execution.launcher.messages import Message
     from runner.execution.supervising.events import Event
 
-#: Seconds between looks at children where there is no news, and at a pipe that is full.
-_FOR_EVER = 3_600.0
-_SOON = 0.02
-#: So many bytes are kept for a decider that is busy; then what children print is left out. All of it is on record.
+#: Seconds of the longest wait.
+_LONGEST_WAIT = 3_600.0
+#: Seconds of the longest wait while the pipe to the decider is full.
+_PAUSE = 0.02
+#: Bytes that are kept for a decider that does not read. Beyond that, output is not sent; the record of the run has it.
 _MOST_KEPT = 4 << 20
 
 
 class Server:
-    """One tick's children, for as long as its decider has orders."""
+    """The server of one tick, from the decider's first order to its last."""
 
     def __init__(self, owner: Owner, orders: Receiver, events: Sender) -> None:
         self._owner = owner
         self._orders = orders
         self._events = events
-        self._told = (0, False)
+        self._sent_signals = (0, False)
         self._left_out: dict[int, int] = {}
-        self._is_over = False
+        self._has_ended = False
 
     def serve(
         self,
@@ -42,26 +43,26 @@ class Server:
         state: str,
         store_id: str,
         secrets_file: str | None,
-        tells_output: bool,  # noqa: FBT001 - it comes in a message
+        tells_output: bool,  # noqa: FBT001 - a message has no keywords
     ) -> None:
-        """Carry out orders until the decider has no more, or is gone: then everything that it has started is ended.
+        """Carry out orders until the decider closes or dies; then end everything that was started.
 
-        `first` are those that have come already.
+        `first` has the orders that were read together with the arguments.
         """
         environment = RunEnvironment(root, state, store_id)
         control = self._orders.descriptor
         with Pool(environment, self._owner, secrets_file, control, tells_output=tells_output) as pool:
             self._carry_out(pool, first)
-            self._tell_signals(pool)
-            while not self._is_over:
-                for event in pool.wait(_SOON if self._events.is_behind() else _FOR_EVER):
-                    self._tell(event)
+            self._send_signals(pool)
+            while not self._has_ended:
+                for event in pool.wait(_PAUSE if self._events.is_behind() else _LONGEST_WAIT):
+                    self._send_event(event)
                 self._flush()
                 if pool.is_ordered:
                     self._carry_out(pool, self._orders.receive())
-                self._tell_signals(pool)
+                self._send_signals(pool)
                 if self._orders.is_closed:
-                    self._is_over = True
+                    self._has_ended = True
 
     def _carry_out(self, pool: Pool, orders: list[Message]) -> None:
         for kind, *values in orders:
@@ -72,28 +73,27 @@ class Server:
             elif kind == "end_all":
                 pool.end_all(*values)
             elif kind == "close":
-                self._is_over = True
+                self._has_ended = True
 
-    def _tell_signals(self, pool: Pool) -> None:
+    def _send_signals(self, pool: Pool) -> None:
         signals = pool.signals
-        told = (signals.times, signals.news)
-        if told != self._told:
+        if (signals.times, signals.news) != self._sent_signals:
             self._send("signals", signals.stopped_by, signals.times, signals.news)
             signals.news = False
-            self._told = (signals.times, False)
+            self._sent_signals = (signals.times, False)
 
-    def _tell(self, event: Event) -> None:
+    def _send_event(self, event: Event) -> None:
         run_id = event.job.run_id
         if isinstance(event, Started):
             self._send("started", run_id, to_micros(event.at))
         elif isinstance(event, Ended):
-            self._send("ended", run_id, pack_ending(event.ending), event.live_file)
+            self._send("ended", run_id, pack_result(event.ending), event.live_file)
         elif isinstance(event, Printed):
-            self._tell_output(run_id, event.data)
+            self._send_output(run_id, event.data)
         else:
             self._send("refused", run_id, event.why)
 
-    def _tell_output(self, run_id: int, data: bytes) -> None:
+    def _send_output(self, run_id: int, data: bytes) -> None:
         if self._events.kept() > _MOST_KEPT:
             self._left_out[run_id] = self._left_out.get(run_id, 0) + len(data)
             return
@@ -105,10 +105,10 @@ class Server:
         try:
             self._events.send(*message)
         except BrokenPipeError:
-            self._is_over = True  # the decider is gone, and nobody records anything
+            self._has_ended = True  # the decider has died, and no process records the runs
 
     def _flush(self) -> None:
         try:
             self._events.flush()
         except BrokenPipeError:
-            self._is_over = True
+            self._has_ended = True

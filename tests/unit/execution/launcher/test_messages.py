@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.execution.launcher.messages import Receiver, Sender
-from runner.execution.launcher.serialization import pack_ending, pack_job, unpack_ending, unpack_job
+from runner.execution.launcher.serialization import pack_job, pack_result, unpack_job, unpack_result
 from runner.model.attempt_result import AttemptResult, RunError
 from runner.model.job import Job
 from runner.model.limits import Limits
@@ -75,11 +75,11 @@ def _pipe() -> Iterator[tuple[Receiver, Sender]]:
 def test_a_job_and_an_ending_are_the_same_at_the_other_end(job: Job, ending: AttemptResult) -> None:
     with _pipe() as (receiver, sender):
         sender.send("start", pack_job(job))
-        sender.send("ended", pack_ending(ending))
+        sender.send("ended", pack_result(ending))
         (_, packed_job), (_, packed_ending) = receiver.receive()
 
     assert unpack_job(packed_job) == job
-    assert unpack_ending(packed_ending) == ending
+    assert unpack_result(packed_ending) == ending
 
 
 @given(sizes=st.lists(st.sampled_from([0, 1, 100, 4_096, 65_535, 65_536, 65_537, 300_000]), max_size=8))
