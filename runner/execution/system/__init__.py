@@ -1,1 +1,1 @@
-"""What the operating system is asked: processes, control groups, and what only Linux has."""
+"""Access to the operating system: processes, control groups, and features that only Linux has."""

@@ -1,4 +1,4 @@
-"""Work beside what a tick does, in a process of its own that outlives its tick: it has a time limit of its own."""
+"""Work in a background process, which outlives the tick that started it. The work must have its own time limit."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ if TYPE_CHECKING:
 
 
 class BackgroundProcess:
-    """Started at once, in a session of its own: neither Ctrl-C nor the end of the terminal reaches it, and it prints nothing."""
+    """A child process that calls `work` at once.
+
+    It has its own session, so that Ctrl-C and the end of the terminal do not reach it, and it prints nothing.
+    """
 
     def __init__(self, work: Callable[[], None]) -> None:
-        # Where the caller ignores it, the kernel would reap the child before anybody can wait for it.
+        # If the caller ignores SIGCHLD, the kernel reaps the child, and waitpid(2) fails.
         self._old = signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self._pid = os.fork()
         if self._pid == 0:
             code = 1
             try:
                 os.setsid()
-                nowhere = os.open(os.devnull, os.O_RDWR)
+                null = os.open(os.devnull, os.O_RDWR)
                 for number in (0, 1, 2):
-                    os.dup2(nowhere, number)
+                    os.dup2(null, number)
                 work()
                 code = 0
             finally:
                 os._exit(code)
 
     def wait(self) -> None:
-        """Return once the work is done."""
+        """Wait until the process has ended."""
         os.waitpid(self._pid, 0)
         signal.signal(signal.SIGCHLD, self._old)

@@ -1,8 +1,8 @@
-"""Control groups, version 2, where this process may make some: they hold a whole tree, wherever its processes flee to.
+"""Control groups, version 2 (https://docs.kernel.org/admin-guide/cgroup-v2.html), where this process may make some.
 
-A group is made for each attempt that has limits, and gone with it (https://docs.kernel.org/admin-guide/cgroup-v2.html). Where
-the kernel offers the controllers `memory` and `pids` below our group (systemd's `Delegate=yes`), they hold the limits; else the
-tick counts.
+A process cannot leave its group by a fork or a new session. Each attempt with limits gets a group, which is removed
+when the attempt ends. Where the controllers `memory` and `pids` are available below the group of this process
+(systemd's `Delegate=yes`), the kernel enforces these limits. Otherwise the pool measures.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ _CONTROLLERS = ("memory", "pids")
 
 
 class Group:
-    """One group. What cannot be read or written any more counts as gone: the rest of the pool goes on without it."""
+    """One control group. Errors are ignored, because another process may remove a group: reads are empty then."""
 
     def __init__(self, path: str) -> None:
         self._path = path
 
     def enter(self) -> None:
-        """Put this process into the group, and with it all that it will start."""
+        """Put this process into the group, and so all processes that it will start."""
         self._write("cgroup.procs", "0")
 
     def limit(self, limits: Limits) -> None:
-        """Let the kernel hold what it can, for all members together."""
+        """Let the kernel enforce the limits of memory and processes, for all members together, where it can."""
         if limits.memory is not None and self._write("memory.max", str(limits.memory)):
             self._write("memory.swap.max", "0")
             self._write("memory.oom.group", "1")
@@ -33,43 +33,43 @@ class Group:
             self._write("pids.max", str(limits.processes))
 
     def offer_controllers(self) -> None:
-        """Let groups in this one have controllers. Refused where other processes are in it: then the tick counts."""
+        """Make the controllers available in groups below this one. The kernel refuses if this one has members."""
         offered = [name for name in self._read("cgroup.controllers").split() if name in _CONTROLLERS]
         if set(offered) - set(self._read("cgroup.subtree_control").split()):
             self._write("cgroup.subtree_control", " ".join(f"+{name}" for name in offered))
 
     def members(self) -> list[int]:
-        """Return the processes that are in the group."""
+        """Return the pids of the processes in the group."""
         return [int(pid) for pid in self._read("cgroup.procs").split()]
 
     def cpu(self) -> float:
-        """Return the seconds on a processor that members have used, those that have ended included."""
+        """Return the seconds of CPU time that members have used, ended ones included; 0.0 where that is unknown."""
         for line in self._read("cpu.stat").splitlines():
             if line.startswith("usage_usec "):
                 return int(line.split()[1]) / 1e6
         return 0.0
 
     def is_out_of_memory(self) -> bool:
-        """Return whether the kernel has killed a member for the memory that they use together."""
+        """Return whether the kernel has killed a member because the group reached its memory limit."""
         return self._counts("memory.events", "oom_kill")
 
     def is_out_of_processes(self) -> bool:
-        """Return whether the kernel has refused a member another process."""
+        """Return whether the kernel has refused to start a process because the group reached its limit."""
         return self._counts("pids.events", "max")
 
     def is_frozen(self) -> bool:
-        """Return whether no member does anything until somebody lets them go on."""
+        """Return whether the group is frozen: its members are stopped until it is thawed."""
         return self._counts("cgroup.events", "frozen")
 
     def _counts(self, name: str, event: str) -> bool:
         return any(line.startswith(f"{event} ") and line != f"{event} 0" for line in self._read(name).splitlines())
 
     def kill(self) -> None:
-        """Kill every member at once, also while they fork (Linux 5.14)."""
+        """Kill all members at once, even while they fork (since Linux 5.14)."""
         self._write("cgroup.kill", "1")
 
     def remove(self) -> bool:
-        """Remove the group once nobody is in it; return whether it is gone."""
+        """Remove the group if it has no members; return whether it is gone."""
         try:
             os.rmdir(self._path)
         except FileNotFoundError:
@@ -100,7 +100,7 @@ class Group:
 
 
 def find() -> str | None:
-    """Return the folder of this process's own group, where groups can be made in it; None where there is no such thing."""
+    """Return the folder of this process's own group; None where this process cannot make groups in it."""
     for path in _folders("self"):
         if os.access(path, os.W_OK) and os.access(f"{path}/cgroup.procs", os.W_OK):
             return path
@@ -108,12 +108,12 @@ def find() -> str | None:
 
 
 def is_frozen(pid: int) -> bool:
-    """Return whether a process is in a group that is frozen, itself or with one above it, as that of a paused container."""
+    """Return whether the group of a process is frozen, by itself or with a group above it (a paused container)."""
     return any(Group(path).is_frozen() for path in _folders(str(pid)))
 
 
 def _folders(process: str) -> list[str]:
-    """Return where the group of a process can be seen: one folder for each mount of the file system of groups."""
+    """Return the folders of a process's group: one for each mount of the cgroup2 file system."""
     try:
         with open(f"/proc/{process}/cgroup", encoding="utf-8") as file:
             own = next(line[3:].rstrip("\n") for line in file if line.startswith("0::"))
@@ -126,13 +126,13 @@ def _folders(process: str) -> list[str]:
 
 
 def make(base: str, mark: str, limits: Limits) -> Group | None:
-    """Return a new group for an attempt, with the mark of its run as name; None where none can be made."""
+    """Return a new group for an attempt, named by its mark and with its limits; None where none can be made."""
     Group(base).offer_controllers()
     path = _path(base, mark)
     try:
         os.mkdir(path)
     except FileExistsError:
-        pass  # of an attempt that was lost; nobody is in it any more
+        pass  # a lost attempt has left it behind; it has no members any more
     except OSError:
         return None
     group = Group(path)
@@ -141,7 +141,7 @@ def make(base: str, mark: str, limits: Limits) -> Group | None:
 
 
 def left_by(mark: str) -> Group | None:
-    """Return the group that a run has left behind, if it has."""
+    """Return the group that a lost attempt with this mark has left behind; None where there is none."""
     base = find()
     path = None if base is None else _path(base, mark)
     return Group(path) if path is not None and os.path.isdir(path) else None

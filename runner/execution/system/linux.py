@@ -1,4 +1,4 @@
-"""What only Linux has: `/proc`, pidfds, subreapers, death signals. `portable.py` answers the same questions elsewhere."""
+"""Processes on Linux: /proc, pidfds, subreapers, death signals. `portable.py` has the functions for other systems."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["boot_id", "identity", "pid_namespace"]  # these are answers as well
+__all__ = ["boot_id", "identity", "pid_namespace"]  # `processes` calls these here as well
 
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # <linux/prctl.h>
-# Keeps the interpreter's lock and asks for no errno: after a fork each page that a call writes to has to be copied.
+# PyDLL keeps the interpreter's lock and saves no errno: after a fork, the kernel copies each page that a call writes
+# to.
 _prctl = ctypes.PyDLL(None).prctl
 
 #: Fields of /proc/PID/stat behind the name in brackets (proc_pidstat(5)); starttime is the 22nd of all.
@@ -26,18 +27,23 @@ _UTIME, _STIME, _CUTIME, _CSTIME, _VSIZE, _RSS = 11, 12, 13, 14, 20, 21
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
 
-#: Whether orphans become children of the process that adopts them.
+#: Whether `adopt_orphans` has an effect on this system.
 ADOPTS = True
 
 
 class Usage:
-    """What a tree of processes uses: seconds of processor time, with that of its members that have ended; bytes of memory."""
+    """What a tree of processes uses.
+
+    `cpu` is in seconds of CPU time, that of reaped members included, and `resident` in bytes. `count` is the number of
+    processes. `pids` are those of them that do not run in the memory of their parent.
+    """
 
     __slots__ = ("count", "cpu", "pids", "resident")
 
     def __init__(self, pids: list[int], rows: list[list[str]]) -> None:
         sizes = {pid: (row[_VSIZE], row[_RSS]) for pid, row in zip(pids, rows, strict=True)}
-        # A process that is just being started may run in the memory of its parent (vfork(2)): it has none of its own.
+        # After vfork(2), a new process runs in the memory of its parent until it calls execve(2): the sizes are the
+        # same.
         self.pids = [pid for pid, row in zip(pids, rows, strict=True) if sizes.get(int(row[_PPID])) != sizes[pid]]
         self.count = len(pids)
         self.cpu = sum(int(row[field]) for row in rows for field in (_UTIME, _STIME, _CUTIME, _CSTIME)) / _TICKS
@@ -45,27 +51,30 @@ class Usage:
 
 
 def is_stopped(pid: int) -> bool:
-    """Return whether a process is stopped, by a signal (T) or a debugger (t) (proc_pid_stat(5)), or frozen with its group."""
-    from runner.execution.system.cgroups import is_frozen  # noqa: PLC0415 - only where an owner does not answer
+    """Return whether a process is stopped by a signal (T) or a debugger (t) (proc_pid_stat(5)), or frozen."""
+    from runner.execution.system.cgroups import is_frozen  # noqa: PLC0415 - only where an owner does not respond
 
     fields = stat(pid)
     return fields is not None and (fields[_STATE] in {"T", "t"} or is_frozen(pid))
 
 
 def control_groups() -> str | None:
-    """Return the folder in which this process may make control groups, if there is one."""
+    """Return the folder in which this process may make control groups; None where there is none."""
     from runner.execution.system.cgroups import find  # noqa: PLC0415 - only for tasks that have limits
 
     return find()
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of every descendant whose own parent ends, so that none gets away unseen."""
+    """Make this process a subreaper: the parent of each descendant whose own parent has ended (prctl(2))."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def become_child(parent: int, mark: str) -> bool:
-    """Mark this process, tie its life to its parent's and keep its own orphans; False where the parent is gone already."""
+    """Set the mark as the name of this process, make it a subreaper, and let the kernel kill it when its parent ends.
+
+    Return whether the parent is still alive.
+    """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _prctl(_PR_SET_NAME, mark.encode(), 0, 0, 0)
     adopt_orphans()
@@ -73,7 +82,7 @@ def become_child(parent: int, mark: str) -> bool:
 
 
 def watch(pid: int) -> int | None:
-    """Return a descriptor that becomes readable when a child ends, or None where the kernel has none (before 5.3)."""
+    """Return a descriptor that becomes readable when a child ends; None where there is none (before Linux 5.3)."""
     try:
         return os.pidfd_open(pid)
     except OSError:
@@ -81,7 +90,11 @@ def watch(pid: int) -> int | None:
 
 
 def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> bool:
-    """Send a signal; return whether the process was there. The pid cannot become another's once it has been asked who it is."""
+    """Send a signal, if `is_meant` returns True; return whether the process got it.
+
+    A pidfd stays with its process. So if `is_meant` has checked the process, no other one with this pid gets the
+    signal.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except OSError as error:
@@ -91,7 +104,7 @@ def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> b
             signal.pidfd_send_signal(descriptor, number)
             return True
     except OSError:
-        pass  # gone, or no longer ours: a set-user-id program
+        pass  # the process has ended, or runs a set-user-id program, and this user may not send it signals
     finally:
         os.close(descriptor)
     return False
@@ -109,12 +122,12 @@ Table = dict[int, list[str]]
 
 
 def table() -> Table:
-    """Return the fields of every process, of ended ones that nobody has waited for, too."""
+    """Return the fields of /proc/PID/stat of each process, zombies included, by pid."""
     return {pid: fields for pid in _pids() if (fields := stat(pid)) is not None}
 
 
 def usage(pid: int, others: list[int], processes: Table) -> Usage | None:
-    """Return what a process, everything below it, and others that belong to it use."""
+    """Return what a process, its descendants and the `others` use together."""
     children: dict[int, list[int]] = {}
     for other, fields in processes.items():
         children.setdefault(int(fields[_PPID]), []).append(other)
@@ -127,19 +140,19 @@ def usage(pid: int, others: list[int], processes: Table) -> Usage | None:
 
 
 def proportional(pids: list[int]) -> int:
-    """Return the memory of processes in bytes, in which what they share counts once (`Pss` of proc_pid_smaps(5))."""
+    """Return the bytes of memory that processes use. Shared memory counts once (`Pss` in proc_pid_smaps(5))."""
     total = 0
     for pid in pids:
         try:
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii", errors="replace") as file:
                 total += sum(int(line.split()[1]) for line in file if line.startswith("Pss:"))
-        except (OSError, ValueError, IndexError):  # gone in the middle of being read, or somebody else's
+        except (OSError, ValueError, IndexError):  # the process ended while its file was read, or is another user's
             continue
     return total * 1024
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the living processes below one, the nearest first."""
+    """Return the pids of the living descendants of a process: its children, then their children, and so on."""
     children: dict[int, list[int]] = {}
     for other in _pids():
         fields = stat(other)
@@ -152,7 +165,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def own_children() -> list[int]:
-    """Return the children of this process, ended ones that nobody has waited for included."""
+    """Return the pids of the children of this process, zombies included."""
     me = os.getpid()
     try:
         descriptor = os.open(f"/proc/{me}/task/{me}/children", os.O_RDONLY | os.O_CLOEXEC)
@@ -163,24 +176,24 @@ def own_children() -> list[int]:
 
 
 def carries(pid: int, mark: str) -> bool:
-    """Return whether a process carries a mark.
+    """Return whether a process has a mark, as its name or in its environment.
 
-    A fork keeps the name that its parent set, and a program started by it keeps the environment: one of the two is still there.
+    A forked process keeps the name of its parent, and a program that it executes keeps the environment.
     """
     return _name(pid) == mark or f"RUNNER_MARK={mark}".encode() in _environ(pid)
 
 
 def marked(mark: str, leader: int, since: float) -> list[int]:
-    """Return the living processes that carry a mark, or are in the session that a child of that pid has led.
+    """Return the pids of the living processes that have a mark, or are in the session of the child `leader`, a pid.
 
-    A pid is not given away while a session of that number lives; where a process has it that does not carry the mark, the session
-    is a stranger's.
+    Linux does not assign a pid to a new process while a session has that number. So if a process without the mark has
+    the pid `leader`, the child's session has ended, and a session of that number belongs to another program.
     """
     del since
     me = os.getpid()
     others = [pid for pid in _pids() if pid != me]
-    is_strangers = leader in others and not carries(leader, mark)
-    session = None if is_strangers or not leader else str(leader)
+    is_reused = leader in others and not carries(leader, mark)
+    session = None if is_reused or not leader else str(leader)
     return [pid for pid in others if (_session(pid) == session or carries(pid, mark)) and identity(pid)]
 
 
@@ -200,7 +213,7 @@ def _name(pid: int) -> str:
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
             return file.read().rstrip("\n")
-    except OSError:  # as with `_environ`
+    except OSError:  # the process has ended, or is another user's
         return ""
 
 
@@ -208,5 +221,5 @@ def _environ(pid: int) -> list[bytes]:
     try:
         with open(f"/proc/{pid}/environ", "rb") as file:
             return file.read().split(b"\0")
-    except OSError:  # gone, or somebody else's
+    except OSError:  # the process has ended, or is another user's
         return []

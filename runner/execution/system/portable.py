@@ -1,4 +1,4 @@
-"""The answers of `linux.py` by POSIX means: `ps(1)` and process groups. A daemon that leaves its group is not found."""
+"""The functions of `linux.py` by POSIX means: ps(1) and process groups. They miss a daemon that leaves its group."""
 
 from __future__ import annotations
 
@@ -8,55 +8,55 @@ import time
 
 from runner.execution.owners.process_identity import boot_id
 
-__all__ = ["boot_id"]  # it is an answer as well
+__all__ = ["boot_id"]  # `processes` calls it here as well
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-#: Whether orphans become children of the process that adopts them.
+#: Whether `adopt_orphans` has an effect on this system.
 ADOPTS = False
-#: `ps` counts in seconds, and not always the same ones.
+#: Seconds: ps(1) rounds the age of a process to seconds, and not always in the same way.
 _SLACK = 3
 _TRIES = 3
 _UNITS = (1, 60, 3_600)
-#: Where ps(1) is, whatever the caller's PATH says.
+#: The folders in which ps(1) may be. The PATH of the caller may name others.
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
 def pid_namespace() -> str:
-    """Return nothing: there is one."""
+    """Return an empty text: these systems have no pid namespaces."""
     return ""
 
 
 def is_stopped(pid: int) -> bool:
-    """Return whether a process is stopped by a signal."""
+    """Return whether a signal has stopped a process."""
     answer = _ps("-o", "stat=", "-p", str(pid))
     return bool(answer) and answer[0][0].startswith("T")
 
 
 def control_groups() -> None:
-    """Return nothing: only Linux has them."""
+    """Return None: only Linux has control groups."""
 
 
 def adopt_orphans() -> None:
-    """Do nothing: orphans go to init."""
+    """Do nothing: orphans become children of init."""
 
 
 def become_child(parent: int, mark: str) -> bool:
-    """Return whether the parent is still there."""
+    """Return whether the parent is still alive."""
     del mark
     return os.getppid() == parent
 
 
 def watch(pid: int) -> int | None:
-    """Return None: the pool asks every few milliseconds instead."""
+    """Return None: the pool checks children every few milliseconds instead."""
     del pid
     return None
 
 
 def identity(pid: int) -> str | None:
-    """Return what tells a living process from any other that has, had or will have its pid; None where it is gone."""
+    """Return boot id, pid and start time of a living process; None where it has ended."""
     answer = _ps("-o", "stat=,lstart=", "-p", str(pid))
     if not answer or answer[0][0].startswith("Z"):
         return None
@@ -64,7 +64,7 @@ def identity(pid: int) -> str | None:
 
 
 def descendants(pid: int) -> list[int]:
-    """Return the living processes below one, and those of its group, the nearest first."""
+    """Return the pids of the living descendants of a process, children first, then those of its process group."""
     table = [[int(word) for word in row[:3]] for row in _ps("-axo", "pid=,ppid=,pgid=,stat=") if row[3][0] != "Z"]
     found = [pid]
     for ancestor in found:
@@ -74,18 +74,21 @@ def descendants(pid: int) -> list[int]:
 
 
 def own_children() -> list[int]:
-    """Return nothing: without a subreaper, nobody's orphans become children of this process."""
+    """Return no pids: without a subreaper, orphans do not become children of this process."""
     return []
 
 
 def carries(pid: int, mark: str) -> bool:
-    """Return False: there are no marks to be seen."""
+    """Return False: there is no portable way to read marks."""
     del pid, mark
     return False
 
 
 def marked(mark: str, leader: int, since: float) -> list[int]:
-    """Return the living processes of the group that a child has led since then, unless its pid is somebody else's now."""
+    """Return the pids of the living processes in the group of the child with the pid `leader`, started at `since`.
+
+    Return none where a process that started later has that pid.
+    """
     del mark
     rows = _ps("-axo", "pid=,pgid=,stat=,etime=")
     began = [time.time() - _seconds(row[3]) for row in rows if int(row[0]) == leader]
@@ -95,7 +98,7 @@ def marked(mark: str, leader: int, since: float) -> list[int]:
 
 
 def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> bool:
-    """Send a signal; return whether the process was there."""
+    """Send a signal, if `is_meant` returns True; return whether the process got it."""
     if is_meant is not None and not is_meant():
         return False
     try:
@@ -106,22 +109,22 @@ def send(pid: int, number: int, is_meant: Callable[[], bool] | None = None) -> b
 
 
 def table() -> None:
-    """Return nothing: the kernel's own limits have to do."""
+    """Return None: without /proc, only the limits of the kernel apply (setrlimit(2))."""
 
 
 def usage(pid: int, others: list[int], processes: object) -> None:
-    """Return nothing, as `table` does."""
+    """Return None, as `table` does."""
     del pid, others, processes
 
 
 def proportional(pids: list[int]) -> int:
-    """Return nothing, as `usage` does."""
+    """Return 0: the memory is not known."""
     del pids
     return 0
 
 
 def _seconds(elapsed: str) -> int:
-    """Return the seconds of ps(1)'s `[[dd-]hh:]mm:ss`."""
+    """Return the seconds in a duration of ps(1), which is written `[[dd-]hh:]mm:ss`."""
     days, _, clock = elapsed.rpartition("-")
     parts = [int(part) for part in reversed(clock.split(":"))]
     return int(days or 0) * 86_400 + sum(part * unit for part, unit in zip(parts, _UNITS, strict=False))
@@ -129,13 +132,14 @@ def _seconds(elapsed: str) -> int:
 
 def _ps(*words: str) -> list[list[str]]:
     environment = {"PATH": _PATH, "LC_ALL": "C", "TZ": "UTC0"}
-    said = ""
+    output = ""
     for _ in range(_TRIES):
-        # On a busy machine ps(1) may stumble over a process that is just ending, and say nothing.
+        # On a busy machine ps(1) may fail because a process ends while it is read, and print nothing.
         try:
-            said = subprocess.run(["ps", *words], check=False, capture_output=True, text=True, env=environment).stdout
+            done = subprocess.run(["ps", *words], check=False, capture_output=True, text=True, env=environment)
         except OSError:
             return []
-        if said:
+        output = done.stdout
+        if output:
             break
-    return [line.split() for line in said.splitlines()]
+    return [line.split() for line in output.splitlines()]

@@ -1,4 +1,4 @@
-"""Processes and their whole trees: who is alive, and how to end what is left."""
+"""Find and end processes and their descendants, on Linux and on other systems."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runner.execution.system.cgroups import Group
     from runner.execution.system.linux import Table
 
-#: Set to anything, this makes Linux use the means of other systems; the tests run both.
+#: If this variable is not empty, Linux uses the functions for other systems. The tests run both.
 _PORTABLE = "RUNNER_PORTABLE"
 
 if sys.platform == "linux" and not os.environ.get(_PORTABLE):
@@ -31,49 +31,51 @@ watch = system.watch
 control_groups = system.control_groups
 table = system.table
 
-#: How long ended processes are waited for; KILL works at once unless a process hangs in the kernel.
+#: Seconds to wait until killed processes are gone. SIGKILL works at once, unless a process waits in the kernel.
 _PATIENCE = 10.0
 _PAUSE = 0.01
 
 
 def supervisor(pid: int | None = None) -> str:
-    """Return who this process or another is, and in which pid namespace: who reads that of this one may wake it with `NEWS`."""
+    """Return the identity and the pid namespace of this process, or of the process `pid`, for an owner file."""
     if signal.getsignal(NEWS) is signal.SIG_DFL:
-        signal.signal(NEWS, signal.SIG_IGN)  # else it would end this process before its pool is open
+        # A process that reads the file may send NEWS; the default action would end this process before its pool is
+        # open.
+        signal.signal(NEWS, signal.SIG_IGN)
     pid = pid or os.getpid()
     identity = system.identity(pid) or f"{system.boot_id()}:{pid}:0"
     return f"{identity} {system.pid_namespace()}"
 
 
 def boot_id() -> str:
-    """Return what changes with every boot of the machine."""
+    """Return the id of this boot of the machine, which every boot changes."""
     return system.boot_id()
 
 
 def pid_of(process: str) -> str:
-    """Return the pid in the name of an owner, or in what `supervisor` said; empty where there is none."""
+    """Return the pid in the name of an owner or in a result of `supervisor`; empty where there is none."""
     _, _, rest = process.partition(":")
     return rest.partition(":")[0]
 
 
 def is_of_this_system(process: str) -> bool:
-    """Return whether that process runs, or ran, where this one can see it: the same boot, the same pid namespace."""
+    """Return whether this process can see another one: they share the boot and the pid namespace."""
     identity, _, namespace = process.partition(" ")
     return identity.split(":", 1)[0] == system.boot_id() and namespace in {"", system.pid_namespace()}
 
 
 def wake(process: str) -> bool:
-    """Tell a process that there is news; return whether that could be done."""
+    """Send NEWS to a process; return whether the process got it."""
     return _is_alive(process) and system.send(int(pid_of(process)), NEWS, lambda: _is_alive(process))
 
 
 def kill(process: str) -> bool:
-    """Kill a process; return whether that could be done."""
+    """Send SIGKILL to a process; return whether the process got it."""
     return _is_alive(process) and system.send(int(pid_of(process)), signal.SIGKILL, lambda: _is_alive(process))
 
 
 def is_stopped(process: str) -> bool:
-    """Return whether a process is there and stopped, by a signal or a debugger."""
+    """Return whether a process is alive and stopped, by a signal, a debugger or a frozen control group."""
     return _is_alive(process) and system.is_stopped(int(pid_of(process)))
 
 
@@ -84,13 +86,13 @@ def _is_alive(process: str) -> bool:
 
 
 def was_rebooted(owner: str) -> bool:
-    """Return whether the machine has been started again since an owner took its name; also true on another machine."""
+    """Return whether the machine was rebooted after an owner took its name. Return True also on another machine."""
     then, now = owner.split(":", 1)[0], system.boot_id()
     return UNKNOWN not in {then, now} and then != now
 
 
 def over(pid: int, limits: Limits, group: Group | None, seen: Table) -> str | None:
-    """Return the name of a limit that a child with everything below it is over, or None; None where that cannot be told."""
+    """Return the name of a limit that a child and its descendants exceed; None where no excess is known."""
     use = system.usage(pid, [] if group is None else group.members(), seen)
     if use is None:
         return None
@@ -98,20 +100,20 @@ def over(pid: int, limits: Limits, group: Group | None, seen: Table) -> str | No
         return "processes"
     if limits.cpu is not None and max(use.cpu, 0.0 if group is None else group.cpu()) > limits.cpu.total_seconds():
         return "cpu"
-    # What processes share is counted for each of them at first, and only then in fair parts, which takes longer.
+    # Resident memory counts shared pages for each process. `proportional` counts them once, but takes longer.
     if limits.memory is not None and use.resident > limits.memory and system.proportional(use.pids) > limits.memory:
         return "memory"
     return None
 
 
 def signal_tree(pid: int, number: int) -> None:
-    """Send a signal to a child and to everything below it."""
+    """Send a signal to a child and its descendants."""
     for member in (pid, *system.descendants(pid)):
         _send(member, number)
 
 
 def kill_tree(pid: int) -> None:
-    """Kill a child and everything below it; what a dying fork bomb still starts is adopted, and found by `left_by`."""
+    """Kill a child and its descendants. What a fork bomb starts meanwhile is adopted, and `left_by` finds it."""
     members = (pid, *system.descendants(pid))
     for number in (signal.SIGSTOP, signal.SIGKILL):
         for member in members:
@@ -119,15 +121,15 @@ def kill_tree(pid: int) -> None:
 
 
 def children() -> set[int]:
-    """Return the children of this process that are there now."""
+    """Return the pids of the present children of this process."""
     return set(system.own_children())
 
 
 def left_by(leader: int, known: set[int], other_marks: list[str]) -> set[int]:
-    """Return the living processes that a child has left behind, which has ended. Reaps the dead.
+    """Return the pids of the living processes that an ended child has left behind. Reaps adopted zombies.
 
-    Where orphans are adopted, these are children of this process that are not known and do not carry another run's mark;
-    elsewhere, the rest of the child's group.
+    Where orphans are adopted, these are the children of this process that are not in `known` and have no mark of
+    another run. Elsewhere, they are the processes of the child's group.
     """
     if not system.ADOPTS:
         return set(system.descendants(leader))
@@ -141,13 +143,13 @@ def left_by(leader: int, known: set[int], other_marks: list[str]) -> set[int]:
 
 
 def end_all(left: Callable[[], set[int]]) -> None:
-    """Kill processes until none is left; what stood below them is then left to this process, and found in its turn.
+    """Kill the processes that `left` returns until it returns none. Their children are adopted, and killed in turn.
 
-    Quick rather than thorough each time round: a process that flees by forking again and again is caught only so.
+    The loop does not search for descendants: only a fast loop kills a process that forks again and again to escape.
     """
-    give_up = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _PATIENCE
     before: set[int] = set()
-    while (pids := left()) and time.monotonic() < give_up:
+    while (pids := left()) and time.monotonic() < deadline:
         for pid in pids:
             _send(pid, signal.SIGKILL)
         if pids == before:
@@ -156,10 +158,10 @@ def end_all(left: Callable[[], set[int]]) -> None:
 
 
 def end_group(mark: str) -> None:
-    """Kill and remove what a lost run has left in a control group."""
+    """Kill the members of the control group that a lost attempt has left behind, and remove the group."""
     if system.control_groups() is None:
         return
-    from runner.execution.system import cgroups  # noqa: PLC0415 - only where there are any
+    from runner.execution.system import cgroups  # noqa: PLC0415 - only where control groups can be made
 
     group = cgroups.left_by(mark)
     if group is not None:
@@ -168,8 +170,8 @@ def end_group(mark: str) -> None:
 
 def empty(group: Group) -> None:
     """Kill the members of a control group, and remove it."""
-    give_up = time.monotonic() + _PATIENCE
-    while not group.remove() and time.monotonic() < give_up:
+    deadline = time.monotonic() + _PATIENCE
+    while not group.remove() and time.monotonic() < deadline:
         group.kill()
         for pid in group.members():
             _send(pid, signal.SIGKILL)
@@ -178,12 +180,12 @@ def empty(group: Group) -> None:
 
 
 def end_marked(mark: str, leader: int, since: float) -> None:
-    """Kill what a lost run has left running, wherever it has gone, with all below it.
+    """Kill the processes that a lost attempt has left running, and their descendants.
 
-    `since` is when its child, of that pid, was started; seconds since 1970.
+    `leader` is the pid of its child, and `since` the time at which that was started, in seconds since 1970.
     """
-    give_up = time.monotonic() + _PATIENCE
-    while (pids := system.marked(mark, leader, since)) and time.monotonic() < give_up:
+    deadline = time.monotonic() + _PATIENCE
+    while (pids := system.marked(mark, leader, since)) and time.monotonic() < deadline:
         for pid in pids:
             kill_tree(pid)
         time.sleep(_PAUSE)
@@ -191,12 +193,12 @@ def end_marked(mark: str, leader: int, since: float) -> None:
 
 def _send(pid: int, number: int) -> None:
     if pid == os.getpid():
-        return  # a tick that a task has started tidies up after that task
+        return  # this tick was started by the task whose processes it ends
     system.send(pid, number)
 
 
 def _reap(pid: int) -> bool:
-    """Return whether an adopted process has ended; waits for nothing."""
+    """Return whether an adopted process has ended, without waiting; reap it."""
     try:
         return os.waitpid(pid, os.WNOHANG)[0] == pid
     except ChildProcessError:
