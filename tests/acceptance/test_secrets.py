@@ -21,7 +21,7 @@ from tests.support.waiting import wait_until
 
 #: Every encoding of it differs from it.
 SECRET = "k3y/+ \"\u00e9' & <top> %41\\secret"  # noqa: S105 - the tests are about it
-_HALF = "Masker.mask_text raises UnicodeEncodeError in child._tell: exit code 125, no error, no exit handlers"
+_HALF = "Masker.mask_text raises UnicodeEncodeError in child._report: exit code 125, no error, no exit handlers"
 OTHER = "ANOTHER_VARIABLE=of-runner-itself"
 
 

@@ -1,1 +1,1 @@
-"""The life of a child, from the fork to its exit."""
+"""What a child process does, from the fork to its exit."""

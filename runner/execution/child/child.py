@@ -1,4 +1,4 @@
-"""The life of a child, from the fork to its exit. Nothing here returns to the tick."""
+"""What a child process does, from the fork to its exit. It never returns into the code of the tick."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 
-# What `signal` does around these, for names of signals, takes a fifth of a fork.
+# The module `signal` adds enums around these: to use them takes a fifth of the time of a fork.
 from _signal import SIG_DFL, default_int_handler, set_wakeup_fd  # type: ignore[import-not-found]
 from _signal import signal as set_handler
 
@@ -31,23 +31,23 @@ if TYPE_CHECKING:
     from runner.execution.supervising.masking import Masker
     from runner.execution.system.cgroups import Group
 
-#: Exit code of a child that could not be set up; the report says why.
+#: Exit code of a child that could not be set up; the end message has the reason.
 NOT_STARTED = 125
 _INTERRUPT = int(signal.SIGINT)
-#: Frames of this module that stand before those of a task.
+#: Frames of this module in a traceback, before the frames of the task.
 _OWN_FRAMES = 2
 _tick_streams: list[object] = []
 _LONGEST_LINE = 10**9
-#: What Python itself ignores, and what nobody can.
+#: Signals that Python itself ignores, and those whose action cannot be changed.
 _KEPT = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL, signal.SIGSTOP}
-#: What the pool catches, and what the tick's caller has ignored: a task begins as from a shell.
+#: Signals that the pool catches or the tick's caller ignores. A child restores their default action, as a shell does.
 _DEFAULT_SIGNALS = [
     int(number)
     for number in signal.valid_signals()
     if number in {signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1}
     or (number not in _KEPT and signal.getsignal(number) is signal.SIG_IGN)
 ]
-#: The limit that an error of the system speaks of (setrlimit(2)).
+#: The limit that causes an error of the system (setrlimit(2)).
 _LIMIT_OF_ERRNO = {
     errno.ENOMEM: "memory",
     errno.EMFILE: "open_files",
@@ -57,9 +57,13 @@ _LIMIT_OF_SIGNAL: dict[object, str] = {-signal.SIGXFSZ: "file_size", -signal.SIG
 
 
 class ChildInputs:
-    """What one child is given: an empty folder if there is one to be had, the writing ends of two pipes, and its secrets."""
+    """What one child gets from the pool.
 
-    __slots__ = ("group", "is_told", "masker", "output", "pid", "report", "secrets", "spare")
+    `spare` is an empty folder, or None. `output` and `report` are the writing ends of pipes: for its output and for
+    its end message. `pid` is the process that may write the end message, and `is_reported` whether it has.
+    """
+
+    __slots__ = ("group", "is_reported", "masker", "output", "pid", "report", "secrets", "spare")
 
     def __init__(
         self,
@@ -77,19 +81,19 @@ class ChildInputs:
         self.masker = masker
         self.group = group
         self.pid = os.getpid()
-        self.is_told = False
+        self.is_reported = False
 
 
 def live(job: Job, inherited: Inherited, inputs: ChildInputs) -> NoReturn:
-    """Run a job's code and exit with its exit code."""
+    """Run the code of a job in this process, and exit with its exit code."""
     code = NOT_STARTED
     try:
         _set_up(job, inherited, inputs)
         main = make_main(job)
-        code = 1  # whatever happens from here on, the code has begun
+        code = 1  # an error from here on is not one of the set-up
         code = _run(job, inputs, main.__dict__)
     except BaseException as error:  # noqa: BLE001 - a child must never return into the tick's code
-        _tell(inputs, _report(error, None, job, has_begun=code != NOT_STARTED))
+        _report(inputs, _end_message(error, None, job, has_begun=code != NOT_STARTED))
     finally:
         os._exit(code)
 
@@ -99,29 +103,29 @@ def _set_up(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
     environment = inherited.environment
     if not processes.become_child(inherited.parent, environment.mark(job.run_id, job.attempt)):
         os._exit(NOT_STARTED)
-    # From here on whoever takes it from its owner finds this process by its mark, and ends it.
+    # A process that takes the attempt after this check finds this one by its mark, and kills it.
     if inherited.owner.has_given_up(job.run_id, job.attempt):
         os._exit(NOT_STARTED)
     for number in _DEFAULT_SIGNALS:
         set_handler(number, SIG_DFL)
     set_handler(_INTERRUPT, default_int_handler)
     set_wakeup_fd(-1)
-    if inherited.signals.times:  # one has come in time to find the handlers of the tick here
+    if inherited.signals.times:  # a signal came while the handlers of the tick were still installed
         os._exit(NOT_STARTED)
     if inherited.signals.blocked:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _set_up_descriptors(inherited, inputs)
-    atexit._clear()  # noqa: SLF001 - the tick's own exit handlers are not the child's
+    atexit._clear()  # noqa: SLF001 - the exit handlers of the tick must not run in the child
     own = environment.own_environment(job, inputs.secrets)
     for name, value in own.items():
-        os.environ[name] = value  # `update` asks of which kind its argument is: twenty pages more to copy
+        os.environ[name] = value  # `update` would test the type of its argument: twenty more pages to copy
     _make_data_folder(own["RUNNER_DATA"])
     _find_modules(job, own.get("PYTHONPATH", ""))
     _enter(environment.folder(job.run_id, job.attempt, os.getpid()), inputs.spare)
     if inputs.group is not None:
         inputs.group.enter()
     if job.limits.any():
-        import traceback  # noqa: F401, PLC0415 - there may be no memory and no file left when it is needed
+        import traceback  # noqa: F401, PLC0415 - later, the limits may not allow to load it
 
         from runner.execution.child.rlimits import set_limits  # noqa: PLC0415 - only for tasks that have limits
 
@@ -135,77 +139,77 @@ def _make_data_folder(path: str) -> None:
 
 
 def _find_modules(job: Job, python_path: str) -> None:
-    """Let the code import what `PYTHONPATH` names, and after the standard library what is in `lib/`.
+    """Add `PYTHONPATH` to the beginning of `sys.path`, and `lib/` after the standard library.
 
-    Nobody writes bytecode beside modules of a commit.
+    With `lib/`, Python writes no bytecode, because the files of a commit are read-only.
     """
     if python_path:
         sys.path[:0] = python_path.split(":")
     lib = f"{job.root}/lib"
     if os.path.isdir(lib):
-        installed = (at for at, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages")))
+        installed = (index for index, path in enumerate(sys.path) if path.endswith(("site-packages", "dist-packages")))
         sys.path.insert(next(installed, len(sys.path)), lib)
         sys.dont_write_bytecode = True
 
 
 def _enter(folder: str, spare: str | None) -> None:
-    """Make a private folder, or take the spare one, and work there."""
-    if spare is None or not _is_taken(spare, folder):
+    """Make the private folder, or rename the spare one to it, and change into it."""
+    if spare is None or not _is_renamed(spare, folder):
         make_folder(os.path.dirname(folder))
         os.mkdir(folder, mode=0o700)
     os.chdir(folder)
 
 
-def _is_taken(spare: str, folder: str) -> bool:
+def _is_renamed(spare: str, folder: str) -> bool:
     try:
         os.rename(spare, folder)
     except OSError:
-        return False  # another task has removed it, with the state folder or without
+        return False  # another task has removed the spare folder, or the whole state folder
     return True
 
 
 def _set_up_descriptors(inherited: Inherited, inputs: ChildInputs) -> None:
-    """Leave standard input from nowhere, standard output and error into one pipe, and the report; close all others."""
-    os.dup2(inherited.nowhere, 0)
+    """Connect standard input to /dev/null, standard output and error to one pipe; close all others but the report."""
+    os.dup2(inherited.null, 0)
     os.dup2(inputs.output, 1)
     os.dup2(inputs.output, 2)
     os.closerange(3, inputs.report)
     os.closerange(inputs.report + 1, os.sysconf("SC_OPEN_MAX"))
-    # The tick's streams may hold text that is not written yet: kept, they are never flushed into the child's pipe.
+    # The streams of the tick may have unwritten text. A reference keeps them from being flushed into the child's pipe.
     _tick_streams.extend((sys.stdin, sys.stdout, sys.stderr))
     sys.stdin, sys.stdout, sys.stderr = inherited.stdin, inherited.stdout, inherited.stderr
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = inherited.stdin, inherited.stdout, inherited.stderr  # type: ignore[misc]
 
 
 def _run(job: Job, inputs: ChildInputs, namespace: dict[str, object]) -> int:
-    """Run the code, then do what the interpreter does at its end; return the exit code: the first that is not 0.
+    """Run the code, then the steps of the interpreter's end; return the exit code of the first step that failed, or 0.
 
-    Ctrl-C may come at any of these steps, and so may what the task's own handlers of signals raise: that ends the step.
+    Ctrl-C, or an exception from a signal handler of the task, may end any of these steps. The next ones still run.
     """
     code = 0
-    for step in (_execute, _join_threads, _run_exit_handlers, _let_go):
+    for step in (_execute, _join_threads, _run_exit_handlers, _close_files):
         try:
             step(job, namespace)
-        except SystemExit as ending:
-            code = code or _exit_code(ending, job, inputs)
-            inputs.is_told = inputs.is_told or code != 0
-        except BaseException as error:  # noqa: BLE001 - whatever ends the code is the run's ending
-            # The first frames are the one above and that of the step.
+        except SystemExit as system_exit:
+            code = code or _exit_code(system_exit, job, inputs)
+            inputs.is_reported = inputs.is_reported or code != 0
+        except BaseException as error:  # noqa: BLE001 - any exception that ends the code is the error of the run
+            # The first two frames are those of this function and of the step.
             trace = error.__traceback__
             for _ in range(_OWN_FRAMES):
                 trace = trace.tb_next if trace else None
-            _end_by(error, trace, job, inputs)
+            _show_and_report(error, trace, job, inputs)
             code = code or 1
     return code
 
 
 def _execute(job: Job, namespace: dict[str, object]) -> None:
-    # exec is the product: code from a reviewed file, in a process of its own.
+    # exec is the purpose of this process: the code comes from a reviewed file.
     exec(compile(numbered_source(job), job.path, "exec", dont_inherit=True), namespace)  # noqa: S102
 
 
 def _join_threads(_job: Job, _namespace: dict[str, object]) -> None:
-    """Wait for threads. From Python 3.13 on, that ignores what handlers of signals raise meanwhile: raises it all the same."""
+    """Wait for threads. Raises what signal handlers raise meanwhile, which Python ignores since 3.13."""
     if "threading" in sys.modules:
         with _Ignored(lambda ignored: ignored.object is None) as kept:
             sys.modules["threading"]._shutdown()  # noqa: SLF001 - what Py_FinalizeEx calls
@@ -214,7 +218,7 @@ def _join_threads(_job: Job, _namespace: dict[str, object]) -> None:
 
 
 def _run_exit_handlers(_job: Job, _namespace: dict[str, object]) -> None:
-    """Run what was registered with atexit, which ignores what handlers raise. Raises KeyboardInterrupt all the same."""
+    """Run the functions registered with atexit. Raises a KeyboardInterrupt, which atexit ignores."""
     with _Ignored(lambda ignored: isinstance(ignored.exc_value, KeyboardInterrupt)) as kept:
         atexit._run_exitfuncs()  # noqa: SLF001 - what multiprocessing calls in its children, too
     if kept:
@@ -222,7 +226,7 @@ def _run_exit_handlers(_job: Job, _namespace: dict[str, object]) -> None:
 
 
 class _Ignored:
-    """Keeps those exceptions which the interpreter ignores, and which count; the others are shown as ever."""
+    """A context in which ignored exceptions are kept if `counts` returns True; Python shows the others as usual."""
 
     def __init__(self, counts: Callable[[UnraisableHookArgs], bool]) -> None:
         self._counts = counts
@@ -243,82 +247,82 @@ class _Ignored:
             self._shown(ignored)
 
 
-def _let_go(_job: Job, namespace: dict[str, object]) -> None:
-    """Write files that the code has not closed, and flush."""
+def _close_files(_job: Job, namespace: dict[str, object]) -> None:
+    """Close the files that the code has left open, by clearing its namespace, and flush standard output and error."""
     namespace.clear()
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except Exception:  # noqa: BLE001, S110 - a stream of the task's own making, closed or broken
+        except Exception:  # noqa: BLE001, S110 - the task has replaced, closed or broken the stream
             pass
 
 
-def _end_by(error: BaseException, trace: TracebackType | None, job: Job, inputs: ChildInputs) -> None:
-    """Show an exception, and tell it."""
+def _show_and_report(error: BaseException, trace: TracebackType | None, job: Job, inputs: ChildInputs) -> None:
+    """Print the traceback of an exception, and report the exception to the pool."""
     if job.limits.any():
-        from runner.execution.child.rlimits import use_spare  # noqa: PLC0415 - loaded when they were set
+        from runner.execution.child.rlimits import use_spare  # noqa: PLC0415 - loaded when the limits were set
 
         use_spare()
-    told = _report(error, trace, job, has_begun=True)
-    _show(error, trace, told)
-    _tell(inputs, told)
+    message = _end_message(error, trace, job, has_begun=True)
+    _show(error, trace, message)
+    _report(inputs, message)
 
 
-def _exit_code(ending: SystemExit, job: Job, inputs: ChildInputs) -> int:
+def _exit_code(system_exit: SystemExit, job: Job, inputs: ChildInputs) -> int:
     """Return the exit code of sys.exit(…), which prints what is not a number (sys.exit in the library reference).
 
-    What is printed is told as the reason. The kernel keeps eight bits of a number (_exit(2)): the rest is told, and what
-    would look like success is 1.
+    The printed text is reported as the reason. The kernel keeps eight bits of a number (_exit(2)): the whole number is
+    reported, and a number whose eight bits are 0 becomes 1.
     """
     try:
-        code = ending.code
-    except Exception:  # noqa: BLE001 - a property of the task's own making
-        code = _text_of(ending)
+        code = system_exit.code
+    except Exception:  # noqa: BLE001 - a property that the task has defined
+        code = _text_of(system_exit)
     if code is None:
         return 0
     if not isinstance(code, int):
         words = _text_of(code)
-        _complain(f"{words}\n")
+        _write_error(f"{words}\n")
         if words.strip():
-            _tell(inputs, EndMessage(_error(EXIT, words, ending, ending.__traceback__, job)))
+            _report(inputs, EndMessage(_error(EXIT, words, system_exit, system_exit.__traceback__, job)))
         return 1
-    number = int.__add__(code, 0)  # without what a subclass makes of it
+    number = int.__add__(code, 0)  # a plain int, even where the task has defined a subclass
     kept = kept_by_kernel(number)
     if kept != number and LEAST_CODE <= number <= LARGEST_CODE:
-        _tell(inputs, EndMessage(exit_code=number))
+        _report(inputs, EndMessage(exit_code=number))
     return kept
 
 
-def _show(error: BaseException, trace: TracebackType | None, told: EndMessage) -> None:
-    """Print a traceback, or let the task's own hook do what it does with it."""
+def _show(error: BaseException, trace: TracebackType | None, message: EndMessage) -> None:
+    """Print a traceback, or call the task's `sys.excepthook`."""
     hook = sys.excepthook
     if hook is sys.__excepthook__:
-        _complain(told.traceback)
+        _write_error(message.traceback)
         return
     try:
         hook(type(error), error, trace)
-    except BaseException:  # noqa: BLE001 - a hook of the task's own making
-        _complain(told.traceback)
+    except BaseException:  # noqa: BLE001 - a hook that the task has defined
+        _write_error(message.traceback)
 
 
-def _complain(text: str) -> None:
-    """Write to standard error, whatever the task has put in its place."""
+def _write_error(text: str) -> None:
+    """Write to standard error, even if the task has replaced `sys.stderr`."""
     try:
         sys.stderr.write(text)
         sys.stderr.flush()
-    except Exception:  # noqa: BLE001 - of the task's own making, closed or broken
+    except Exception:  # noqa: BLE001 - the task has replaced, closed or broken the stream
         try:
             os.write(2, text.encode("utf-8", "backslashreplace"))
         except OSError:
-            pass  # closed; the report has it
+            pass  # the task has closed the descriptor; the end message has the text
 
 
-def _report(error: BaseException, trace: TracebackType | None, job: Job, *, has_begun: bool) -> EndMessage:
+def _end_message(error: BaseException, trace: TracebackType | None, job: Job, *, has_begun: bool) -> EndMessage:
     text = _text_of(error)
-    found = _where_it_is(error, job)
-    if found is not None:
-        error.add_note(found)
-        text = f"{text}; {found}"
+    place = _where_it_is(error, job)
+    if place is not None:
+        error.add_note(place)
+        text = f"{text}; {place}"
     return EndMessage(
         _error(_name(type(error)), text, error, trace, job),
         _traceback_text(error, trace),
@@ -328,7 +332,7 @@ def _report(error: BaseException, trace: TracebackType | None, job: Job, *, has_
 
 
 def _error(kind: str, message: str, error: BaseException, trace: TracebackType | None, job: Job) -> RunError:
-    """Return what is told of an exception, with the last line of the task's file that it has passed."""
+    """Return the error on record for an exception, with the line of the innermost frame in the task's file."""
     line = None
     frame = trace
     while frame is not None:
@@ -342,7 +346,7 @@ def _error(kind: str, message: str, error: BaseException, trace: TracebackType |
 
 
 def _where_it_is(error: BaseException, job: Job) -> str | None:
-    """Return where a file is that was looked for in the working folder, which is empty; None where that is not known."""
+    """Return where a file is that the code did not find in its working folder; None where that is not known."""
     name = error.filename if isinstance(error, FileNotFoundError) else None
     if not isinstance(name, str) or name.startswith("/"):
         return None
@@ -356,17 +360,17 @@ def _where_it_is(error: BaseException, job: Job) -> str | None:
 
 
 def _limit_of(error: BaseException, job: Job) -> str:
-    """Return the name of the limit that an exception speaks of, where the task has it."""
+    """Return the name of the task's limit that may have caused an exception; empty where there is none."""
     name = "memory" if isinstance(error, MemoryError) else ""
     if isinstance(error, OSError):
         name = _LIMIT_OF_ERRNO.get(error.errno or 0, "")
-    # As subprocess.CalledProcessError has it, of a program that the kernel has ended.
+    # subprocess.CalledProcessError has the negative signal of a program that the kernel has ended.
     name = _LIMIT_OF_SIGNAL.get(getattr(error, "returncode", None), name)
     return name if name and getattr(job.limits, name) is not None else ""
 
 
 def _name(kind: type[BaseException]) -> str:
-    module: object = kind.__module__  # a class of the task's own making may say anything here
+    module: object = kind.__module__  # the task may have set it to any object
     is_plain = not isinstance(module, str) or module in {"builtins", "__main__"}
     return kind.__qualname__ if is_plain else f"{module}.{kind.__qualname__}"
 
@@ -374,7 +378,7 @@ def _name(kind: type[BaseException]) -> str:
 def _text_of(value: object) -> str:
     try:
         return str(value)
-    except BaseException:  # noqa: BLE001 - an object of the task's own making
+    except BaseException:  # noqa: BLE001 - an object of a class that the task has defined
         return "<no message: str() of it failed>"
 
 
@@ -383,24 +387,25 @@ def _traceback_text(error: BaseException, trace: TracebackType | None) -> str:
         from traceback import format_exception  # noqa: PLC0415 - only for runs that fail
 
         return "".join(format_exception(type(error), error, trace))
-    except BaseException as trouble:  # noqa: BLE001 - an exception of the task's own making
+    except BaseException as trouble:  # noqa: BLE001 - an exception of a class that the task has defined
         return f"<no traceback: {type(trouble).__name__} while it was formatted>\n"
 
 
-def _tell(inputs: ChildInputs, told: EndMessage) -> None:
-    """Tell the tick, once: what ended the code first. A process that the task has forked fails for itself."""
-    if inputs.is_told or os.getpid() != inputs.pid:
+def _report(inputs: ChildInputs, message: EndMessage) -> None:
+    """Write an end message to the pool: only the first one, and not in a process that the task has forked."""
+    if inputs.is_reported or os.getpid() != inputs.pid:
         return
-    inputs.is_told = True
+    inputs.is_reported = True
     try:
-        # Masked before it is cut to fit into the pipe: half of a secret is none that could be found.
-        os.write(inputs.report, (told if inputs.masker is None else _masked(told, inputs.masker)).encode())
+        # Secrets are masked before the message is cut to fit into the pipe: half of a secret could not be found.
+        os.write(inputs.report, (message if inputs.masker is None else _masked(message, inputs.masker)).encode())
     except OSError:
-        pass  # closed by the task: the exit code still tells
+        pass  # the task has closed the pipe; the pool still has the exit code
 
 
-def _masked(told: EndMessage, masker: Masker) -> EndMessage:
-    if told.error is None:
-        return told
-    error = replace(told.error, type=masker.mask_text(told.error.type), message=masker.mask_text(told.error.message))
-    return replace(told, error=error, traceback=masker.mask_text(told.traceback))
+def _masked(message: EndMessage, masker: Masker) -> EndMessage:
+    error = message.error
+    if error is None:
+        return message
+    error = replace(error, type=masker.mask_text(error.type), message=masker.mask_text(error.message))
+    return replace(message, error=error, traceback=masker.mask_text(message.traceback))

@@ -1,4 +1,4 @@
-"""What a child tells its tick about its end, through a pipe: eight texts, separated by NUL."""
+"""The message in which a child reports its end through a pipe: eight texts, separated by NUL."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from runner.model.attempt_result import RunError
 from runner.model.limits import Limits
 from runner.value import Value
 
-#: A pipe takes this much without anybody reading, everywhere (pipe(7)); so a child never waits for its tick.
+#: Bytes that fit into a pipe on every system, even if no process reads (pipe(7)): so a child never waits.
 _LONGEST = 15_000
 _LONGEST_MESSAGE = 2_000
 _FIELDS = 8
 _MOST_DIGITS = 9
 _BEGUN = "begun"
-#: The exit codes that can be kept on record: 64 bits.
+#: The exit codes that the database can keep: 64 bits.
 LEAST_CODE, LARGEST_CODE = -(2**63), 2**63 - 1
 
 
 class EndMessage(Value):
-    """The exception that ended the code, its traceback as text, and the name of the limit that it speaks of, if any.
+    """How the code ended: by an exception, with its traceback as text, or with an exit code.
 
-    Or the exit code, where the kernel does not keep all of it. `has_begun` says whether the child came as far as the task's code.
+    `limit` is the name of the limit that caused the exception, or empty. `exit_code` is set where the kernel does not
+    keep all of it. `has_begun` is False if the child failed before it ran the task's code.
     """
 
     error: RunError | None = None
@@ -29,7 +30,7 @@ class EndMessage(Value):
     exit_code: int | None = None
 
     def encode(self) -> bytes:
-        """Return the report as bytes that fit into a pipe."""
+        """Return the message as bytes that fit into a pipe."""
         error = self.error or RunError("", "")
         short = [
             error.type[:200],
@@ -45,7 +46,7 @@ class EndMessage(Value):
 
 
 def decode(data: bytes) -> EndMessage | None:
-    """Return the report in the bytes, or None where there is none: a child may die before it says anything."""
+    """Return the message in the bytes; None where there is none, because the child was killed before it wrote one."""
     fields = data.decode("utf-8", "replace").split("\0")
     if len(fields) != _FIELDS:
         return None
@@ -64,9 +65,9 @@ def _code(text: str) -> int | None:
 
 
 def kept_by_kernel(code: int) -> int:
-    """Return the eight bits with which a process ends that is to fail or succeed with an exit code; 0 is kept for success."""
+    """Return the eight bits of an exit code that the kernel keeps (_exit(2)); 1 where a failure would become 0."""
     if not LEAST_CODE <= code <= LARGEST_CODE:
-        return 255  # as Python itself
+        return 255  # as Python does
     return code & 0xFF or int(code != 0)
 
 

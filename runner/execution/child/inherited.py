@@ -1,4 +1,4 @@
-"""What all children of a pool have in common, made once in their parent: what is there before a fork is not made after it."""
+"""Objects that all children of a pool use. Their parent makes them once, before the first fork: that is faster."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 class Inherited:
-    """`nowhere` is a descriptor of /dev/null; the streams write to the descriptors that will be 1 and 2 in a child.
+    """The inherited objects: `null`, a descriptor of /dev/null, and streams for the descriptors 0, 1 and 2 of a child.
 
-    While it is open, this process has the environment of its children: each adds only what is its own.
+    Until `close`, this process has the environment variables that all its children have; a child only adds its own.
     """
 
     def __init__(self, environment: RunEnvironment, signals: Signals, owner: Owner) -> None:
@@ -25,7 +25,7 @@ class Inherited:
         self.signals = signals
         self.owner = owner
         self.parent = os.getpid()
-        self.nowhere = os.open(os.devnull, os.O_RDONLY)
+        self.null = os.open(os.devnull, os.O_RDONLY)
         self.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open for the child's whole life
         self.stdout = _written_through(1)
         self.stderr = _written_through(2)
@@ -34,20 +34,20 @@ class Inherited:
         os.environ.update(environment.environment(self._old))
 
     def close(self) -> None:
-        """Put the environment back."""
-        os.close(self.nowhere)
+        """Restore the environment variables of this process."""
+        os.close(self.null)
         os.environ.clear()
         os.environ.update(self._old)
 
 
 def _written_through(descriptor: int) -> io.TextIOWrapper:
-    """Return a stream that is written as `python -u` does: in order, and what was printed before a crash is on record."""
+    """Return an unbuffered stream, as with `python -u`: output keeps its order, and a crash loses none of it."""
     raw = io.FileIO(descriptor, "w", closefd=False)
     return io.TextIOWrapper(_Through(raw), "utf-8", "backslashreplace", write_through=True)
 
 
 class _Through(io.BufferedWriter):
-    """Writes at once, and all of it: a signal may cut a write to a pipe short, and a raw file would leave it at that."""
+    """A writer that writes all data at once. A raw file would drop the rest where a signal interrupts write(2)."""
 
     def write(self, data: ReadableBuffer) -> int:
         written = super().write(data)

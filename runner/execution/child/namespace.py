@@ -1,15 +1,15 @@
-"""What a task's code sees: a real `__main__` module with a few names in scope."""
+"""The namespace of a task's code: a real `__main__` module with a few names in scope."""
 
 from __future__ import annotations
 
 import builtins
-import datetime  # noqa: ICN001 - by this name tasks find it in scope
+import datetime  # noqa: ICN001 - tasks have the module in scope by this name
 import linecache
 import os
 import sys
 
 from runner import clock
-from runner.execution.child.spawning import arrived, has_met_a_start, spec_of
+from runner.execution.child.spawning import is_refused_start, spec_of, unpickled_job
 from runner.model.job import Job
 from runner.value import Value
 
@@ -22,7 +22,7 @@ else:
 
 
 class TaskInfo(Value):
-    """`task` in a task's code. `root` and `state` are folders: the files of its commit, and what it keeps from run to run."""
+    """The object `task` in a task's code."""
 
     id: str
     run_id: int
@@ -33,21 +33,21 @@ class TaskInfo(Value):
 
     @property
     def root(self) -> Path:
-        """The folder with the files of the commit of this run, which nobody changes."""
+        """The read-only folder with the files of this run's commit."""
         from pathlib import Path  # noqa: PLC0415 - only for code that asks where its files are
 
         return Path(self._root)
 
     @property
     def state(self) -> Path:
-        """The folder in which this task keeps what lasts from run to run."""
+        """The folder in which this task keeps files from run to run."""
         from pathlib import Path  # noqa: PLC0415 - as above
 
         return Path(self._state)
 
 
 class WallClock:
-    """`timezone` in a task's code: the clock on the wall of the task's time zone, with the names that Django uses."""
+    """The object `timezone` in a task's code: times in the task's time zone, with the names of Django's `timezone`."""
 
     utc = datetime.UTC
 
@@ -61,24 +61,24 @@ class WallClock:
         return load_zone(self._name)
 
     def now(self) -> datetime.datetime:
-        """Return the present, aware, in the task's time zone."""
+        """Return the present time as an aware datetime in the task's time zone."""
         return clock.now().astimezone(self._zone)
 
     def localtime(self, value: datetime.datetime | None = None) -> datetime.datetime:
-        """Return an aware datetime, by default the present, in the task's time zone."""
+        """Return an aware datetime, by default the present time, in the task's time zone."""
         return self.now() if value is None else value.astimezone(self._zone)
 
     def localdate(self, value: datetime.datetime | None = None) -> datetime.date:
-        """Return the date of an aware datetime, by default today's, in the task's time zone."""
+        """Return the date of an aware datetime, by default the present time, in the task's time zone."""
         return self.localtime(value).date()
 
 
 def make_main(job: Job) -> ModuleType:
-    """Return a module `__main__`, registered in `sys.modules`, with the names that tasks have in scope (docs/task-file.md)."""
+    """Return a new `__main__` in `sys.modules`, with the names that tasks have in scope (docs/task-file.md)."""
     main = ModuleType("__main__")
     _fill(main.__dict__, job)
     sys.modules["__main__"] = main
-    if "__mp_main__" in sys.modules:  # by this name other processes send objects of its classes back
+    if "__mp_main__" in sys.modules:  # other processes pickle objects of the task's classes by this name
         sys.modules["__mp_main__"] = main
     return main
 
@@ -94,17 +94,18 @@ def _fill(namespace: dict[str, object], job: Job) -> None:
         task=TaskInfo(job.task, job.run_id, job.scheduled_for, job.attempt, job.root, os.environ["RUNNER_DATA"]),
     )
     if "logger" in job.code:
-        # `logging` takes longer to load than most tasks take to run.
+        # Only for code that logs: `logging` takes longer to load than most tasks take to run.
         namespace["logger"] = _logger(job.task)
     sys.argv = [job.path]
 
 
 def run_again(namespace: dict[str, object]) -> None:
-    """Run the code in a process that multiprocessing has started afresh, up to where the code starts processes itself.
+    """Run a task's code in a fresh interpreter of multiprocessing, up to where the code starts processes.
 
-    For a script, that is an error, which `if __name__ == "__main__":` avoids; what stands before is all that the process needs.
+    For a script, to start processes here is an error, which `if __name__ == "__main__":` avoids. Here the error is
+    ignored, because the process needs only the definitions that come before.
     """
-    job = arrived()
+    job = unpickled_job()
     name = namespace["__name__"]
     namespace.clear()
     namespace.update(__name__=name, __doc__=None, __package__=None, __loader__=None)
@@ -112,12 +113,12 @@ def run_again(namespace: dict[str, object]) -> None:
     try:
         exec(compile(numbered_source(job), job.path, "exec", dont_inherit=True), namespace)  # noqa: S102 - as `child` does
     except RuntimeError as error:
-        if not has_met_a_start(error):
+        if not is_refused_start(error):
             raise
 
 
 def numbered_source(job: Job) -> str:
-    """Return the code on the lines on which it stands in its file, and make tracebacks and warnings show those lines."""
+    """Return the code with the line numbers of its file; register these lines for tracebacks and warnings."""
     source = "\n" * (job.code_line - 1) + job.code
     linecache.cache[job.path] = (len(source), None, source.splitlines(keepends=True), job.path)
     return source

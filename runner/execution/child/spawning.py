@@ -1,7 +1,7 @@
-"""`__main__` once more, in a process that multiprocessing starts with a fresh interpreter (`spawn`, `forkserver`).
+"""The `__main__` of a task in a process that multiprocessing starts with a fresh interpreter (`spawn`, `forkserver`).
 
-For a script, such a process runs the file again, as `__mp_main__`. A task has no file of its own: the name of its module
-takes the job along when it is pickled for the fresh interpreter, and costs nothing before.
+For a script, such a process runs the file again, as `__mp_main__`. A task has no Python file. Instead, the name of its
+module is a text that is pickled together with the job; this costs nothing until multiprocessing pickles it.
 """
 
 from __future__ import annotations
@@ -20,34 +20,37 @@ _job: list[Job] = []
 
 
 class _Name(str):
-    """The name of a task's `__main__`, which is that of `_AGAIN` in a fresh interpreter."""
+    """The name of a task's `__main__`. In a fresh interpreter it is unpickled as `_AGAIN`, and brings the job."""
 
     __slots__ = ("job",)
     job: Job
 
     def __reduce__(self) -> tuple[object, tuple[Job]]:
-        return _arrive, (self.job,)
+        return _unpickle, (self.job,)
 
 
-def _arrive(job: Job) -> str:
+def _unpickle(job: Job) -> str:
     _job[:] = [job]
     return _AGAIN
 
 
-def arrived() -> Job:
-    """Return the job that has come along with the name."""
+def unpickled_job() -> Job:
+    """Return the job that was unpickled together with the name."""
     return _job[0]
 
 
 def spec_of(job: Job) -> object:
-    """Return the `__spec__` of a task's `__main__`: whatever starts a fresh interpreter asks it for the name of the module."""
+    """Return the `__spec__` of a task's `__main__`, from which multiprocessing takes the name of the module to run."""
     name = _Name("__main__")
     name.job = job
     return _ModuleSpec(name, None)
 
 
-def has_met_a_start(error: RuntimeError) -> bool:
-    """Return whether multiprocessing has refused to start a process, or to choose how: this one is only about to begin."""
+def is_refused_start(error: RuntimeError) -> bool:
+    """Return whether multiprocessing has raised this error.
+
+    It refuses to start a process, or to set the start method, while the process itself is still being started.
+    """
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
