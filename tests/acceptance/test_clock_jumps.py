@@ -123,7 +123,7 @@ def test_a_person_is_told_that_the_clock_jumped_by_how_much_and_what_was_done(pr
 
     said = project.runner("tick", now=_MAY - 3 * _DAY).stdout
     assert "the clock was set back by 3 d, from 2026-05-02 15:00 UTC to 2026-04-29 15:00 UTC" in said
-    assert "tasks go on from here, and what has run is not run again" in said
+    assert "schedules continue from the present, and slots that have run do not run again" in said
     status = project.runner("status", now=_MAY - 3 * _DAY + MINUTE).stdout
     assert "set back by 3 d" in " ".join(status.split())
     why = project.json("why", "task", now=_MAY - 3 * _DAY + MINUTE)

@@ -129,18 +129,29 @@ def test_dry_run_says_for_every_task_whether_it_would_run_and_writes_nothing(pro
     report = project.json("tick", "--dry-run", now=NOON)
 
     assert done.returncode == 0
-    assert re.search(r"often +yes +2026-06-10 12:00 UTC +due: it is seen for the first time", done.stdout)
+    assert re.search(r"often +yes +2026-06-10 12:00 UTC +due: the task is new", done.stdout)
     assert re.search(r"asleep +no +- +inactive", done.stdout)
     assert re.search(r"later +no +- +not due before 2026-06-10 18:30 UTC", done.stdout)
     assert report["due"] == [
         {
             "task": "often",
             "scheduled_for": "2026-06-10T12:00:00Z",
-            "reason": "due: it is seen for the first time",
+            "reason": "due: the task is new",
             "missed": 0,
         }
     ]
     assert not project.state.exists()
+
+
+@pytest.mark.parametrize(("hours", "later"), [(1, ""), (2, "; 1 later slot follows"), (3, "; 2 later slots follow")])
+def test_dry_run_counts_the_later_slots_that_follow(project: Project, hours: int, later: str) -> None:
+    project.task("all", cron="0 * * * *", catchup="all", concurrency_policy="allow")
+    project.commit()
+    project.tick(NOON)
+
+    [due] = project.json("tick", "--dry-run", now=NOON + 60 * hours * MINUTE)["due"]
+    assert due["reason"].endswith(later)
+    assert ("follow" in due["reason"]) == bool(later)
 
 
 def test_dry_run_on_a_used_store_leaves_every_byte_as_it_was(busy: Project) -> None:

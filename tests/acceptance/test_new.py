@@ -97,7 +97,7 @@ def test_a_file_that_is_there_stays_as_it_is(project: Project) -> None:
 
     done = project.runner("new", "a", "--every", "day")
 
-    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: tasks/a.yaml is there already")
+    assert (done.returncode, done.stderr.splitlines()[0]) == (2, "error: tasks/a.yaml already exists")
     assert path.read_bytes() == before
 
 

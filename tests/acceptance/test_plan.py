@@ -345,7 +345,7 @@ def test_a_file_that_breaks_is_a_problem_and_its_last_valid_version_goes_on(runn
     assert done.returncode == 1
     assert change["kinds"] == ["broken"]
     assert change["before"] == change["after"]
-    assert "last valid version goes on" in change["notes"][0]
+    assert "last valid version stays in use" in change["notes"][0]
     assert {problem["file"] for problem in plan["problems"]} == {"tasks/sync.yaml"}
 
 
@@ -362,17 +362,17 @@ def test_the_exit_code_tells_changes_from_none_where_asked(running: Project) -> 
         (
             {"cron": "30 2 * * *", "timezone": "Europe/Berlin"},
             "2027-03-01T00:00:00+00:00",
-            "02:30 does not come on 2027-03-28: it starts at 03:00",
+            "02:30 does not exist on 2027-03-28: it starts at 03:00",
         ),
         (
             {"frequency": 1, "unit": "days", "start": "2026-01-01 02:30", "timezone": "Europe/Berlin"},
             "2027-03-01T00:00:00+00:00",
-            "02:30 does not come on 2027-03-28: it starts at 03:30",
+            "02:30 does not exist on 2027-03-28: it starts at 03:30",
         ),
         (
             {"frequency": 6, "unit": "hours", "timezone": "Europe/Berlin"},
             "2026-10-01T00:00:00+00:00",
-            "it counts elapsed time: from 2026-10-25 on it starts an hour earlier on the clock of Europe/Berlin",
+            "it runs by elapsed time: from 2026-10-25 on it starts an hour earlier by the clock of Europe/Berlin",
         ),
     ],
     ids=["cron", "wall clock", "elapsed"],
@@ -403,7 +403,18 @@ def test_many_tasks_in_the_same_minute_are_pointed_out(running: Project) -> None
     running.task("one-more", cron="0 3 * * *")
 
     change = _only(_plan(running, now=NOON + 2 * MINUTE))
-    assert change.notes == ("6 other tasks are due in the minute in which it starts next; 4 run at once",)
+    assert change.notes == ("6 other tasks are due in the minute of its next start; at most 4 run at once",)
+
+
+def test_one_task_in_the_same_minute_is_counted_in_the_singular(running: Project) -> None:
+    running.write("runner.yaml", "max_parallel: 1\n")
+    running.task("night", cron="0 3 * * *")
+    running.commit()
+    _decide(running, NOON + MINUTE)
+    running.task("one-more", cron="0 3 * * *")
+
+    change = _only(_plan(running, now=NOON + 2 * MINUTE))
+    assert change.notes == ("1 other task is due in the minute of its next start; at most 1 run at once",)
 
 
 def test_settings_that_change_are_shown_and_so_are_the_tasks_that_defaults_reach(running: Project) -> None:
@@ -424,7 +435,7 @@ def test_a_branch_that_is_behind_is_compared_from_where_it_began(running: Projec
     plan = _plan(running, "main", "work")
 
     assert [change.id for change in plan.tasks] == ["mine"]
-    assert plan.remarks[0].startswith("main has moved on since")
+    assert plan.remarks[0].startswith("main has newer commits")
 
 
 def test_in_ci_the_branch_to_go_into_is_compared_with_head(running: Project) -> None:

@@ -147,5 +147,5 @@ def test_a_file_that_breaks_is_mended_or_was_never_valid_is_told_apart(project: 
         "mends": ["mended"],
         "begins-broken": ["added", "broken"],
     }
-    assert changes["breaks"]["notes"] == ["its file is not valid: the last valid version goes on"]
+    assert changes["breaks"]["notes"] == ["its file is not valid: the last valid version stays in use"]
     assert changes["begins-broken"]["notes"] == ["its file is not valid: it does not run"]

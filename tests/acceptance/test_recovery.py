@@ -383,7 +383,7 @@ def test_a_reboot_loses_what_ran_and_its_retry_policy_applies(
 
     first = project.show(1)
     assert (first.run.status, first.attempts[0].status) == (status, "lost")
-    assert first.attempts[0].reason == "the machine was started again while it ran"
+    assert first.attempts[0].reason == "the machine was rebooted while it ran"
 
 
 def test_what_merely_waited_runs_after_a_reboot(project: Project, family: Family) -> None:

@@ -264,7 +264,7 @@ def test_the_last_known_commit_goes_on_whatever_is_damaged_and_a_person_is_told_
     assert [run.commit for run in project.runs("hello")] == [commit, commit]
     [problem] = project.json("status", now=NOON + MINUTE)["problems"]
     assert (problem["file"], problem["code"], words in problem["message"]) == (about, "git", True)
-    assert problem["message"].endswith("; the last known commit goes on")
+    assert problem["message"].endswith("; the last known commit stays in use")
 
 
 def test_what_was_damaged_is_not_told_any_more_once_it_is_mended(project: Project) -> None:

@@ -258,7 +258,7 @@ def test_a_retry_survives_a_reboot(project: Project, family: Family) -> None:
     _tick(project, NOON + MINUTE)
     waiting = _only(project)
     assert waiting.run.state_in_words() == "retrying"
-    assert waiting.run.reason == "attempt 1 of 3: the machine was started again while it ran"
+    assert waiting.run.reason == "attempt 1 of 3: the machine was rebooted while it ran"
     _tick(project, _due(project))
 
     assert _statuses(_only(project)) == ["lost", "succeeded"]

@@ -224,8 +224,8 @@ def test_list_takes_a_pattern_and_filters_that_all_hold(many: Project, words: li
         (["history", "--since", "soon"], "'soon' is not a time", "write for example"),
         (
             ["history", "--since", "2026-06-11", "--until", "2026-06-10"],
-            "no time lies between",
-            "--until is to be later",
+            "the time from --since to --until is empty",
+            "--until must be later than --since",
         ),
         (["cancel", "billing/daily"], "the task billing/daily has no run that waits or runs", "`runner history"),
         (["cancel", "nobody"], "there is no task nobody", ""),

@@ -53,7 +53,8 @@ def test_a_tick_says_by_how_much_the_clock_was_set_back_from_when_to_when_and_wh
 
     then, now = f"{NOON:%Y-%m-%d %H:%M} UTC", f"{NOON - back - _MORE:%Y-%m-%d %H:%M} UTC"
     assert first == (
-        f"the clock was set back by {span}, from {then} to {now}: tasks go on from here, and what has run is not run again"
+        f"the clock was set back by {span}, from {then} to {now}: "
+        "schedules continue from the present, and slots that have run do not run again"
     )
 
 

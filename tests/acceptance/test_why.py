@@ -75,7 +75,7 @@ def test_a_degraded_task_says_which_version_goes_on_and_when_it_is_due(hourly: P
 
     cause, told = _why(hourly, "hourly", now=NOON + 2 * MINUTE)
     assert cause == "not_due"
-    assert f"invalid since commit {bad[:12]}; the version of {good[:12]} goes on" in told
+    assert f"invalid since commit {bad[:12]}; the version of commit {good[:12]} stays in use" in told
     assert "It is not due before 2026-06-10 13:00 UTC." in told
 
 
@@ -83,7 +83,7 @@ def test_a_slot_that_ran_names_its_run_and_the_commit_it_is_from(hourly: Project
     cause, told = _why(hourly, "hourly", "--at", _at(NOON), now=NOON + 5 * MINUTE)
 
     assert cause == "ran"
-    assert told.startswith("Run 1 is that of the slot 2026-06-10 12:00 UTC: succeeded")
+    assert told.startswith("Run 1 belongs to the slot 2026-06-10 12:00 UTC: succeeded")
     assert told.endswith("Ada: Add it.")
 
 
@@ -92,8 +92,8 @@ def test_between_two_slots_it_was_not_due(hourly: Project) -> None:
 
     cause, told = _why(hourly, "hourly", "--at", "2026-06-10T12:30:00Z", now=NOON + timedelta(hours=1, minutes=5))
     assert cause == "not_due"
-    assert "the one before was 2026-06-10 12:00 UTC (run 1, succeeded)" in told
-    assert "The one after it was 2026-06-10 13:00 UTC." in told
+    assert "the previous slot was 2026-06-10 12:00 UTC (run 1, succeeded)" in told
+    assert "The next slot was 2026-06-10 13:00 UTC." in told
 
 
 def test_a_slot_behind_a_run_names_that_run(project: Project) -> None:
@@ -109,13 +109,14 @@ def test_a_slot_behind_a_run_names_that_run(project: Project) -> None:
     assert "`runner show 1`" in told
 
 
-def test_slots_that_nobody_ticked_for_say_from_when_to_when(hourly: Project) -> None:
-    hourly.tick(NOON + timedelta(hours=4))
+@pytest.mark.parametrize(("hours", "slots"), [(2, "1 older slot"), (3, "2 older slots"), (4, "3 older slots")])
+def test_slots_that_nobody_ticked_for_say_from_when_to_when(hourly: Project, hours: int, slots: str) -> None:
+    hourly.tick(NOON + timedelta(hours=hours))
 
-    cause, told = _why(hourly, "hourly", "--at", "2026-06-10T14:00:00Z", now=NOON + timedelta(hours=4, minutes=1))
+    cause, told = _why(hourly, "hourly", "--at", "2026-06-10T13:00:00Z", now=NOON + timedelta(hours=hours, minutes=1))
     assert cause == "missed"
-    assert "between 2026-06-10 12:00 UTC and 2026-06-10 16:00 UTC none decided anything" in told
-    assert "stands for 3 older slots" in told
+    assert f"no tick decided anything from 2026-06-10 12:00 UTC to 2026-06-10 {12 + hours}:00 UTC" in told
+    assert f"covers {slots}:" in told
 
 
 def test_a_slot_past_its_deadline_says_so(project: Project) -> None:
@@ -133,7 +134,7 @@ def test_a_task_that_is_due_while_no_tick_comes_asks_for_cron(hourly: Project) -
     cause, told = _why(hourly, "hourly", now=NOON + timedelta(hours=3))
 
     assert cause == "no_tick"
-    assert "It is due since 2026-06-10 13:00 UTC and no tick has come" in told
+    assert "It has been due since 2026-06-10 13:00 UTC, and no tick has run" in told
     assert "Does cron call `runner tick` every minute?" in told
 
 
@@ -145,7 +146,7 @@ def test_before_it_was_first_seen_nothing_ran(hourly: Project) -> None:
     cause, told = _why(hourly, "later", "--at", "2026-06-10T08:00:00Z", now=NOON + 2 * MINUTE)
     assert cause == "not_yet_seen"
     assert told.startswith(
-        "It was first seen active at 2026-06-10 12:01 UTC. It was not there before 2026-06-10 12:01 UTC (commit "
+        "It was first seen active at 2026-06-10 12:01 UTC. The task did not exist before 2026-06-10 12:01 UTC (commit "
     )
 
 

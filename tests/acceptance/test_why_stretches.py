@@ -64,9 +64,13 @@ def test_a_stretch_is_told_with_its_bounds_and_their_commits_and_what_lies_outsi
         assert found not in {"inactive", "gone"}
 
 
-@pytest.mark.parametrize(("end", "cause"), [(_off, "inactive"), (_gone, "gone")], ids=["inactive", "gone"])
-def test_a_stretch_that_has_not_ended_says_that_it_is_so_still(
-    project: Project, end: Callable[[Project], None], cause: str
+@pytest.mark.parametrize(
+    ("end", "cause", "what"),
+    [(_off, "inactive", "It has been inactive"), (_gone, "gone", "Its file has been gone")],
+    ids=["inactive", "gone"],
+)
+def test_a_stretch_that_has_not_ended_says_since_when_it_lasts(
+    project: Project, end: Callable[[Project], None], cause: str, what: str
 ) -> None:
     _on(project)
     project.commit("Add it")
@@ -76,7 +80,9 @@ def test_a_stretch_that_has_not_ended_says_that_it_is_so_still(
     project.tick(NOON + _HOUR)
 
     found, told = _why(project, NOON + 2 * _HOUR, NOON + 3 * _HOUR)
-    assert (found, told.endswith("Ada: Stop it) and is so still.")) == (cause, True)
+    assert found == cause
+    assert told.startswith(f"{what} since {_local(1)} (commit ")
+    assert told.endswith("Ada: Stop it).")
 
 
 def test_before_a_task_was_there_the_commit_that_brought_it_is_named(project: Project) -> None:
@@ -89,7 +95,7 @@ def test_before_a_task_was_there_the_commit_that_brought_it_is_named(project: Pr
 
     found, told = _why(project, NOON - 3 * _HOUR, NOON + _HOUR)
     assert found == "not_yet_seen"
-    assert f"It was not there before {_local(0)} (commit " in told
+    assert f"The task did not exist before {_local(0)} (commit " in told
     assert told.endswith("Ada: Add it).")
 
 

@@ -146,7 +146,7 @@ def _attempts_fit_their_runs(evidence: Evidence) -> Iterator[str]:
 
 def _may_have_none(status: str, reason: str) -> bool:
     # A run by hand whose owner is gone before it began is not taken up by others: who wanted it then may not want it now.
-    said = {"failed": "could not be started", "lost": "it had not begun"}
+    said = {"failed": "could not be started", "lost": "the run had not started"}
     return status == "skipped" or (status in said and said[status] in reason)
 
 

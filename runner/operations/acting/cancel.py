@@ -37,7 +37,7 @@ def cancel(workspace: Workspace, run_id: int, now: datetime, say: Say) -> Run:
     with deciding(workspace.database) as session:
         found = history.run_details(session, run_id)
         if found is None:
-            raise UsageError(f"there is no run {run_id}", "`runner history` lists them")
+            raise UsageError(f"there is no run {run_id}", "`runner history` lists the runs")
         if found.run.status != RUNNING:
             raise RunnerError(f"run {run_id} has ended already ({found.run.status})", f"see `runner show {run_id}`")
         with session.transaction():
@@ -80,9 +80,9 @@ def _end_unanswered(workspace: Workspace, runs: list[OwnedRun], waited: float, n
         if not notes.is_visible():
             raise RunnerError(
                 f"{who} does not answer, and runs where this command cannot see it",
-                "it ends the run once it goes on; or run this command where that one runs",
+                "run this command where that runner runs, or wait: the run ends when that runner continues",
             )
-        say(f"{who} does not answer: ending the processes of the run from here")
+        say(f"{who} does not answer: this command ends the processes of the run")
         with deciding(workspace.database) as session:
             how = CANCELLED, run.cancel_reason or REASON
             end_in_place(session, RunEnvironment(workspace.root, workspace.state, store_id), run, how, now)

@@ -47,7 +47,7 @@ def replay(workspace: Workspace, run_id: int, now: datetime, watcher: Observer, 
 def _original(session: Reading, run_id: int) -> RunDetails:
     original = history.run_details(session, run_id)
     if original is None:
-        raise UsageError(f"there is no run {run_id}", "`runner history` lists them")
+        raise UsageError(f"there is no run {run_id}", "`runner history` lists the runs")
     if original.run.status == RUNNING:
         raise UsageError(f"run {run_id} has not ended yet", f"wait for it: `runner logs -f {run_id}`")
     return original
@@ -59,7 +59,7 @@ def _wanted(session: Reading, original: RunDetails, stored: StoredTask, *, at_he
     if at_head:
         if stored.version is None or stored.blob is None:
             raise UsageError(
-                f"the task {stored.id} has no valid version now", "leave --at-commit away to run the original"
+                f"the task {stored.id} has no valid version now", "leave out --at-commit to run the original version"
             )
         version, commit = stored.version, stored.valid_commit or catalogs.source(session).commit
     return RunRequest(stored.key, version, commit, run.run_id, run.scheduled_for)

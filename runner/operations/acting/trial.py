@@ -111,7 +111,7 @@ def _check_valid(copy: Reading, stored: StoredTask) -> None:
     if stored.blob is None:
         raise UsageError(
             f"the task {stored.id} cannot run: its file {path} is not in the work tree",
-            "`git status` says whether it was removed",
+            "`git status` shows whether it was removed",
         )
     if stored.version is not None and stored.invalid_commit is None:
         return

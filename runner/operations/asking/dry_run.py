@@ -87,9 +87,10 @@ def _verdict(session: Reading, task: StoredTask, now: datetime, *, worktree: boo
     decision = started[0] if started else decided.decisions[-1]
     reason = decision.reason
     if started and task.state.last_run_slot is None and task.state.anchor == decision.slot:
-        reason = "due: it is seen for the first time"
+        reason = "due: the task is new"
     if len(started) > 1:
-        reason = f"{reason}; {len(started) - 1} later slots follow"
+        later = len(started) - 1
+        reason = f"{reason}; {later} later {'slot follows' if later == 1 else 'slots follow'}"
     return TaskPreview(task.id, task.spec.timezone, bool(started), reason, decision.slot, decision.missed)
 
 

@@ -31,7 +31,7 @@ def history(
     if status is not None and status not in SHOWN:
         raise UsageError(f"there is no status {status}", f"use one of {', '.join(SHOWN)}")
     if since is not None and until is not None and until <= since:
-        raise UsageError("no time lies between --since and --until", "--until is to be later than --since")
+        raise UsageError("the time from --since to --until is empty", "--until must be later than --since")
     with reading(workspace.database) as session:
         if task_id is not None:
             known_task(session, task_id, workspace.root, or_tried=True)

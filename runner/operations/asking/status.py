@@ -131,14 +131,17 @@ def _unanswered(workspace: Workspace, session: Reading, now: datetime) -> Iterat
         closed = owner.why_unreadable(workspace.state, run.owner)
         who = f"the runner that supervises it (pid {processes.pid_of(run.owner)})"
         if is_gone(workspace.state, run.owner):
-            yield run.run_id, f"{who} is gone: the next tick ends what is left of it"
+            yield run.run_id, f"{who} is gone: the next tick ends the remaining processes of the run"
         elif closed is not None:
-            yield run.run_id, f"{who} may be gone: its file may not be opened ({closed}), and the run is left alone"
+            yield (
+                run.run_id,
+                f"{who} may be gone: runner may not open its owner file ({closed}), and leaves the run alone",
+            )
         elif notes.is_stopped():
-            yield run.run_id, f"{who} is stopped, and enforces no time limit"
+            yield run.run_id, f"{who} is stopped and enforces no time limit"
         elif is_overdue(workspace.state, run, now):
             where = "" if notes.is_visible() else ", and runs where this command cannot see it"
-            yield run.run_id, f"{who} should have ended it by now{where}"
+            yield run.run_id, f"{who} should have ended the run by now{where}"
 
 
 def _following(workspace: Workspace, session: Reading, source: Source) -> Following:

@@ -138,8 +138,8 @@ def _answer(case: _Case) -> tuple[str, Run | None, list[str]]:
 
 #: What begins a stretch in which a task does not run, and what ends it.
 _STRETCHES = (
-    (event.REMOVED, (event.RETURNED, event.ADDED), GONE, "Its file was gone"),
-    (event.DEACTIVATED, (event.ACTIVATED,), INACTIVE, "It was inactive"),
+    (event.REMOVED, (event.RETURNED, event.ADDED), GONE, "Its file", "gone"),
+    (event.DEACTIVATED, (event.ACTIVATED,), INACTIVE, "It", "inactive"),
 )
 
 
@@ -149,14 +149,16 @@ def _stretch(case: _Case) -> tuple[str, list[str]] | None:
     minute_ends = planning.minute_of(case.at) + _MINUTE
     if happened and happened[0].kind == event.ADDED and happened[0].at >= minute_ends:
         seen = f"It was first seen active at {case.local(case.task.state.anchor)}." if case.task.state.anchor else ""
-        return UNSEEN, [*filter(None, [seen]), f"It was not there before {_when(case, happened[0])}."]
-    for begins, ends, cause, what in _STRETCHES:
+        return UNSEEN, [*filter(None, [seen]), f"The task did not exist before {_when(case, happened[0])}."]
+    for begins, ends, cause, subject, state in _STRETCHES:
         marks = [found for found in happened if found.kind in {begins, *ends}]
         before = [found for found in marks if found.at < minute_ends]
         if before and before[-1].kind == begins:
             after = marks[len(before) :]
-            until = f" until {_when(case, after[0])}" if after else " and is so still"
-            return cause, [f"{what} from {_when(case, before[-1])}{until}."]
+            since = _when(case, before[-1])
+            if not after:
+                return cause, [f"{subject} has been {state} since {since}."]
+            return cause, [f"{subject} was {state} from {since} until {_when(case, after[0])}."]
     return None
 
 
@@ -175,9 +177,10 @@ def _on_record(case: _Case) -> tuple[str, Run | None, list[str]] | None:
     if later is not None and later.missed and _stands_for(case, run, later):
         _, _, decided_at = history.stretch(case.past, later.run_id)
         last = history.decided_before(case.past, decided_at)
-        gap = "" if last is None else f": between {case.local(last)} and {case.local(decided_at)} none decided anything"
-        stood = f"run {later.run_id} of {case.local(_slot(later))} stands for {later.missed} older slots"
-        return MISSED, later, [f"No tick came for that slot{gap}.", f"{stood}: {later.reason}."]
+        gap = "" if last is None else f": no tick decided anything from {case.local(last)} to {case.local(decided_at)}"
+        slots = "1 older slot" if later.missed == 1 else f"{later.missed} older slots"
+        covers = f"Run {later.run_id} of {case.local(_slot(later))} covers {slots}"
+        return MISSED, later, [f"No tick ran in time for that slot{gap}.", f"{covers}: {later.reason}."]
     return None
 
 
@@ -213,15 +216,15 @@ def _told(case: _Case, run: Run) -> list[str]:
     what = f"The slot of {slot}" if not until else f"The slots of {slot}{until}"
     told = [f"{what} did not run: {run.reason}."]
     if blocked_by is not None:
-        told.append(f"`runner show {blocked_by}` tells of the run in the way.")
+        told.append(f"`runner show {blocked_by}` shows the run that was in the way.")
     return told
 
 
 def _told_of_run(case: _Case, run: Run, slot: str) -> Iterator[str]:
     state = run.state_in_words()
-    yield f"Run {run.run_id} is that of the slot {slot}: {state}{f' ({run.reason})' if run.reason else ''}."
+    yield f"Run {run.run_id} belongs to the slot {slot}: {state}{f' ({run.reason})' if run.reason else ''}."
     if state == "waiting":
-        yield "It waits for a place, or for another run of the task to end."
+        yield "It waits for a concurrency slot, or for another run of the task to end."
     elif run.due_at is not None:
         yield f"Its next attempt may start at {case.local(run.due_at)}."
     commit = log.commits(case.root, [run.commit]).get(run.commit) if run.commit else None
@@ -235,15 +238,16 @@ def _standing(case: _Case) -> Iterator[str]:
     commit = case.commit
     if task.blob is None:
         last = log.last_touching(case.root, commit, path)
-        yield "Its file is gone." if last is None else f"Its file is gone since commit {last.in_words()}."
+        yield "Its file is gone." if last is None else f"Its file has been gone since commit {last.in_words()}."
     elif task.spec is None:
-        yield f"Its file {path} was never valid: `runner validate {path}` says what to mend."
+        yield f"Its file {path} was never valid: `runner validate {path}` says what to fix."
     elif task.invalid_commit is not None:
         valid = (task.valid_commit or "")[:SHORT]
-        yield f"Its file is invalid since commit {task.invalid_commit[:SHORT]}; the version of {valid} goes on."
+        invalid = task.invalid_commit[:SHORT]
+        yield f"Its file has been invalid since commit {invalid}; the version of commit {valid} stays in use."
     if task.blob is not None and task.spec is not None and not task.active:
         last = log.last_touching(case.root, commit, path, "^active:")
-        yield "It is inactive." if last is None else f"It is inactive since commit {last.in_words()}."
+        yield "It is inactive." if last is None else f"It has been inactive since commit {last.in_words()}."
 
 
 def _by_schedule(case: _Case) -> tuple[str, list[str]]:
@@ -259,9 +263,9 @@ def _by_schedule(case: _Case) -> tuple[str, list[str]]:
         last = history.decided_before(case.past, case.now)
         since = "" if last is None else f"; the last slot of any task was decided at {case.local(last)}"
         ask = "Does cron call `runner tick` every minute?"
-        return OVERDUE, [f"It is due since {case.local(due)} and no tick has come{since}.", ask]
+        return OVERDUE, [f"It has been due since {case.local(due)}, and no tick has run{since}.", ask]
     if due <= case.at:
-        return OVERDUE, [f"It is due since {case.local(due)}: the next tick starts it."]
+        return OVERDUE, [f"It has been due since {case.local(due)}: the next tick starts it."]
     return NOT_DUE, list(_around(case, due))
 
 
@@ -270,8 +274,8 @@ def _around(case: _Case, due: datetime) -> Iterator[str]:
     last = history.run_at(case.past, case.task.key, case.at)
     if before is not None:
         told = "" if last is None or last.scheduled_for != before else f" (run {last.run_id}, {last.state_in_words()})"
-        yield f"No slot of it lies there: the one before was {case.local(before)}{told}."
+        yield f"It has no slot at that time: the previous slot was {case.local(before)}{told}."
     if case.is_past and after is not None:
-        yield f"The one after it was {case.local(after)}."
+        yield f"The next slot was {case.local(after)}."
     else:
         yield f"It is not due before {case.local(due)}."

@@ -70,11 +70,11 @@ def at_once(task: StoredTask, running: tuple[int, ...], now: datetime, *, is_new
     if not task.active:
         return AtOnce(answer=False, why="it is inactive")
     if not is_known:
-        return AtOnce(None, "it counts from when it was first seen or last ran, and no state is known here")
+        return AtOnce(None, "its slots count from when it was first seen or last ran, which is not known here")
     decisions = due_now(task, running, now)
     if decisions and is_new and hangs_on_the_past(task):
         return AtOnce(
-            answer=True, why="it is new and has no `start`: it counts from the minute in which it is first seen"
+            answer=True, why="it is new and has no `start`: its first slot is the minute in which it is first seen"
         )
     if decisions:
         return AtOnce(answer=True, why=decisions[-1].reason)
@@ -118,7 +118,7 @@ def _elapsed(spec: ScheduleSpec, change: datetime) -> tuple[str, ...]:
     way = "later" if moved > timedelta(0) else "earlier"
     day = f"{change.astimezone(zone):%Y-%m-%d}"
     return (
-        f"it counts elapsed time: from {day} on it starts {_span(abs(moved))} {way} on the clock of {spec.timezone}",
+        f"it runs by elapsed time: from {day} on it starts {_span(abs(moved))} {way} by the clock of {spec.timezone}",
     )
 
 
@@ -139,7 +139,7 @@ def _moved(spec: ScheduleSpec, anchor: datetime, change: datetime) -> tuple[str,
     gone = [slot.replace(tzinfo=None) for slot in ideal if slot.replace(tzinfo=None) not in walls]
     instead = [wall for wall in walls if wall.replace(tzinfo=UTC) not in ideal]
     return tuple(
-        f"{old:%H:%M} does not come on {old:%Y-%m-%d}: it starts at {new:%H:%M}"
+        f"{old:%H:%M} does not exist on {old:%Y-%m-%d}: it starts at {new:%H:%M}"
         for old, new in zip(gone, instead, strict=False)
     )
 

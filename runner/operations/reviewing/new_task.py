@@ -53,7 +53,7 @@ def _in_force(root: str) -> str:
 
 
 def _is_there(path: str) -> UsageError:
-    return UsageError(f"{path} is there already", "choose another id, or edit that file")
+    return UsageError(f"{path} already exists", "choose another id, or edit that file")
 
 
 def _schema_from(root: str, path: str) -> str | None:

@@ -134,7 +134,7 @@ def _seen(session: Reading, stored: StoredTask | None) -> _Seen:
 def _notes(adoption: Adoption, new: _Seen, now: datetime, *, is_refused: bool) -> Iterator[str]:
     if event.DEGRADED in adoption.kinds:
         why = "its change is refused" if is_refused else "its file is not valid"
-        yield f"{why}: " + ("the last valid version goes on" if new.task is not None else "it does not run")
+        yield f"{why}: " + ("the last valid version stays in use" if new.task is not None else "it does not run")
     if new.stored is not None:
         yield from forecast.nights(new.stored, now)
 
@@ -146,9 +146,10 @@ def _company(session: Reading, stored: StoredTask | None, running: tuple[int, ..
         return
     minute = planning.minute_of(first)
     others = catalogs.others_due(session, stored.key, minute, minute + _MINUTE)
-    places = catalogs.source(session).max_parallel
-    if others >= places:
-        yield f"{others} other tasks are due in the minute in which it starts next; {places} run at once"
+    max_parallel = catalogs.source(session).max_parallel
+    if others >= max_parallel:
+        tasks = "1 other task is" if others == 1 else f"{others} other tasks are"
+        yield f"{tasks} due in the minute of its next start; at most {max_parallel} run at once"
 
 
 def _told(change: _Change, now: datetime, count: int, *, knows_state: bool) -> TaskChange | None:
@@ -209,7 +210,7 @@ def _differs(old: Task | None, new: Task | None) -> bool:
 def _at_once(change: _Change, now: datetime, *, is_known: bool) -> AtOnce:
     stored = change.new.stored
     if stored is None or not change.adoption.is_there():
-        return AtOnce(answer=False, why="it is gone; its history stays")
+        return AtOnce(answer=False, why="its file is gone; its history is kept")
     is_new = not change.adoption.was_there()
     return forecast.at_once(stored, change.running, now, is_new=is_new, is_known=is_known)
 

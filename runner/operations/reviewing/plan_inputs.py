@@ -85,8 +85,8 @@ def _remarks(base: str, commit: str, fork: str | None) -> tuple[str, ...]:
     if fork == commit:
         return ()
     if fork is None:
-        return (f"no commit is known in which the two left each other: compared with {base} as it is",)
-    return (f"{base} has moved on since; compared with {fork[:SHORT]}, where the change begins",)
+        return (f"no common commit is known: compared with {base} as it is",)
+    return (f"{base} has newer commits; compared with {fork[:SHORT]}, from which the change branched off",)
 
 
 def _in_force(workspace: Workspace) -> Bring:

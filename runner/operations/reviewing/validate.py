@@ -57,8 +57,9 @@ def _secret_names(root: str, settings: Settings | None) -> frozenset[str] | None
 
 def _inside(content: bytes) -> Problem:
     line, column = position_of(content, ("secrets_file",))
-    message = "the secrets file lies in the repository, where it would be committed one day"
-    return Problem(SETTINGS_FILE, line, column, "secrets-file", ERROR, message, "for example /etc/runner/secrets")
+    message = "the secrets file is inside the repository, where it may be committed by mistake"
+    hint = "keep it outside, for example in /etc/runner/secrets"
+    return Problem(SETTINGS_FILE, line, column, "secrets-file", ERROR, message, hint)
 
 
 def _contents(root: str, files: Sequence[File]) -> tuple[dict[str, bytes], list[Problem]]:
@@ -89,7 +90,7 @@ def _problems(path: str, content: bytes, settings: Settings, names: frozenset[st
 
 def _unknown_secret(path: str, line: int, column: int, name: str, settings: Settings) -> Problem:
     message = f"the secret `{name}` is not in {settings.secrets_file} of this machine"
-    hint = f"add a line {name}=… there, or set it for runner itself"
+    hint = f"add a line {name}=… to that file, or set {name} in the environment of runner"
     return Problem(path, line, column, "unknown-secret", WARNING, message, hint)
 
 
@@ -108,7 +109,7 @@ def _below(root: str, path: str) -> str:
         raise UsageError(f"{path} is not below {FOLDER}/ of {root}", "give another root with --repo")
     below = below.replace(os.sep, "/")
     if os.path.isfile(path) and below != SETTINGS_FILE and not is_task_file(below):
-        raise UsageError(f"{path} is not a task file", "their names end in .yaml and do not begin with a dot")
+        raise UsageError(f"{path} is not a task file", "names of task files end in .yaml and do not begin with a dot")
     return below
 
 

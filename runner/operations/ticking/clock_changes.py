@@ -55,7 +55,7 @@ def _go_on(session: Deciding, known: Clock, decided_at: datetime, now: datetime)
     claims.set_clock(session, Clock(now, until))
     said = (
         f"the clock was set back by {_span(decided_at - now)}, from {_shown(decided_at)} to {_shown(now)}: "
-        "tasks go on from here, and what has run is not run again"
+        "schedules continue from the present, and slots that have run do not run again"
     )
     note(session, event.CLOCK_SET_BACK, now, detail=said)
     return said

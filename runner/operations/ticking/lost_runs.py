@@ -87,7 +87,7 @@ def end_lost(workspace: Workspace, now: datetime) -> list[int]:
                 _forget(session, environment)
         except OSError as error:
             raise StoreError(
-                f"what lost runs have left in {workspace.state} cannot be tidied up: {error.strerror}",
+                f"lost runs in {workspace.state} cannot be cleaned up: {error.strerror}",
                 "check the permissions of the folder, and the disk",
             ) from error
     return lost
@@ -145,7 +145,7 @@ def settle(session: Deciding, remains: list[LostAttempt], now: datetime) -> list
             if end_from_outside(session, remain, status, said, now):
                 lost.append(run.run_id)
         elif run.is_by_hand and run.cancel_reason is None:  # whoever wanted it then may not want it now
-            reason = f"{_reason(run.owner, remain.notes)}; it had not begun"
+            reason = f"{_reason(run.owner, remain.notes)}; the run had not started"
             if end_attempt(
                 session, AttemptEnd(run.run_id, run.attempt, run.owner, AttemptResult(LOST, None, now), reason)
             ):
@@ -233,7 +233,7 @@ def _forget(session: Reading, environment: RunEnvironment) -> None:
 
 def _reason(owner_name: str, notes: Notes) -> str:
     if processes.was_rebooted(owner_name):
-        return "the machine was started again while it ran"
+        return "the machine was rebooted while it ran"
     where = "" if notes.is_visible() or not notes.process else " in another container"
     return f"the runner that supervised it (pid {processes.pid_of(owner_name)}{where}) is gone"
 

@@ -302,7 +302,7 @@ def _looked_at(root: str, target: _Target, refused: Iterable[str]) -> Source:
 
 
 def _refusal(path: str, why: str) -> Problem:
-    return Problem(path, 1, 1, REFUSED, ERROR, why, "have a commit that changes it signed by an allowed key")
+    return Problem(path, 1, 1, REFUSED, ERROR, why, "the change needs a commit that is signed with an allowed key")
 
 
 def _read_settings(root: str, blob: str) -> tuple[Settings | None, tuple[Problem, ...]]:

@@ -18,5 +18,5 @@ def note_repository_problem(session: Deciding, error: GitError | None) -> None:
 
 
 def _problem(error: GitError) -> Problem:
-    message = f"{error.message}; the last known commit goes on"
+    message = f"{error.message}; the last known commit stays in use"
     return Problem(error.about, 1, 1, UNREADABLE, ERROR, message, error.hint or "")

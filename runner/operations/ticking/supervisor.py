@@ -134,11 +134,11 @@ class Supervisor:
             raise KeyboardInterrupt(interrupted(self._interrupted))
         if stopped_by is not None:
             raise RunnerError(
-                REASONS[stopped_by], "what had not ended is cancelled, or tried again: see `runner history`"
+                REASONS[stopped_by], "runs that had not ended are cancelled or retried: see `runner history`"
             )
         if self._executor.is_lost:
             raise RunnerError(
-                "the process that starts tasks was killed", "the next tick says what was lost, and goes on"
+                "the process that starts tasks was killed", "the next tick reports the lost runs and continues"
             )
         trouble = self._trouble or self._not_taken
         if trouble is not None:
@@ -195,7 +195,7 @@ class Supervisor:
             if not self._free and self._slots.take():
                 self._free += 1
         except OSError as error:
-            self._stop_taking(f"no slot for a run can be taken: {error.filename}: {error.strerror}")
+            self._stop_taking(f"no concurrency slot can be taken: {error.filename}: {error.strerror}")
             return False
         return self._free > 0
 
@@ -207,7 +207,7 @@ class Supervisor:
 
     def _stop_taking(self, why: str) -> None:
         """Start nothing more; what runs is not to suffer from it."""
-        hint = "see that the state folder can be written, and the disk has space; the next tick goes on"
+        hint = "check that the state folder is writable and the disk has free space; the next tick tries again"
         self._trouble = StoreError(why, hint)
         self._let_go()
 
@@ -308,7 +308,7 @@ class Supervisor:
             self._watch.happened(event, asked=asked)
 
     def _never_begun(self, refused: Refused) -> None:
-        self._stop_taking(f"no attempt can be begun: {refused.why}")
+        self._stop_taking(f"no attempt can be started: {refused.why}")
         if self._waiting is not None:
             self._recorder.release(refused.job)
         else:
