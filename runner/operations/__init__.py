@@ -1,1 +1,4 @@
-"""One module a thing that people ask for. No printing: every operation returns a value, which `report` turns into text or JSON."""
+"""The operations behind the commands, one module each.
+
+Operations print nothing. Each returns a value, which `report` turns into text or JSON.
+"""

@@ -1,4 +1,4 @@
-"""Where one set of tasks lives."""
+"""The two folders of a workspace."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from runner.value import Value
 
 
 class Workspace(Value):
-    """`root` holds `tasks/`, `state` the database; both absolute."""
+    """Two absolute paths: `root` holds `tasks/`, `state` holds the database."""
 
     root: str
     state: str
 
     @property
     def database(self) -> str:
-        """The database's file."""
+        """The path of the database file."""
         return f"{self.state}/runner.db"

@@ -60,14 +60,14 @@ def trial_of(workspace: Workspace, task_id: str, now: datetime) -> tuple[Trial, 
 
 
 def try_what_is_due(
-    workspace: Workspace, now: datetime, crew: TickProcesses, only: frozenset[str] | None
+    workspace: Workspace, now: datetime, tick_processes: TickProcesses, only: frozenset[str] | None
 ) -> TickReport:
     """Run once each task that would be due by the files of the work tree; return when the last run has ended.
 
     A task is left out where it may not run beside a run that is under way. Raises RunnerError.
     """
     due = _what_is_due(workspace, now, only)
-    run_ids = _run(workspace, now, crew, due) if due.trials else []
+    run_ids = _run(workspace, now, tick_processes, due) if due.trials else []
     with reading(workspace.database) as session:
         started = tuple(history.runs_by_id(session, run_ids))
     return TickReport(WORKTREE, started, (), (), due.problems, due.next_slot)
@@ -139,25 +139,33 @@ def _what_is_due(workspace: Workspace, now: datetime, only: frozenset[str] | Non
 def _is_started(copy: Deciding, due: Due, now: datetime) -> bool:
     """Return whether a tick would start a task that has a valid file in the work tree; the copy then has its next slot."""
     offset = due.policy.offset(due.task)
-    verdict = planning.decide(due.spec, due.policy, offset, due.state, due.running, now)
-    if verdict is None:
+    task_decision = planning.decide(due.spec, due.policy, offset, due.state, due.running, now)
+    if task_decision is None:
         return False
-    claims.record(copy, due, verdict, now)
+    claims.record(copy, due, task_decision, now)
     is_valid = due.commit == WORKTREE
-    return is_valid and any(decision.action == START for decision in verdict.decisions)
+    return is_valid and any(decision.action == START for decision in task_decision.decisions)
 
 
-def _run(workspace: Workspace, now: datetime, crew: TickProcesses, due: _DueTrials) -> list[int]:
+def _run(workspace: Workspace, now: datetime, tick_processes: TickProcesses, due: _DueTrials) -> list[int]:
     with deciding(workspace.database) as session:
         with session.transaction():
-            crew.check()
+            tick_processes.check()
             free = [trial for trial in due.trials if not _in_the_way(session, trial)]
-            jobs = [claim_trial(session, trial, crew.owner, now) for trial in free]
+            jobs = [claim_trial(session, trial, tick_processes.owner, now) for trial in free]
         run_settings = settings_of_trial(session, due.settings)
     if jobs:
-        executor = crew.executor(RunEnvironment(workspace.root, workspace.state, run_settings.store_id), run_settings)
+        executor = tick_processes.executor(
+            RunEnvironment(workspace.root, workspace.state, run_settings.store_id), run_settings
+        )
         supervisor = Supervisor(
-            workspace, run_settings, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch
+            workspace,
+            run_settings,
+            tick_processes.owner,
+            executor,
+            now,
+            meanwhile=tick_processes.meanwhile,
+            watch=tick_processes.watch,
         )
         supervisor.run(*jobs)
     return [job.run_id for job in jobs]

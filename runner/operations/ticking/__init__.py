@@ -1,1 +1,1 @@
-"""What a tick does, from the question whether anything is due to the record of what has run."""
+"""The steps of a tick, from the check whether anything is due to the record of what ran."""

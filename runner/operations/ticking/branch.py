@@ -1,4 +1,7 @@
-"""On which branch HEAD is, where HEAD is what is followed, and whether somebody has moved it: a branch may not be reviewed yet."""
+"""Note the branch that HEAD is on, where HEAD is followed, and report when HEAD moves to another branch.
+
+The tasks of another branch may not be reviewed yet.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,12 @@ from runner.store.catalogs import Source
 from runner.store.session import Deciding
 from runner.value import Value, replace
 
-#: So long people are told. By then the branch is the usual one.
-_TOLD_FOR = timedelta(days=1)
+#: How long a move of HEAD is reported. After that, the new branch counts as the usual one.
+_REPORTED_FOR = timedelta(days=1)
 
 
 class Moved(Value):
-    """HEAD is on another branch than before; full names, empty where HEAD was on none."""
+    """HEAD is on another branch than before. Full names of refs, empty where HEAD is or was detached."""
 
     branch: str
     before: str
@@ -24,7 +27,7 @@ class Moved(Value):
 
 
 def note_branch(session: Deciding, root: str, now: datetime) -> None:
-    """Note the branch that HEAD is on; writes nothing where that is known. Raises GitError."""
+    """Record the branch that HEAD is on; write nothing where that is recorded already. Raises GitError."""
     known = catalogs.source(session)
     branch = branch_at(root) if known.ref_path == "HEAD" else None
     if branch == known.branch:
@@ -35,7 +38,7 @@ def note_branch(session: Deciding, root: str, now: datetime) -> None:
 
 
 def on_branch(known: Source, branch: str | None, now: datetime) -> Source:
-    """Return what is known with HEAD on a branch: where that is not the usual one, with the usual one."""
+    """Return the source with HEAD on `branch`; where that is not the usual branch, the usual one is kept with it."""
     if branch is None or known.branch is None:
         return replace(known, branch=branch, branch_before=None, branch_since=None)
     moved = moved_from(known, now)
@@ -46,8 +49,8 @@ def on_branch(known: Source, branch: str | None, now: datetime) -> Source:
 
 
 def moved_from(source: Source, now: datetime) -> Moved | None:
-    """Return from where HEAD was moved, for a day; None where it is on the usual branch, or not what is followed."""
+    """Return from which branch HEAD was moved in the last day; None where HEAD was not moved or is not followed."""
     if source.branch is None or source.branch_before is None or source.branch_since is None:
         return None
     since = from_millis(source.branch_since)
-    return None if now - since > _TOLD_FOR else Moved(source.branch, source.branch_before, since)
+    return None if now - since > _REPORTED_FOR else Moved(source.branch, source.branch_before, since)

@@ -1,4 +1,7 @@
-"""Compile many files: what was never compiled under the settings in force, and nothing else, on all cores where that pays."""
+"""Compile the task files that were never compiled under the settings in force.
+
+Hundreds of files are compiled on all cores.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +25,23 @@ from runner.value import Value
 if TYPE_CHECKING:
     from concurrent.futures import Future, ProcessPoolExecutor
 
-#: So many files are compiled by one process and written in one transaction: the write lock is held for moments only.
+#: How many files one process compiles and one transaction writes. Few enough to hold the write lock only briefly.
 _BATCH_SIZE = 250
 
-#: (blob, path) of files.
+#: Files, as (blob, path).
 _Batch = Sequence[tuple[str, str]]
 
 Found = dict[str, tuple[Problem, ...]]
 
 
 class _Work(Value):
-    """What every process of a compilation knows."""
+    """What every compiling process needs to know."""
 
     root: str
     settings: Settings
 
     def compile(self, batch: _Batch) -> list[tuple[str, CompiledFile]]:
-        """Return what became of each (blob, path)."""
+        """Return each file compiled, as (blob, compiled file)."""
         paths = dict(batch)
         blobs = tree.read_blobs(self.root, list(paths), LARGEST_FILE)
         return [(blob, compile_task(paths[blob], content, self.settings)) for blob, content in blobs]
@@ -47,14 +50,14 @@ class _Work(Value):
 def compile_files(
     session: Deciding, root: str, files: Sequence[tree.File], settings_blob: str, read: Callable[[], Settings]
 ) -> Found:
-    """Compile the files of a commit that are not known yet, and keep the tasks; return the problems by blob.
+    """Compile the new files of a commit and record their tasks; return the problems of invalid files by blob.
 
-    `settings_blob` is the blob of the settings in force, and `read` reads them, if they are needed.
+    `settings_blob` is the blob of the settings in force; `read` reads them, and is called only where they are needed.
     """
-    # A file without a name that can be an id is told so when it is adopted; its content may be that of another task.
-    wanted = {file.blob: file.path for file in files if _is_named(file)}
-    known = catalogs.known_blobs(session, settings_blob, wanted)
-    unknown = [(blob, path) for blob, path in wanted.items() if blob not in known]
+    # A file whose name cannot be an id gets its problem in `adopt`. Its content may also be that of another task.
+    paths_by_blob = {file.blob: file.path for file in files if _is_named(file)}
+    known = catalogs.known_blobs(session, settings_blob, paths_by_blob)
+    unknown = [(blob, path) for blob, path in paths_by_blob.items() if blob not in known]
     found: Found = {}
     if not unknown:
         return found
@@ -77,40 +80,40 @@ def _compiled(work: _Work, unknown: _Batch) -> Iterator[list[tuple[str, Compiled
     cores = min(len(batches), os.cpu_count() or 1)
     if cores == 1:
         return map(work.compile, batches)
-    return _side_by_side(work, batches, cores)
+    return _in_parallel(work, batches, cores)
 
 
-def _side_by_side(work: _Work, batches: Sequence[_Batch], cores: int) -> Iterator[list[tuple[str, CompiledFile]]]:
-    """Compile batches in several processes; what these leave undone, should one of them be killed, is done here."""
-    # Imported when met: only hundreds of changed files are worth a second process.
+def _in_parallel(work: _Work, batches: Sequence[_Batch], cores: int) -> Iterator[list[tuple[str, CompiledFile]]]:
+    """Compile batches in several processes. Where one of these is killed, this process compiles the rest."""
+    # Imported here: only hundreds of changed files are worth a second process.
     from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed  # noqa: PLC0415
     from multiprocessing import get_context  # noqa: PLC0415
 
-    # Warm before the fork: what one file loads is then there in every process.
+    # Compile one file before the fork: the modules that this loads are then loaded in every process.
     yield work.compile(batches[0][:1])
-    global _work  # noqa: PLW0603 - how a forked worker gets what it works with
+    global _work  # noqa: PLW0603 - forked workers inherit it
     _work = work
-    # What these processes make is pickled and gone; looking for cycles in it would take a tenth of their time.
+    # Workers pickle what they make and drop it. Looking for reference cycles would take a tenth of their time.
     pool = ProcessPoolExecutor(cores, get_context("fork"), initializer=gc.disable)
-    left = [batches[0][1:], *batches[1:]]
+    remaining = [batches[0][1:], *batches[1:]]
     try:
-        submitted = _submit(pool, left)
-        undone = left[len(submitted) :]
+        submitted = _submit(pool, remaining)
+        unfinished = remaining[len(submitted) :]
         for future in as_completed(list(submitted)):
-            batch = submitted.pop(future)  # what was made of it is not needed twice
+            batch = submitted.pop(future)  # removed, so that no result is kept in memory longer than needed
             try:
                 yield future.result()
             except BrokenExecutor:
-                undone.append(batch)
+                unfinished.append(batch)
     finally:
         pool.shutdown(cancel_futures=True)
-    yield from map(work.compile, undone)
+    yield from map(work.compile, unfinished)
 
 
 def _submit(
     pool: ProcessPoolExecutor, batches: Sequence[_Batch]
 ) -> dict[Future[list[tuple[str, CompiledFile]]], _Batch]:
-    """Submit batches in their order; return those that were accepted: a pool accepts none once a worker was killed."""
+    """Submit batches in order; return the accepted ones. A pool accepts none once one of its workers was killed."""
     from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - loaded by the caller
 
     submitted: dict[Future[list[tuple[str, CompiledFile]]], _Batch] = {}

@@ -1,4 +1,7 @@
-"""The tasks in force: whether the store has those of the commit, and what brings it there. Nothing else asks."""
+"""Bring the store to the commit in force, where it is not there yet.
+
+Only this module checks whether the tasks in the store are those of the commit.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +25,10 @@ _OURS = ("tasks", "runner.yaml")
 
 @contextmanager
 def in_force(workspace: Workspace, now: datetime) -> Iterator[Reading]:
-    """Open a session that sees the tasks of the commit: the store itself, or a copy in memory where it is not there yet.
+    """Yield a session that sees the tasks of the commit in force.
 
-    Never takes the write lock. Raises RunnerError.
+    It reads the store itself, or a copy in memory where the store has another commit. It never takes the write lock.
+    Raises RunnerError.
     """
     with reading(workspace.database) as session:
         source = catalogs.source(session)
@@ -37,12 +41,15 @@ def in_force(workspace: Workspace, now: datetime) -> Iterator[Reading]:
 
 
 def is_current(workspace: Workspace, source: Source) -> bool:
-    """Return whether the tasks that a store has are those of the commit in force."""
+    """Return whether the tasks in the store are those of the commit in force."""
     return is_at(workspace.root, source.head, source.ref_path, source.commit)
 
 
 def _is_settled(session: Reading, workspace: Workspace, source: Source) -> bool:
-    """Return whether the store is where the commit is, and nothing of that was refused, which may be allowed by now."""
+    """Return whether the store has the commit in force and refused nothing of it.
+
+    A change that was refused may be allowed by now.
+    """
     return is_current(workspace, source) and not catalogs.has_refused(session)
 
 
@@ -51,23 +58,23 @@ def _is_on_branch(workspace: Workspace, source: Source) -> bool:
 
 
 def bring_up_to_date(session: Deciding, workspace: Workspace, now: datetime) -> None:
-    """Bring a store to the commit in force. Raises RunnerError."""
+    """Bring the store to the commit in force. Raises RunnerError."""
     source = catalogs.source(session)
-    stuck = None
+    error = None
     if not _is_settled(session, workspace, source) and not _follow(session, workspace, source):
-        stuck = _refresh(session, workspace, source, now)
+        error = _refresh(session, workspace, source, now)
     if source.fetch_every is not None:
-        remote.note_stuck(session, now, None if stuck is None else stuck.message)
-    note_repository_problem(session, stuck)
+        remote.note_stuck(session, now, None if error is None else error.message)
+    note_repository_problem(session, error)
     note_branch(session, workspace.root, now)
 
 
 def _follow(session: Deciding, workspace: Workspace, source: Source) -> bool:
-    """Note a new commit of HEAD that has touched none of our files; return whether it is such a one."""
+    """Record a new commit of HEAD that changed none of our files; return whether HEAD is at such a commit."""
     if source.ref_path != "HEAD" or source.head is None or source.commit != source.head:
         return False
     if source.require_signed or catalogs.has_refused(session):
-        return False  # who made the commit counts, and not only what it has changed
+        return False  # the signature of the commit counts, even where it changed none of our files
     head = commit_at(workspace.root, "HEAD")
     if head is None or not is_same(workspace.root, source.head, head, *_OURS):
         return False
@@ -78,13 +85,13 @@ def _follow(session: Deciding, workspace: Workspace, source: Source) -> bool:
 
 
 def _refresh(session: Deciding, workspace: Workspace, source: Source, now: datetime) -> GitError | None:
-    """Bring a store to a commit that is new; return why it stays at the last one, where git cannot read what is new."""
+    """Bring the store to the new commit. Where git cannot read it, return the error and keep the last commit."""
     from runner.operations.ticking.refresh import refresh  # noqa: PLC0415 - YAML and JSON schema take longer than a tick
 
     if source.commit is None:
-        from runner.operations.checkout import location  # noqa: PLC0415 - once, for a store that is new
+        from runner.operations.checkout import location  # noqa: PLC0415 - needed once, for a new store
 
-        location(workspace)  # explains whatever git has against this folder
+        location(workspace)  # raises an error that explains why git refuses this folder
     try:
         refresh(session, workspace.root, now)
     except RepositoryError:

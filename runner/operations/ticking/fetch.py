@@ -1,4 +1,7 @@
-"""Following a remote: ask it now and then, beside what is due and never before it. What came is in force from the next tick on."""
+"""Fetch from the remote that is followed, at the configured interval, while the due runs are under way.
+
+Due runs never wait for a fetch. Fetched commits are in force from the next tick on.
+"""
 
 from __future__ import annotations
 
@@ -19,39 +22,40 @@ if TYPE_CHECKING:
 
 
 class Fetching:
-    """While it is open, the remote is asked in a process of its own, if it is time to; closing it waits for the answer.
+    """A context that fetches in a background process, if a fetch is due; leaving it waits for that process.
 
-    Open it once all is decided and before there is a pool, which would take that process for one that a task has left behind.
+    Enter it after all slots are decided and before a pool exists: a pool would take that process for an orphan of a
+    task.
     """
 
     def __init__(self, workspace: Workspace, now: datetime) -> None:
-        self._site = workspace
+        self._workspace = workspace
         self._now = now
-        self._aside: BackgroundProcess | None = None
+        self._fetch: BackgroundProcess | None = None
 
     def __enter__(self) -> Self:
-        if is_fetch_due(self._site, self._now):
-            self._aside = BackgroundProcess(lambda: fetch_alone(self._site, self._now))
+        if is_fetch_due(self._workspace, self._now):
+            self._fetch = BackgroundProcess(lambda: fetch_alone(self._workspace, self._now))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._aside is not None:
-            self._aside.wait()
+        if self._fetch is not None:
+            self._fetch.wait()
 
 
 def is_fetch_due(workspace: Workspace, now: datetime) -> bool:
-    """Return whether the remote that is followed is to be asked in this minute."""
-    outlook = look(workspace.database)
-    return outlook is not None and outlook.is_fetch_due(clock.to_millis(now))
+    """Return whether a fetch from the remote is due in this minute."""
+    next_work = look(workspace.database)
+    return next_work is not None and next_work.is_fetch_due(clock.to_millis(now))
 
 
 def fetch_alone(workspace: Workspace, now: datetime) -> None:
-    """Ask the remote unless somebody else does, and note what came of it. Raises StoreError."""
+    """Fetch unless another process does, and record the result. Raises StoreError."""
     descriptor = os.open(f"{workspace.state}/fetch.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
-        # The kernel gives it back however this process ends (flock(2)).
+        # The kernel releases the lock however this process ends (flock(2)).
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _fetch(workspace, now)
     except BlockingIOError:
@@ -61,12 +65,12 @@ def fetch_alone(workspace: Workspace, now: datetime) -> None:
 
 
 def _fetch(workspace: Workspace, now: datetime) -> None:
-    from runner.repo.fetch import fetch  # noqa: PLC0415 - only in a process of its own
+    from runner.repo.fetch import fetch  # noqa: PLC0415 - only in the background process
     from runner.store import catalogs, remote  # noqa: PLC0415
     from runner.store.database import deciding  # noqa: PLC0415
 
     if not is_fetch_due(workspace, now):
-        return  # another tick has just done it
+        return  # another tick has just fetched
     with deciding(workspace.database) as session:
         remote.note_try(session, now)
         ref_path = catalogs.source(session).ref_path

@@ -1,4 +1,4 @@
-"""The current catalog: bring the store to the commit that is in force, compiling what changed and nothing else."""
+"""Bring the store to the commit in force: compile the files that changed, and put their tasks in force."""
 
 from __future__ import annotations
 
@@ -28,10 +28,12 @@ from runner.value import Value, replace
 
 
 class _Target(Value):
-    """What is to be in force. `settings_problems` are those of the commit's runner.yaml, None where it is not a new one.
+    """What is to be in force.
 
-    `seen` is what was looked at for signatures before; `is_again` says that this commit was. `refused` are the paths of settings
-    that are not taken over for theirs, `at_head` the problem of the `runner.yaml` of HEAD that is refused.
+    `settings_problems` are the problems of the commit's `runner.yaml`, None where that has not changed. `seen` says
+    which commits and files were checked for signatures before; `is_again` says that this commit was. `refused` are the
+    paths of settings files that are refused because of their signatures, `at_head` is the problem of a refused
+    `runner.yaml` at HEAD.
     """
 
     source: Source
@@ -43,12 +45,12 @@ class _Target(Value):
     at_head: Problem | None = None
 
 
-#: The name of a `runner.yaml` that says what is followed, where that is not at HEAD (gitrevisions(7)).
+#: The name of the `runner.yaml` of HEAD, where HEAD is not the ref that is followed (gitrevisions(7)).
 _AT_HEAD = f"HEAD:{SETTINGS_FILE}"
 
 
 def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) -> list[Adoption]:
-    """Bring the store to the commit in force, or to commit `at` in a dry run; return what has become of each task.
+    """Bring the store to the commit in force, or to commit `at` in a dry run; return what changed for each task.
 
     Raises GitError, RunnerError.
     """
@@ -56,7 +58,7 @@ def refresh(session: Deciding, root: str, now: datetime, at: str | None = None) 
         return _refresh(session, root, now, at)
     except GitError:
         if at is None:
-            refs.commit_of(root, "HEAD")  # read without git, which names the ref where it is that one that is damaged
+            refs.commit_of(root, "HEAD")  # HEAD was read without git: where it is damaged, this error names it
         raise
 
 
@@ -67,13 +69,13 @@ def _refresh(session: Deciding, root: str, now: datetime, at: str | None) -> lis
         adoptions = _put_in_force(session, root, known, target, now)
         if adoptions is not None:
             return adoptions
-        # Another tick was here meanwhile: what was compared is no longer what is known.
+        # Another tick has changed the store meanwhile: compare again.
 
 
 def _put_in_force(session: Deciding, root: str, known: Source, target: _Target, now: datetime) -> list[Adoption] | None:
-    """Put a commit in force and return what has become of each task; None where the store is not as it was `known`."""
+    """Put a commit in force; return what changed for each task, None where the source in the store is not `known`."""
     refused = _refused(session, root, target)
-    source = _looked_at(root, target, refused)
+    source = _with_checked(root, target, refused)
     source, refused_files = _with_files(root, known, source, target.seen)
     changes = _without(target.changes, refused) if target.is_again else target.changes
     if not changes.touch_tasks() and target.settings_problems is None:
@@ -101,7 +103,7 @@ def _put_in_force(session: Deciding, root: str, known: Source, target: _Target, 
 
 
 def _without(changes: Changes, refused: Mapping[str, Problem]) -> Changes:
-    """Return the changes but for those that are refused once more, and of which all is noted."""
+    """Return the changes without those that are refused once more: their problems are recorded already."""
     return replace(
         changes,
         files=tuple(file for file in changes.files if file.path not in refused),
@@ -117,9 +119,9 @@ def _note_head(session: Deciding, problem: Problem | None) -> None:
 
 
 def _with_files(root: str, known: Source, source: Source, seen: Seen) -> tuple[Source, list[Problem]]:
-    """Return the origin with the commit whose files runs see, and what is wrong with those that have changed since.
+    """Return the source with the commit whose files runs see, and the problems of files that have changed since.
 
-    Where signatures are asked for, that is the last commit of which all files were changed by who may.
+    Where signatures are required, runs see the last commit whose files were all changed with an allowed signature.
     """
     if not source.require_signed:
         return replace(source, files_commit=None, files_seen=""), []
@@ -137,7 +139,7 @@ def _with_files(root: str, known: Source, source: Source, seen: Seen) -> tuple[S
 def _changed(root: str, accepted: str | None, commit: str, folders: tuple[str, ...]) -> list[str]:
     try:
         return changed_files(root, accepted, commit, folders)
-    except GitError:  # what was accepted is gone here: everything is to be looked at
+    except GitError:  # the accepted commit is not in this clone: check every file
         return changed_files(root, None, commit, folders)
 
 
@@ -159,7 +161,7 @@ def _target(session: Deciding, root: str, known: Source) -> _Target:
         head_settings = tree.settings_at(root, head)
     seen = _seen(session, known)
     followed, at_head = known, None
-    # What was refused is still another one than what is known, and is asked for again: another commit may be signed.
+    # A refused `runner.yaml` still differs from the known one, and is checked again: a newer commit may be signed.
     if head_settings != known.head_settings:
         followed, at_head = _followed(root, head, head_settings, known, seen)
     ref = followed.ref
@@ -175,13 +177,13 @@ def _target(session: Deciding, root: str, known: Source) -> _Target:
     target = _settled(session, root, known, _Target(source, changes, None, seen))
     if at_head is None:
         return target
-    # Where HEAD is what is followed, its `runner.yaml` is told of as the one of the commit.
-    told = None if ref == "HEAD" else _refusal(_AT_HEAD, at_head)
-    return replace(target, refused=target.refused | {_AT_HEAD}, at_head=told)
+    # Where HEAD is followed, its `runner.yaml` is the one of the commit, whose problem is reported already.
+    problem = None if ref == "HEAD" else _refusal(_AT_HEAD, at_head)
+    return replace(target, refused=target.refused | {_AT_HEAD}, at_head=problem)
 
 
 def _named(session: Deciding, root: str, known: Source, commit: str) -> _Target:
-    """Return a commit that somebody has named as what is to be in force, whatever it has to say of refs."""
+    """Return the target for a commit that the caller names. The ref in its `runner.yaml` is ignored."""
     source = replace(known, commit=commit)
     changes = tree.difference(root, known.commit, commit) if known.commit else None
     if changes is None:
@@ -192,7 +194,7 @@ def _named(session: Deciding, root: str, known: Source, commit: str) -> _Target:
 def _settled(session: Deciding, root: str, known: Source, target: _Target) -> _Target:
     source = target.source
     if catalogs.has_refused(session):
-        # Another commit with the same content may be signed, another key allowed, or none need be any more.
+        # A newer commit with the same content may be signed, the key may be allowed by now, or no key be required.
         everything = _everything(session, root, source)
         is_again = source.commit == known.commit and source.require_signed
         changes = _refused_before(everything, target.seen) if is_again else everything
@@ -205,7 +207,7 @@ def _settled(session: Deciding, root: str, known: Source, target: _Target) -> _T
 
 
 def _refused_before(everything: Changes, seen: Seen) -> Changes:
-    """Return those of the changes that were refused when they were looked at before."""
+    """Return those of the changes that were refused when their signatures were checked before."""
     return Changes(
         tuple(file for file in everything.files if file.path in seen.since),
         tuple(path for path in everything.gone if path in seen.since),
@@ -215,11 +217,11 @@ def _refused_before(everything: Changes, seen: Seen) -> Changes:
 
 
 def _seen(session: Deciding, known: Source) -> Seen:
-    """Return what was looked at for signatures before; where they were not asked for, what was known then."""
+    """Return what was checked for signatures before; where they were not required, the commits that were in force."""
     if known.seen:
         return Seen.decode(known.seen)
     commits = dict.fromkeys(commit for commit in (known.commit, known.head) if commit is not None)
-    # An older runner has refused these, and not noted since when.
+    # An older runner refused these files, and did not record since which commit.
     refused = [problem.file for problem in catalogs.problems(session) if problem.code == REFUSED]
     return Seen(tuple(commits), dict.fromkeys(refused, ()))
 
@@ -237,15 +239,15 @@ def _check_not_empty(everything: Changes, root: str, source: Source, known: Sour
 
 
 def _followed(root: str, head: str, blob: str, known: Source, seen: Seen) -> tuple[Source, str | None]:
-    """Return what is known with what the `runner.yaml` of HEAD says of git, or why that is refused.
+    """Return `known` with the git settings in the `runner.yaml` of HEAD, or unchanged with the reason of a refusal.
 
-    That is the ref, how often it is fetched, and whom to trust.
+    The git settings are the ref, how often it is fetched, and which keys are allowed.
     """
     if known.require_signed:
         before = Seen(seen.commits, {SETTINGS_FILE: seen.before(_AT_HEAD)})
         refused = refusals(root, before, head, [SETTINGS_FILE], known.allowed_signers)
         if refused:
-            return known, refused[SETTINGS_FILE]  # who may not change a task may not switch that off either
+            return known, refused[SETTINGS_FILE]  # who may not change a task may not turn the check off either
     settings, problems = _read_settings(root, blob)
     if settings is not None:
         return replace(known.following(settings), head_settings=blob), None
@@ -255,9 +257,9 @@ def _followed(root: str, head: str, blob: str, known: Source, seen: Seen) -> tup
 
 
 def _with_settings(root: str, target: _Target, *, is_first: bool) -> _Target:
-    """Return the target with the settings in force: those of the commit, or the last valid ones where they are broken.
+    """Return the target with the settings in force: those of the commit, or the last valid ones.
 
-    Without a `runner.yaml` the defaults were valid; only of the first commit ever nobody knows what it was meant to settle.
+    Raises RunnerError where the settings of the first commit are invalid: there are no valid ones to fall back on.
     """
     source, blob = target.source, target.changes.settings
     if blob is None or blob == source.settings_seen:
@@ -266,8 +268,8 @@ def _with_settings(root: str, target: _Target, *, is_first: bool) -> _Target:
         found = refusals(root, target.seen, str(source.commit), [SETTINGS_FILE], source.allowed_signers)
         if found:
             source = replace(source, settings_seen=source.settings_blob)
-            told = None if target.is_again else (_refusal(SETTINGS_FILE, found[SETTINGS_FILE]),)
-            return replace(target, source=source, settings_problems=told, refused=frozenset(found))
+            problem = None if target.is_again else (_refusal(SETTINGS_FILE, found[SETTINGS_FILE]),)
+            return replace(target, source=source, settings_problems=problem, refused=frozenset(found))
     settings, problems = _read_settings(root, blob)
     if settings is None and is_first:
         raise _broken_settings(problems)
@@ -278,7 +280,7 @@ def _with_settings(root: str, target: _Target, *, is_first: bool) -> _Target:
 
 
 def _refused(session: Deciding, root: str, target: _Target) -> dict[str, Problem]:
-    """Return what is wrong with those who changed the files of a commit, by path; nothing where signatures are not asked for."""
+    """Return the problems of files whose change lacks a required signature, by path."""
     source = target.source
     if not source.require_signed or not target.changes.touch_tasks():
         return {}
@@ -292,8 +294,8 @@ def _refused(session: Deciding, root: str, target: _Target) -> dict[str, Problem
     return {path: _refusal(path, why) for path, why in found.items()}
 
 
-def _looked_at(root: str, target: _Target, refused: Iterable[str]) -> Source:
-    """Return the origin with what has now been looked at for signatures."""
+def _with_checked(root: str, target: _Target, refused: Iterable[str]) -> Source:
+    """Return the source with the record of what has now been checked for signatures."""
     source = target.source
     if not source.require_signed:
         return replace(source, seen="")
@@ -306,7 +308,7 @@ def _refusal(path: str, why: str) -> Problem:
 
 
 def _read_settings(root: str, blob: str) -> tuple[Settings | None, tuple[Problem, ...]]:
-    """Return what a `runner.yaml` settles, by its blob, or None and its problems; an empty blob stands for no such file."""
+    """Return the settings in a `runner.yaml`, or None, and its problems. An empty `blob` means no such file."""
     if not blob:
         return Settings(), ()
     [(_, content)] = tree.read_blobs(root, [blob], LARGEST_FILE)
@@ -318,7 +320,7 @@ def _broken_settings(problems: tuple[Problem, ...]) -> RunnerError:
 
 
 def settings_of(root: str, blob: str) -> Settings:
-    """Return what a `runner.yaml` settles, by its blob; an empty one stands for none. Raises RunnerError."""
+    """Return the settings in a `runner.yaml`, the defaults for an empty `blob`. Raises RunnerError if invalid."""
     settings, problems = _read_settings(root, blob)
     if settings is None:
         raise _broken_settings(problems)

@@ -1,4 +1,7 @@
-"""What is wrong with the repository itself, while the last known commit goes on: told as a problem of the ref that it is about."""
+"""Record what is wrong with the repository itself, as a problem of the ref that git cannot read.
+
+Until that is repaired, the last known commit stays in use.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,12 @@ from runner.store.session import Deciding
 
 
 def note_repository_problem(session: Deciding, error: GitError | None) -> None:
-    """Note why git cannot read what is new, or that it can again; writes nothing where that is known."""
-    known = [problem for problem in catalogs.problems(session) if problem.code == UNREADABLE]
-    now = [] if error is None else [_problem(error)]
-    if known != now:
+    """Record why git cannot read the new commit, or that it can again. Write nothing where that is recorded."""
+    recorded = [problem for problem in catalogs.problems(session) if problem.code == UNREADABLE]
+    current = [] if error is None else [_problem(error)]
+    if recorded != current:
         with session.transaction(durable=False):
-            catalogs.set_problems(session, [problem.file for problem in known], now)
+            catalogs.set_problems(session, [problem.file for problem in recorded], current)
 
 
 def _problem(error: GitError) -> Problem:

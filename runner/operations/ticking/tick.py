@@ -1,4 +1,7 @@
-"""One tick, whoever calls it: the current tasks → end lost runs → decide what is due → run what waits → report."""
+"""One tick: update the tasks → end lost runs → decide what is due → run what waits → report.
+
+Cron, people and tests all call this one function.
+"""
 
 from __future__ import annotations
 
@@ -35,17 +38,17 @@ _MINUTE = timedelta(minutes=1)
 
 
 class Request(Value):
-    """What a tick is asked for: only some tasks, or to try the files of the work tree."""
+    """The options of a tick: `only` some task ids (None for all), or the files of the work tree."""
 
     only: frozenset[str] | None = None
     worktree: bool = False
 
 
 class TickProcesses(Value):
-    """Who runs what a tick has decided: the name of the owner, and what makes an executor for the terms of the repository.
+    """What runs the decisions of a tick: the name of the owner, and a function that makes an executor.
 
-    `check` raises RunnerError once there is nobody any more to run anything: then nothing is to be decided either. `meanwhile` is
-    called once what is due has been started; `watch` is told what happens, as it happens.
+    `check` raises RunnerError when no process can run anything any more: then the tick must decide nothing either.
+    `meanwhile` is called once the due runs have been started. `watch` receives the events of runs as they happen.
     """
 
     owner: str
@@ -56,10 +59,10 @@ class TickProcesses(Value):
 
 
 class _Decisions:
-    """The runs that a tick has decided about: to be run, not to be run, and lost by their owners. `clock` says what was wrong."""
+    """The ids of the runs that a tick has claimed, skipped and lost. `clock` says what was wrong with the clock."""
 
     def __init__(self) -> None:
-        """Begin without any."""
+        """Begin with empty lists."""
         self.claimed: list[int] = []
         self.skipped: list[int] = []
         self.lost: list[int] = []
@@ -67,10 +70,10 @@ class _Decisions:
 
 
 class TickReport(Value):
-    """What a tick did. `next_slot` is (task, slot, slot on the task's wall clock) where one is planned.
+    """What a tick did. `next_slot` is (task, slot, slot on the task's wall clock), None where no slot is planned.
 
-    `clock` says what was wrong with the clock, and what was done, where anything was. `followed` is the ref or branch whose tasks
-    are in force, `moved` says from where HEAD was moved lately.
+    `clock` says what was wrong with the clock and what was done about it, None where nothing was wrong. `followed` is
+    the ref or branch whose tasks are in force. `moved` says from which branch HEAD was moved in the last day.
     """
 
     commit: str | None
@@ -84,36 +87,37 @@ class TickReport(Value):
     moved: Moved | None = None
 
 
-def tick(workspace: Workspace, now: datetime, crew: TickProcesses, request: Request) -> TickReport:
-    """Run what is due at `now`; return when the last run has ended.
+def tick(workspace: Workspace, now: datetime, tick_processes: TickProcesses, request: Request) -> TickReport:
+    """Run what is due at `now`, and return a report when the last run has ended.
 
-    A task that fails does not fail the tick. Raises RunnerError where the tick itself could not do its work; what was claimed by
-    then is on record, and whatever was not is due at the next tick.
+    A task that fails does not fail the tick. Raises RunnerError where the tick itself could not do its work. Slots
+    that were claimed by then are on record; all other slots are due at the next tick.
     """
     if request.worktree:
         from runner.operations.acting.trial import try_what_is_due  # noqa: PLC0415 - YAML takes longer than a tick
 
-        return try_what_is_due(workspace, now, crew, request.only)
+        return try_what_is_due(workspace, now, tick_processes, request.only)
     if is_fetch_due(workspace, now):
-        return _tick(workspace, now, crew, request)
+        return _tick(workspace, now, tick_processes, request)
     with held_open(workspace.database):
-        return _tick(workspace, now, crew, request)
+        return _tick(workspace, now, tick_processes, request)
 
 
-def _tick(workspace: Workspace, now: datetime, crew: TickProcesses, request: Request) -> TickReport:
-    decided = decide(workspace, now, request, crew.check)
-    if crew.watch is not None:
-        crew.watch.decided((*decided.lost, *decided.skipped))
+def _tick(workspace: Workspace, now: datetime, tick_processes: TickProcesses, request: Request) -> TickReport:
+    decided = decide(workspace, now, request, tick_processes.check)
+    if tick_processes.watch is not None:
+        tick_processes.watch.decided((*decided.lost, *decided.skipped))
     with Fetching(workspace, now):
-        taken, missed = _run(workspace, now, crew, request)
+        taken, missed = _run(workspace, now, tick_processes, request)
     decided.skipped += missed
     return _report(workspace, decided, taken, now)
 
 
 def decide(workspace: Workspace, now: datetime, request: Request, check: Callable[[], None]) -> _Decisions:
-    """Decide every slot that has come, and claim those to be run: from then on they wait for whoever has a slot free.
+    """Decide every slot that has come, claim those to be run, and return the decisions.
 
-    `check` is called before any of it is committed.
+    Claimed runs wait in the queue for any tick that has a free concurrency slot. `check` is called before the
+    decisions are committed. Raises RunnerError.
     """
     decided = _Decisions()
     with deciding(workspace.database) as session:
@@ -130,37 +134,50 @@ def decide(workspace: Workspace, now: datetime, request: Request, check: Callabl
 
 
 def _wake_owners(session: Reading, workspace: Workspace) -> None:
-    """Tell owners whose runs are asked to end; also for a tick that was killed before it could say so."""
+    """Wake the owners whose runs are asked to end.
+
+    This includes requests by an earlier tick that was killed before it could wake the owners.
+    """
     for name in queue.owners_asked(session):
         processes.wake(owners.read(workspace.state, name).process)
 
 
 def _decide_all(session: Deciding, decided: _Decisions, now: datetime, only: frozenset[str] | None) -> None:
-    """Record what is decided, and ask runs that are in the way of others to end."""
+    """Record the decisions, and ask the runs that claimed runs replace to end."""
     for due in claims.due_tasks(session, now, only):
         offset = due.policy.offset(due.task)
-        verdict = planning.decide(due.spec, due.policy, offset, due.state, due.running, now)
-        if verdict is None:
+        task_decision = planning.decide(due.spec, due.policy, offset, due.state, due.running, now)
+        if task_decision is None:
             continue
-        claimed, skipped = claims.record(session, due, verdict, now)
+        claimed, skipped = claims.record(session, due, task_decision, now)
         decided.claimed += claimed
         decided.skipped += skipped
-        for old in {run_id for decision in verdict.decisions for run_id in decision.replaces if claimed}:
+        for old in {run_id for decision in task_decision.decisions for run_id in decision.replaces if claimed}:
             queue.ask_to_end(session, old, f"replaced by run {claimed[-1]}", now)
     if decided.claimed or decided.skipped:
         clock_changes.note_decision(session, now)
 
 
-def _run(workspace: Workspace, now: datetime, crew: TickProcesses, request: Request) -> tuple[list[int], list[int]]:
-    """Run what waits, the longest-waiting first; return the runs that were taken, and those that were too late by then."""
+def _run(
+    workspace: Workspace, now: datetime, tick_processes: TickProcesses, request: Request
+) -> tuple[list[int], list[int]]:
+    """Run what waits, the longest-waiting first; return the ids of the taken runs, and of those that were too late."""
     with reading(workspace.database) as session:
         due = queue.next_due(session, request.only)
         run_settings = queue.run_settings(session)
     if due is None or due >= planning.minute_of(max(now, clock.now())) + _MINUTE:
         return [], []
-    executor = crew.executor(RunEnvironment(workspace.root, workspace.state, run_settings.store_id), run_settings)
+    executor = tick_processes.executor(
+        RunEnvironment(workspace.root, workspace.state, run_settings.store_id), run_settings
+    )
     supervisor = Supervisor(
-        workspace, run_settings, crew.owner, executor, now, meanwhile=crew.meanwhile, watch=crew.watch
+        workspace,
+        run_settings,
+        tick_processes.owner,
+        executor,
+        now,
+        meanwhile=tick_processes.meanwhile,
+        watch=tick_processes.watch,
     )
     return supervisor.run_waiting(request.only)
 
