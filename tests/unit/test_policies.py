@@ -423,7 +423,7 @@ def test_what_becomes_of_a_run_whose_attempt_did_not_succeed(
     status: str, attempt: int, attempts: int, *, asked: bool, said: str, waits: int | None
 ) -> None:
     meant = outcome(job(attempt, Retry(attempts)), ending(status), asked=asked)
-    assert meant.said == said
+    assert meant.reason == said
     assert meant.retry_at == (None if waits is None else NOON + MINUTE + waits * SECOND)
 
 
@@ -432,14 +432,14 @@ def test_an_attempt_that_never_began_is_not_repeated() -> None:
 
 
 def test_an_attempt_that_ended_without_a_reason_is_told_by_its_status() -> None:
-    assert outcome(job(1, Retry(2)), ending("failed", reason=None), asked=False).said == "attempt 1 of 2: failed"
+    assert outcome(job(1, Retry(2)), ending("failed", reason=None), asked=False).reason == "attempt 1 of 2: failed"
 
 
 def test_success_ends_it_and_says_at_which_attempt() -> None:
     first = outcome(job(1, Retry(3)), ending("succeeded", reason=None), asked=False)
     third = outcome(job(3, Retry(3)), ending("succeeded", reason=None), asked=False)
-    assert (first.said, first.retry_at) == (None, None)
-    assert (third.said, third.retry_at) == ("succeeded at attempt 3", None)
+    assert (first.reason, first.retry_at) == (None, None)
+    assert (third.reason, third.retry_at) == ("succeeded at attempt 3", None)
 
 
 def test_a_run_that_succeeded_though_it_was_asked_to_end_has_succeeded() -> None:

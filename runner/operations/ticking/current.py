@@ -85,8 +85,8 @@ def _follow(session: Deciding, workspace: Workspace, source: Source) -> bool:
 
 
 def _refresh(session: Deciding, workspace: Workspace, source: Source, now: datetime) -> GitError | None:
-    """Bring the store to the new commit. Where git cannot read it, return the error and keep the last commit."""
-    from runner.operations.ticking.refresh import refresh  # noqa: PLC0415 - YAML and JSON schema take longer than a tick
+    """Bring the store to the new commit. Where git cannot read it, keep the last commit and return the error."""
+    from runner.operations.ticking.refresh import refresh  # noqa: PLC0415 - YAML is slow to load
 
     if source.commit is None:
         from runner.operations.checkout import location  # noqa: PLC0415 - needed once, for a new store

@@ -1,7 +1,8 @@
-"""Runs that nobody answers for: their owner is gone, or has stopped doing its work. What is left of them is ended and recorded.
+"""End and record the runs whose owner is gone or does not do its work.
 
-Whether an owner is gone, the lock on its file says. One that holds its lock and still has not ended an attempt long after its time
-limit is stopped (SIGSTOP, a frozen container): others end its attempt where they can see it, and leave it alone where they cannot.
+The lock on its file says whether an owner is gone. An owner that holds its lock, and has not ended an attempt long
+after the time limit of the attempt, is stopped (SIGSTOP, a frozen container). A tick ends such an attempt where it can
+see the processes, and leaves it alone where it cannot.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from runner.value import Value
 
 
 class LostAttempt(Value):
-    """A run that nobody answers for. `has_begun` says whether its child may have run any of its code."""
+    """An attempt that no owner supervises. `has_begun` says whether its child may have run any code of the task."""
 
     run: OwnedRun
     notes: Notes
@@ -49,15 +50,16 @@ def find_lost(session: Reading, state: str) -> list[OwnedRun]:
 
 
 def find_overdue(session: Reading, state: str, now: datetime) -> list[OwnedRun]:
-    """Return the runs whose owner should have ended them long ago, and still lives.
+    """Return the runs that are overdue: their owner should have ended them, and still lives.
 
-    A clock that was set forward makes no run overdue: it counts only against an owner that is seen to be stopped.
+    A clock that was set forward makes no run overdue: the wall clock counts only against an owner that is seen to be
+    stopped.
     """
     return [run for run in queue.owned_runs(session) if is_overdue(state, run, now)]
 
 
 def is_overdue(state: str, run: OwnedRun, now: datetime) -> bool:
-    """Return whether the owner of a run should have ended it long ago."""
+    """Return whether a run is overdue: its owner should have ended it by now."""
     if run.overdue_at is None or run.overdue_monotonic is None or processes.was_rebooted(run.owner):
         return False
     if run.overdue_monotonic < clock.monotonic_millis():
@@ -66,9 +68,10 @@ def is_overdue(state: str, run: OwnedRun, now: datetime) -> bool:
 
 
 def end_lost(workspace: Workspace, now: datetime) -> list[int]:
-    """End what runs without anybody who answers for it, and record what becomes of it; return the runs that were lost.
+    """End the processes of lost and overdue runs and record their status; return the ids of the runs.
 
-    One process at a time does so: who is late would otherwise end what is started again already. Raises StoreError.
+    A lock lets one process at a time do so: a late process would otherwise end an attempt that was started since.
+    Raises StoreError.
     """
     with deciding(workspace.database) as session:
         if (
@@ -80,11 +83,11 @@ def end_lost(workspace: Workspace, now: datetime) -> list[int]:
         environment = RunEnvironment(workspace.root, workspace.state, catalogs.source(session).store_id)
         try:
             with locked(f"{workspace.state}/lost.lock"):
-                remains = [_end(environment, run) for run in find_lost(session, workspace.state)]
+                lost_attempts = [_end(environment, run) for run in find_lost(session, workspace.state)]
                 with session.transaction():
-                    lost = settle(session, remains, now)
+                    lost = settle(session, lost_attempts, now)
                 lost += _end_overdue(session, environment, now)
-                _forget(session, environment)
+                _remove_files(session, environment)
         except OSError as error:
             raise StoreError(
                 f"lost runs in {workspace.state} cannot be cleaned up: {error.strerror}",
@@ -94,15 +97,15 @@ def end_lost(workspace: Workspace, now: datetime) -> list[int]:
 
 
 def _end(environment: RunEnvironment, run: OwnedRun) -> LostAttempt:
-    """End what a lost run has left, and keep what tells of it."""
-    # After a crash of the machine the disk is no witness of what had begun, and nothing of it runs any more.
+    """End the processes of a lost run, and return the attempt with its output."""
+    # After a crash of the machine no process of the run is left, and the disk may lack the record that it had started.
     was_rebooted = processes.was_rebooted(run.owner)
     notes = owner.read(environment.state, run.owner)
     has_begun = run.is_recorded or notes.may_have_begun(run.run_id, run.attempt) or was_rebooted
-    return _tidied(environment, run, notes, has_begun=has_begun, has_processes=not was_rebooted)
+    return _ended(environment, run, notes, has_begun=has_begun, has_processes=not was_rebooted)
 
 
-def _tidied(
+def _ended(
     environment: RunEnvironment, run: OwnedRun, notes: Notes, *, has_begun: bool, has_processes: bool
 ) -> LostAttempt:
     folders = environment.leftovers(run.run_id)
@@ -116,36 +119,37 @@ def _tidied(
 
 
 def end_processes(environment: RunEnvironment, run: OwnedRun, folders: Iterable[tuple[str, int]]) -> None:
-    """Kill everything of an attempt that this process can see."""
+    """Kill all processes of an attempt that this process can see."""
     mark = environment.mark(run.run_id, run.attempt)
     processes.end_group(mark)
-    leaders = [(leader, _made_at(folder)) for folder, leader in folders]
+    leaders = [(leader, _modified_at(folder)) for folder, leader in folders]
     for leader, since in leaders or [(0, 0.0)]:
         processes.end_marked(mark, leader, since)
 
 
-def _made_at(folder: str) -> float:
+def _modified_at(folder: str) -> float:
     try:
         return os.stat(folder).st_mtime
     except OSError:
         return float("inf")
 
 
-def settle(session: Deciding, remains: list[LostAttempt], now: datetime) -> list[int]:
-    """Record what becomes of lost runs, inside of a transaction; return those that were lost, without what others have settled.
+def settle(session: Deciding, attempts: list[LostAttempt], now: datetime) -> list[int]:
+    """Record lost attempts; return the ids of runs that are lost, without those that another process has recorded.
 
-    A run that never began waits for somebody else; of the others an attempt is lost, and their retry policy applies.
+    An attempt that had begun is lost, and the retry policy of its run applies. A run that had not started goes back
+    into the queue, or is lost where a person asked for it. Call it inside a transaction.
     """
     lost = []
-    for remain in remains:
-        run = remain.run
-        if remain.has_begun:
-            reason = _reason(run.owner, remain.notes)
-            status, said = (LOST, reason) if run.cancel_reason is None else (CANCELLED, run.cancel_reason)
-            if end_from_outside(session, remain, status, said, now):
+    for attempt in attempts:
+        run = attempt.run
+        if attempt.has_begun:
+            reason = _reason(run.owner, attempt.notes)
+            how = (LOST, reason) if run.cancel_reason is None else (CANCELLED, run.cancel_reason)
+            if end_from_outside(session, attempt, *how, now):
                 lost.append(run.run_id)
-        elif run.is_by_hand and run.cancel_reason is None:  # whoever wanted it then may not want it now
-            reason = f"{_reason(run.owner, remain.notes)}; the run had not started"
+        elif run.is_by_hand and run.cancel_reason is None:  # the person who asked for it then may not want it now
+            reason = f"{_reason(run.owner, attempt.notes)}; the run had not started"
             if end_attempt(
                 session, AttemptEnd(run.run_id, run.attempt, run.owner, AttemptResult(LOST, None, now), reason)
             ):
@@ -155,29 +159,32 @@ def settle(session: Deciding, remains: list[LostAttempt], now: datetime) -> list
     return lost
 
 
-def end_from_outside(session: Deciding, remains: LostAttempt, status: str, reason: str, now: datetime) -> bool:
-    """Record how an attempt ended that another process has ended; its retry policy applies. Return whether it was to be ended."""
-    run = remains.run
-    ending = AttemptResult(
+def end_from_outside(session: Deciding, attempt: LostAttempt, status: str, reason: str, now: datetime) -> bool:
+    """Record the end of an attempt that is not ended by its owner; the retry policy of its run applies.
+
+    Return False where the attempt had ended already.
+    """
+    run = attempt.run
+    result = AttemptResult(
         status,
         run.started_at or now,
         now,
         reason,
-        output=remains.output.kept(),
-        output_dropped_bytes=remains.output.dropped,
+        output=attempt.output.kept(),
+        output_dropped_bytes=attempt.output.dropped,
     )
     retry_at = None if run.cancel_reason is not None else run.retry.next_at(run.attempt, now)
-    has_more = run.attempt > 1 or retry_at is not None
-    said = f"attempt {run.attempt} of {run.retry.attempts}: {reason}" if has_more else reason
-    return end_attempt(session, AttemptEnd(run.run_id, run.attempt, run.owner, ending, said, retry_at))
+    is_one_of_several = run.attempt > 1 or retry_at is not None
+    full_reason = f"attempt {run.attempt} of {run.retry.attempts}: {reason}" if is_one_of_several else reason
+    return end_attempt(session, AttemptEnd(run.run_id, run.attempt, run.owner, result, full_reason, retry_at))
 
 
 def _end_overdue(session: Deciding, environment: RunEnvironment, now: datetime) -> list[int]:
-    """End attempts that their owners should have ended long ago, where this process can see them; return their runs."""
+    """End overdue attempts whose processes can be seen from here; return the ids of their runs."""
     ended = []
     for run in find_overdue(session, environment.state, now):
         if not owner.read(environment.state, run.owner).is_visible():
-            continue  # what cannot be seen from here is left alone, and `status` says so
+            continue  # an attempt whose processes cannot be seen is left alone, and `status` says so
         reason = f"timed out after {format_duration(run.timeout)}; {_who(run.owner)} does not answer"
         if end_in_place(session, environment, run, (TIMED_OUT, reason), now):
             ended.append(run.run_id)
@@ -187,42 +194,44 @@ def _end_overdue(session: Deciding, environment: RunEnvironment, now: datetime) 
 def end_in_place(
     session: Deciding, environment: RunEnvironment, run: OwnedRun, how: tuple[str, str], now: datetime
 ) -> bool:
-    """End an attempt in the place of an owner that does not answer, with its status and reason; return whether it was to be ended.
+    """End an attempt whose owner does not answer, with the status and reason in `how`.
 
-    One that has not begun waits for somebody else.
+    An attempt that had not begun is handled as in `settle`. Return whether the end was recorded: False where the
+    attempt had ended already or goes back into the queue.
     """
-    remains = _take_over(environment, run)
+    attempt = _take_from_owner(environment, run)
     with session.transaction():
-        is_begun = remains.has_begun
-        is_ended = end_from_outside(session, remains, *how, now) if is_begun else bool(settle(session, [remains], now))
+        is_begun = attempt.has_begun
+        is_ended = end_from_outside(session, attempt, *how, now) if is_begun else bool(settle(session, [attempt], now))
         is_idle = all(other.owner != run.owner for other in queue.owned_runs(session))
-    if is_idle and remains.notes.is_stopped():
-        remains.notes.kill()  # it has nothing left to supervise, and holds slots that others wait for
+    if is_idle and attempt.notes.is_stopped():
+        # This owner has no run left to supervise, and holds concurrency slots that other ticks wait for.
+        attempt.notes.kill()
     return is_ended
 
 
-def _take_over(environment: RunEnvironment, run: OwnedRun) -> LostAttempt:
-    """Keep an owner from beginning an attempt, and end everything of it that has begun already."""
-    has_taken = owner.give_up(environment.state, run.owner, run.run_id, run.attempt)
+def _take_from_owner(environment: RunEnvironment, run: OwnedRun) -> LostAttempt:
+    """Prevent an owner from beginning an attempt, end the processes of the attempt, and return the attempt."""
+    is_prevented = owner.give_up(environment.state, run.owner, run.run_id, run.attempt)
     notes = owner.read(environment.state, run.owner)
-    has_begun = run.is_recorded or not has_taken or notes.may_have_begun(run.run_id, run.attempt)
-    return _tidied(environment, run, notes, has_begun=has_begun, has_processes=True)
+    has_begun = run.is_recorded or not is_prevented or notes.may_have_begun(run.run_id, run.attempt)
+    return _ended(environment, run, notes, has_begun=has_begun, has_processes=True)
 
 
-def _forget(session: Reading, environment: RunEnvironment) -> None:
-    """Remove the files of what is on record by now; of others that are gone, too."""
-    # One that has ended meanwhile, and whose runs nobody has settled, still needs its notes.
-    answering = {run.owner for run in queue.owned_runs(session)}
+def _remove_files(session: Reading, environment: RunEnvironment) -> None:
+    """Remove the files and folders of owners that are gone and of attempts whose end is on record."""
+    # The file of an owner that has gone meanwhile is still needed, until its runs are recorded as lost.
+    still_owning = {run.owner for run in queue.owned_runs(session)}
     for name in owner.gone(environment.state):
-        if name not in answering:
+        if name not in still_owning:
             owner.remove(path_of(environment.state, name))
-    # Asked in this order: who keeps a folder has its file already.
+    # Folders are listed before owners: the owner of a folder has its file before it makes the folder.
     spares = [*environment.spares(), *environment.unfinished_checkouts()]
     owners = {short(name) for name in owner.known(environment.state)}
     for folder, keeper in spares:
         if keeper not in owners:
             remove_folder(folder)
-    # Of an attempt that was ended in the place of its owner: that may have been killed before it could put its folder away.
+    # An owner whose attempt was ended by another process may have been killed before it removed the folder.
     for folder, run_id, attempt in environment.attempt_folders():
         if not queue.is_under_way(session, run_id, attempt):
             remove_folder(folder)

@@ -1,4 +1,4 @@
-"""What the end of an attempt means for its run. Pure."""
+"""Derive the outcome of a run from the end of an attempt. Pure."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from runner.value import Value
 
 
 class Outcome(Value):
-    """`said` is the reason that the run has from now on, None where it keeps its own; `retry_at` is None where it is over."""
+    """The outcome of a run.
 
-    said: str | None
+    `reason` is the new reason of the run, None where the run keeps its own. `retry_at` is when the next attempt may
+    start, None where the run has ended.
+    """
+
+    reason: str | None
     retry_at: datetime | None
 
 
 def outcome(job: Job, ending: AttemptResult, *, asked: bool) -> Outcome:
-    """Return what becomes of the run. `asked` says that somebody wanted this run to end, which is not tried again then.
+    """Return the outcome of the run. `asked` says that a request to end the run had been made: then there is no retry.
 
-    What never began fails the same way the next time: there is no other attempt after it either.
+    There is no retry either where the attempt never started: the next one would fail in the same way.
     """
     if ending.status == SUCCEEDED:
         return Outcome(f"succeeded at attempt {job.attempt}" if job.attempt > 1 else None, None)

@@ -1,4 +1,4 @@
-"""What happens in a tick, told to whoever looks on as it happens."""
+"""Report what happens in a tick as it happens."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ STARTED = "started"
 
 
 class Progress(Value):
-    """One thing that has happened to a run. `status` is STARTED, or the status that the run has from then on.
+    """One event of a run. `status` is STARTED, or the status that the run has after the event.
 
-    `took` is how long the attempt took, `retry_at` when the next one is made.
+    `took` is how long the attempt took, `retry_at` when the next attempt starts; None where there is none.
     """
 
     at: datetime
@@ -34,7 +34,7 @@ class Progress(Value):
 
 
 class Watch:
-    """Somebody who looks on: `tell` is given what happens, and what tasks print where `wants_output`."""
+    """Passes each event to `tell`, and the output of tasks where `wants_output` is true."""
 
     def __init__(self, database: str, tell: Callable[[Progress | Printed], None], *, wants_output: bool) -> None:
         self._database = database
@@ -42,15 +42,15 @@ class Watch:
         self.wants_output = wants_output
 
     def happened(self, event: Started | Ended, *, asked: bool) -> None:
-        """Tell that an attempt has begun or ended; `asked` as in `outcome`."""
+        """Report that an attempt has started or ended. `asked` is as in `outcome`."""
         self._tell(_begin(event) if isinstance(event, Started) else _end(event, asked=asked))
 
     def printed(self, event: Printed) -> None:
-        """Pass on what a task has printed."""
+        """Report what a task has printed."""
         self._tell(event)
 
     def decided(self, run_ids: Iterable[int]) -> None:
-        """Tell of runs that were put on record without an attempt of this tick: skipped ones and lost ones."""
+        """Report runs that were recorded without an attempt of this tick: skipped and lost ones."""
         run_ids = [*run_ids]
         if not run_ids:
             return
@@ -67,14 +67,14 @@ def _begin(event: Started) -> Progress:
 
 def _end(event: Ended, *, asked: bool) -> Progress:
     job, ending = event.job, event.ending
-    meant = outcome(job, ending, asked=asked)
+    result = outcome(job, ending, asked=asked)
     return Progress(
         at=ending.finished_at,
         run_id=job.run_id,
         task=job.task,
-        status=ending.status if meant.retry_at is None else RETRYING,
+        status=ending.status if result.retry_at is None else RETRYING,
         attempt=job.attempt,
         took=None if ending.started_at is None else ending.finished_at - ending.started_at,
-        reason=meant.said,
-        retry_at=meant.retry_at,
+        reason=result.reason,
+        retry_at=result.retry_at,
     )

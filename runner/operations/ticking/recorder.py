@@ -1,4 +1,4 @@
-"""What happens to runs, written down in groups: one transaction for many."""
+"""Record the events of runs in groups, many in one transaction."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from runner.store.database import FileId, recording
 from runner.store.endings import AttemptEnd, end_attempt, record_start
 from runner.store.queue import asked_to_end, release
 
-#: Seconds that news may wait for company. A busy tick writes so often; a quiet one as soon as nothing more comes.
+#: Seconds that an event may wait for others. A busy tick writes this often, a quiet tick once no more events come.
 _PATIENCE = 0.5
 
 
 class Recorder:
-    """Collects what an executor reports, and records it under the name of the owner."""
+    """Collects the events of an executor, and records them for the owner of the runs."""
 
     def __init__(self, database: str, known: FileId, owner: str) -> None:
         self._database = database
@@ -28,7 +28,7 @@ class Recorder:
         self._since: float | None = None
 
     def note(self, event: Started | Ended, *, asked: bool = False) -> None:
-        """Take what has happened; `asked` says that somebody wanted this run to end."""
+        """Keep an event until the next `flush`. `asked` says that a request to end the run had been made."""
         if isinstance(event, Started):
             self._starts.append(event)
         else:
@@ -37,12 +37,12 @@ class Recorder:
             self._since = clock.monotonic()
 
     def release(self, job: Job) -> None:
-        """Note that a run was taken and is not going to be started here."""
+        """Keep until the next `flush` that a run was taken and goes back into the queue."""
         self._released.append((job.run_id, job.attempt))
         self._since = self._since or clock.monotonic()
 
     def is_full(self) -> bool:
-        """Return whether news has waited long enough for company."""
+        """Return whether the oldest event has waited long enough to be recorded now."""
         return self._since is not None and clock.monotonic() - self._since > _PATIENCE
 
     def has_news(self) -> bool:
@@ -50,9 +50,9 @@ class Recorder:
         return self._since is not None
 
     def flush(self) -> list[tuple[int, str]]:
-        """Record everything that has been noted; return the runs in hand that somebody wants to end, with the reason.
+        """Record all events; return the owned runs that are asked to end, each with the reason.
 
-        Raises StoreError; then nothing is forgotten, and another call tries again.
+        Raises StoreError. Then all events are kept, and the next call tries again.
         """
         with recording(self._database, self._known) as session:
             with session.transaction(durable=False):
@@ -63,7 +63,7 @@ class Recorder:
                 for ended, asked in self._endings:
                     end_attempt(session, self._end(ended, asked=asked))
                 release(session, self._owner, self._released, clock.now())
-            wanted = asked_to_end(session, self._owner)
+            requests = asked_to_end(session, self._owner)
         for ended, _ in self._endings:
             if ended.live_file is not None:
                 remove(ended.live_file)
@@ -71,9 +71,9 @@ class Recorder:
         self._endings.clear()
         self._released.clear()
         self._since = None
-        return wanted
+        return requests
 
     def _end(self, ended: Ended, *, asked: bool) -> AttemptEnd:
         job, ending = ended.job, ended.ending
-        meant = outcome(job, ending, asked=asked)
-        return AttemptEnd(job.run_id, job.attempt, self._owner, ending, meant.said, meant.retry_at)
+        result = outcome(job, ending, asked=asked)
+        return AttemptEnd(job.run_id, job.attempt, self._owner, ending, result.reason, result.retry_at)

@@ -1,4 +1,7 @@
-"""Where the files that a run sees come from: a folder for each commit, made when the first run of it starts, and shared."""
+"""Make the files that a run sees: one folder for each commit, shared by its runs.
+
+The folder is made when the first run of the commit starts.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +18,21 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from runner.repo.files import CommittedFile
 
-#: A run whose code names this looks at its own file, which is then among its files.
-_OWN = "__file__"
+#: A run whose code contains this name also gets the file of its task.
+_FILE_NAME = "__file__"
 
 
 class Files:
-    """The checkouts of commits, below `state/files/`. Commits with the same files share one: `trees/` has what they lead to."""
+    """The checkouts of commits, below `state/files/`.
+
+    Each is a link to a folder in `trees/`. Commits with the same files share such a folder.
+    """
 
     def __init__(self, workspace: Workspace, folders: tuple[str, ...], accepted: str | None, fresh: str) -> None:
-        """Take the paths that runs see of their commits, and the name of a folder of this process in which they are made.
+        """Take the paths that runs see of their commits, and `fresh`: where this process makes a checkout.
 
-        `accepted` is the commit whose files were accepted last, None where signatures are not asked for, empty where none were.
+        `accepted` is the commit whose files were accepted last, None where signatures are not required, empty where no
+        commit was accepted.
         """
         self._workspace = workspace
         self._folders = folders
@@ -33,24 +40,25 @@ class Files:
         self._fresh = fresh
         self._checkouts = f"{workspace.state}/files"
 
-    def placed(self, job: Job) -> Job:
-        """Return a job with the folder of its files. Raises GitError where git cannot give them, OSError where there is no room.
+    def with_files(self, job: Job) -> Job:
+        """Return a job with the folder of its files.
 
-        A run of the work tree sees the work tree, and what it keeps is kept apart from what runs of a commit keep.
+        A run of the work tree sees the work tree; its data folder is not the one that runs of a commit have. Raises
+        GitError where git cannot read the files, OSError where they cannot be written.
         """
         if job.commit == WORKTREE:
             return replace(job, root=self._workspace.root, data=f"{job.task.replace('/', '+')}~worktree")
         if not job.commit:  # recorded by an older version
             return replace(job, root=self._workspace.root)
         commit = self._commit_of(job)
-        names_itself = _OWN in job.code
+        names_itself = _FILE_NAME in job.code
         checkout = f"{self._checkouts}/{commit or 'none'}{f'.{job.blob}' if names_itself else ''}"
         if not os.path.isdir(checkout):
             self._make(checkout, commit, job, names_itself=names_itself)
         return replace(job, root=checkout)
 
     def _commit_of(self, job: Job) -> str:
-        """Return the commit whose files a job sees: its own, unless those were refused, or were never looked at."""
+        """Return the commit whose files a job sees: its own, unless its files were refused or never checked."""
         is_known = self._accepted is None or os.path.isdir(f"{self._checkouts}/{job.commit}")
         return job.commit if is_known else str(self._accepted)
 
@@ -64,17 +72,17 @@ class Files:
         os.makedirs(f"{self._checkouts}/trees", exist_ok=True)
         tree = self._tree(files)
         if os.path.islink(checkout) and not os.path.isdir(checkout):
-            os.unlink(checkout)  # somebody has removed what it leads to
-        with suppress(FileExistsError):  # another tick was quicker
+            os.unlink(checkout)  # the folder that it links to was removed
+        with suppress(FileExistsError):  # another tick has made it meanwhile
             os.symlink(f"trees/{tree}", checkout)
 
     def _tree(self, files: list[CommittedFile]) -> str:
-        """Return the name of the folder that has these files, made where it is not there yet."""
+        """Return the name of the folder that has these files; make the folder where it does not exist."""
         from hashlib import sha256  # noqa: PLC0415 - once for a commit
 
         from runner.repo.files import READ_ONLY, write_files  # noqa: PLC0415
 
-        listed = "\0".join(f"{file.mode} {file.blob} {file.path}" for file in sorted(files, key=lambda it: it.path))
+        listed = "\0".join(f"{file.mode} {file.blob} {file.path}" for file in sorted(files, key=lambda file: file.path))
         name = sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()[:20]
         tree = f"{self._checkouts}/trees/{name}"
         if os.path.isdir(tree):
@@ -85,7 +93,7 @@ class Files:
             os.rename(self._fresh, tree)
             os.chmod(tree, READ_ONLY)
         except OSError:
-            if not os.path.isdir(tree):  # else another tick was quicker
+            if not os.path.isdir(tree):  # else another tick has made it meanwhile
                 raise
         finally:
             remove_folder(self._fresh)

@@ -1,4 +1,4 @@
-"""Run what waits, the longest-waiting first, and record everything."""
+"""Run the waiting runs, the longest-waiting first, and record what happens to them."""
 
 from __future__ import annotations
 
@@ -31,25 +31,26 @@ if TYPE_CHECKING:
     from runner.execution.supervising.executor import Executor
     from runner.operations.ticking.progress import Watch
 
-#: Seconds for which the ends of runs are kept in memory while the disk is full or the database locked.
-_PATIENCE = 60.0
+#: Seconds for which events are kept in memory at the end, while the disk is full or the database is locked.
+_RECORD_FOR = 60.0
 _PAUSE = 1.0
-#: How long to wait for more news before what there is is written down, and between tries to get a slot.
-_LULL = 0.05
-_TRY_AGAIN = 0.1
-_SHARE_AFTER = 0.3
-#: How often to look for requests that no signal brings.
-_LISTEN = 2.0
-#: How long a tick waits for a slot that others have: then there is another tick that does.
+#: Seconds to wait for more events before those that have come are recorded.
+_MORE_EVENTS = 0.05
+#: Seconds between two tries to get a concurrency slot, and until a taken run without one goes back into the queue.
+_SLOT_PAUSE = 0.1
+_RETURN_AFTER = 0.3
+#: Seconds between two looks at the store for requests to end a run that come without a signal.
+_POLL_PAUSE = 2.0
+#: Seconds that a tick waits for a concurrency slot. After that, the tick of the next minute waits for it.
 _WAIT_FOR_SLOT = 60.0
 #: How many runs the sentence about Ctrl-C names.
 _MOST_NAMED = 5
 
 
 class Supervisor:
-    """Has jobs run by an executor, and writes down what becomes of them.
+    """Gives jobs to an executor, and records their events.
 
-    Trouble with the database does not touch what runs: what could not be recorded is tried again, at the end for a minute.
+    Errors of the database do not affect attempts under way: recording is tried again, at the end for a minute.
     """
 
     def __init__(
@@ -63,9 +64,9 @@ class Supervisor:
         meanwhile: Callable[[], None] = lambda: None,
         watch: Watch | None = None,
     ) -> None:
-        """Take what it needs; `waits` is called once where a job has to wait for a slot, `meanwhile` once what fits has started.
+        """Take the callbacks, too: `waits` is called once, when a job has to wait for a concurrency slot.
 
-        `watch` is told of everything that happens.
+        `meanwhile` is called when the first jobs have been started. `watch` receives every event.
         """
         self._run_settings = run_settings
         self._now = now
@@ -79,56 +80,57 @@ class Supervisor:
             run_settings.accepted,
             RunEnvironment(workspace.root, workspace.state, run_settings.store_id).unfinished_checkout(owner),
         )
-        self._known = file_id(workspace.database)
-        self._recorder = Recorder(workspace.database, self._known, owner)
+        self._file_id = file_id(workspace.database)
+        self._recorder = Recorder(workspace.database, self._file_id, owner)
         self._owner = owner
         self._database = workspace.database
-        self._hand: deque[Job] = deque()
+        self._jobs: deque[Job] = deque()
         self._under_way: set[int] = set()
         self._waiting: WaitingRuns | None = None
         self._taken: list[int] = []
         self._missed: list[int] = []
-        self._asked: set[int] = set()
+        self._asked_to_end: set[int] = set()
         self._interrupted: list[Job] = []
-        self._listen_at = self._began + _LISTEN
+        self._next_poll_at = self._began + _POLL_PAUSE
         self._no_slot_since: float | None = None
         self._waits = waits
         self._meanwhile = meanwhile
         self._watch = watch
         self._grace_ends: float | None = None
-        #: Why nothing more is started; and why nothing could be taken, which may be over by the end.
-        self._trouble: StoreError | None = None
-        self._not_taken: StoreError | None = None
+        #: The error after which nothing more is started; and the error of the last take, which recording may clear.
+        self._error: StoreError | None = None
+        self._take_error: StoreError | None = None
 
     def run(self, *jobs: Job) -> None:
-        """Run jobs that are owned already, and nothing else. Raises as `run_waiting`."""
-        self._hand.extend(jobs)
+        """Run jobs that are owned already, and nothing else. Raises the errors that `run_waiting` raises."""
+        self._jobs.extend(jobs)
         self._work()
 
     def run_waiting(self, only: frozenset[str] | None = None) -> tuple[list[int], list[int]]:
-        """Run what waits, of the tasks in `only` where it is given; return the runs that were taken, and those that were too late.
+        """Run the waiting runs, only those of the tasks in `only` where it is given.
 
-        Stays for what comes before the next minute, when there is another tick. Raises StoreError; KeyboardInterrupt on Ctrl-C and
-        RunnerError on TERM, once everything has ended and is on record.
+        Return the ids of the runs that were taken, and of those that were too late. Runs whose time comes before the
+        next minute are waited for; after that, there is another tick. Raises StoreError; KeyboardInterrupt on Ctrl-C
+        and RunnerError on TERM, once all attempts have ended and are on record.
         """
-        self._waiting = WaitingRuns(self._database, self._known, self._owner, only, self._now)
+        self._waiting = WaitingRuns(self._database, self._file_id, self._owner, only, self._now)
         self._work()
         return self._taken, self._missed
 
     def _work(self) -> None:
         with self._executor:
-            self._start_what_fits()
+            self._start_jobs()
             self._meanwhile()
             while not self._is_over():
                 self._wait()
-                self._start_what_fits()
-            self._end_the_rest()
-            self._record_the_rest()
-        self._give_slots_back()
-        self._say_why()
+                self._start_jobs()
+            self._end_all()
+            self._record_all()
+        self._release_slots()
+        self._raise_stop_reason()
 
-    def _say_why(self) -> None:
-        """Raise what has ended the work before its time, if anything has."""
+    def _raise_stop_reason(self) -> None:
+        """Raise the error for what has stopped the work early, if anything has."""
         stopped_by = self._executor.signals.stopped_by
         if stopped_by == signal.SIGINT:
             raise KeyboardInterrupt(interrupted(self._interrupted))
@@ -140,12 +142,12 @@ class Supervisor:
             raise RunnerError(
                 "the process that starts tasks was killed", "the next tick reports the lost runs and continues"
             )
-        trouble = self._trouble or self._not_taken
-        if trouble is not None:
-            raise trouble
+        error = self._error or self._take_error
+        if error is not None:
+            raise error
 
     def _present(self) -> datetime:
-        """Return the instant that was given at the beginning, and what has passed since on a clock that nobody can set."""
+        """Return the present: the `now` of the constructor plus the time since then on the monotonic clock."""
         return self._now + timedelta(seconds=clock.monotonic() - self._began)
 
     def _is_over(self) -> bool:
@@ -153,44 +155,47 @@ class Supervisor:
             return True
         if self._executor.signals.stopped_by is not None:
             return self._is_stopped()
-        if self._under_way or (self._hand and self._waiting is None):
+        if self._under_way or (self._jobs and self._waiting is None):
             return False
-        if self._trouble is not None or self._not_taken is not None:
+        if self._error is not None or self._take_error is not None:
             return True
         if self._waiting is not None and self._recorder.has_news():
-            self._flush()  # what has ended may be tried again within the minute
+            self._flush()  # a run that has failed may be retried within the minute
         if self._waits_longer_than(_WAIT_FOR_SLOT):
             return True
         minute_ends = self._now.replace(second=0, microsecond=0) + timedelta(minutes=1)
-        return not self._hand and (self._waiting is None or not self._waiting.comes_before(minute_ends))
+        return not self._jobs and (self._waiting is None or not self._waiting.comes_before(minute_ends))
 
     def _is_stopped(self) -> bool:
-        """Return whether what runs after a signal has had its time to end by itself: none after Ctrl-C or a second signal."""
+        """Return whether the attempts under way have had their grace period after a signal.
+
+        There is no grace period after Ctrl-C or a second signal.
+        """
         signals = self._executor.signals
         if self._grace_ends is None:
             self._grace_ends = clock.monotonic() + self._run_settings.shutdown_grace.total_seconds()
-            self._let_go()
+            self._return_jobs()
         is_urgent = signals.stopped_by == signal.SIGINT or signals.times > 1
         return is_urgent or not self._under_way or clock.monotonic() >= self._grace_ends
 
-    def _start_what_fits(self) -> None:
+    def _start_jobs(self) -> None:
         if self._executor.signals.stopped_by is not None:
             return
-        while self._hand or self._may_take():
+        while self._jobs or self._may_take():
             if not self._has_slot():
                 self._no_slot_since = self._no_slot_since or clock.monotonic()
-                self._share()
-                self._say_that_it_waits()
+                self._return_waiting_jobs()
+                self._report_wait()
                 return
             self._no_slot_since = None
-            if not self._hand and not self._take():
+            if not self._jobs and not self._take():
                 break
-            self._start(self._hand.popleft())
+            self._start(self._jobs.popleft())
         self._no_slot_since = None
-        self._give_slots_back()
+        self._release_slots()
 
     def _has_slot(self) -> bool:
-        """Return whether something could be started now; takes a slot for it where one is free."""
+        """Return whether a job can be started now; take a concurrency slot for it where one is free."""
         try:
             if not self._free and self._slots.take():
                 self._free += 1
@@ -199,49 +204,49 @@ class Supervisor:
             return False
         return self._free > 0
 
-    def _give_slots_back(self) -> None:
-        """Let others have the slots for which there is nothing to be started now."""
+    def _release_slots(self) -> None:
+        """Release the concurrency slots for which there is no job to start."""
         while self._free:
             self._slots.release()
             self._free -= 1
 
     def _stop_taking(self, why: str) -> None:
-        """Start nothing more; what runs is not to suffer from it."""
+        """Start nothing more. Attempts under way continue."""
         hint = "check that the state folder is writable and the disk has free space; the next tick tries again"
-        self._trouble = StoreError(why, hint)
-        self._let_go()
+        self._error = StoreError(why, hint)
+        self._return_jobs()
 
-    def _share(self) -> None:
-        """Leave what has been in hand for a moment without a slot to whoever has one."""
-        if self._hand and self._waiting is not None and self._waits_longer_than(_SHARE_AFTER):
-            self._let_go()
+    def _return_waiting_jobs(self) -> None:
+        """Return jobs that have waited too long for a concurrency slot to the queue: another tick may have one."""
+        if self._jobs and self._waiting is not None and self._waits_longer_than(_RETURN_AFTER):
+            self._return_jobs()
             self._waiting.slow_down()
 
-    def _say_that_it_waits(self) -> None:
+    def _report_wait(self) -> None:
         waits, self._waits = self._waits, None
-        if self._hand and waits is not None:
+        if self._jobs and waits is not None:
             waits()
 
     def _waits_longer_than(self, seconds: float) -> bool:
         return self._no_slot_since is not None and clock.monotonic() - self._no_slot_since > seconds
 
     def _may_take(self) -> bool:
-        if self._waiting is None or self._trouble is not None or self._not_taken is not None:
+        if self._waiting is None or self._error is not None or self._take_error is not None:
             return False
         return self._waiting.may_take(self._present())
 
     def _take(self) -> bool:
-        assert self._waiting is not None  # noqa: S101 - `_may_take` has said so
+        assert self._waiting is not None  # noqa: S101 - `_may_take` has checked it
         now = self._present()
         try:
             taken = self._waiting.take(now)
         except StoreError as error:
-            # What runs is not to suffer from it; and what has ended is to be recorded first.
+            # Attempts under way continue, and the ends of attempts are to be recorded first.
             if not self._under_way:
-                self._not_taken = error
+                self._take_error = error
             self._waiting.look_later(now)
             return False
-        self._hand.extend(taken.jobs)
+        self._jobs.extend(taken.jobs)
         self._taken += [job.run_id for job in taken.jobs]
         self._missed += taken.missed
         if self._watch is not None:
@@ -249,11 +254,11 @@ class Supervisor:
         return bool(taken.jobs)
 
     def _start(self, job: Job) -> None:
-        """Have a job started, with the files of its commit; where git cannot give them, its run fails."""
+        """Start a job with the files of its commit. Where git cannot read them, the run fails."""
         self._free -= 1
         self._under_way.add(job.run_id)
         try:
-            self._executor.start(self._files.placed(job))
+            self._executor.start(self._files.with_files(job))
         except GitError as error:
             reason = f"the files of commit {job.commit[:SHORT]} cannot be read: {error.message}"
             self._note([Ended(job, AttemptResult(FAILED, None, clock.now(), reason))])
@@ -263,29 +268,32 @@ class Supervisor:
             self._flush()
 
     def _wait(self) -> None:
-        """Wait until something happens or is to be done, and note what has happened."""
-        ended = self._note(self._executor.wait(self._patience()))
-        is_in_the_way = ended and self._waiting is not None and self._waiting.is_blocked
-        has_lull = self._recorder.has_news() and not ended
-        if self._executor.signals.news or self._recorder.is_full() or is_in_the_way or has_lull:
+        """Wait for events, note them, and record them when it is time to."""
+        ended = self._note(self._executor.wait(self._longest_wait()))
+        is_blocked = ended and self._waiting is not None and self._waiting.is_blocked
+        is_quiet = self._recorder.has_news() and not ended
+        if self._executor.signals.news or self._recorder.is_full() or is_blocked or is_quiet:
             self._flush()
-        elif clock.monotonic() >= self._listen_at:
-            self._listen()
+        elif clock.monotonic() >= self._next_poll_at:
+            self._poll_requests()
 
-    def _listen(self) -> None:
-        """Hear what was asked for by who cannot wake this process: from another container, or as a user who does not see it."""
-        self._listen_at = clock.monotonic() + _LISTEN
+    def _poll_requests(self) -> None:
+        """End the runs that are asked to end by a process that cannot send this one a signal.
+
+        Such a process is in another container, or belongs to a user who may not signal this process.
+        """
+        self._next_poll_at = clock.monotonic() + _POLL_PAUSE
         try:
             with reading(self._database) as session:
-                wanted = asked_to_end(session, self._owner)
+                requests = asked_to_end(session, self._owner)
         except StoreError:
-            return  # it is asked again
-        for run_id, reason in wanted:
-            if run_id not in self._asked:
+            return  # the next call asks again
+        for run_id, reason in requests:
+            if run_id not in self._asked_to_end:
                 self._end(run_id, reason)
 
     def _note(self, events: list[Event], *, asked: bool = False) -> bool:
-        """Note what has happened; return whether any run has ended."""
+        """Note events for the recorder and the watch; return whether any attempt has ended or was refused."""
         for event in events:
             if isinstance(event, Started):
                 self._record(event)
@@ -297,9 +305,9 @@ class Supervisor:
             self._under_way.discard(event.job.run_id)
             self._free += 1
             if isinstance(event, Ended):
-                self._record(event, asked=asked or event.job.run_id in self._asked)
+                self._record(event, asked=asked or event.job.run_id in self._asked_to_end)
             else:
-                self._never_begun(event)
+                self._refuse(event)
         return not all(isinstance(event, (Started, Printed)) for event in events)
 
     def _record(self, event: Started | Ended, *, asked: bool = False) -> None:
@@ -307,19 +315,19 @@ class Supervisor:
         if self._watch is not None:
             self._watch.happened(event, asked=asked)
 
-    def _never_begun(self, refused: Refused) -> None:
+    def _refuse(self, refused: Refused) -> None:
         self._stop_taking(f"no attempt can be started: {refused.why}")
         if self._waiting is not None:
             self._recorder.release(refused.job)
         else:
             self._cannot_start(refused.job)
 
-    def _patience(self) -> float:
-        longest = _LULL if self._recorder.has_news() else max(0.0, self._listen_at - clock.monotonic())
+    def _longest_wait(self) -> float:
+        longest = _MORE_EVENTS if self._recorder.has_news() else max(0.0, self._next_poll_at - clock.monotonic())
         if self._executor.signals.news:
             longest = _PAUSE
         if self._no_slot_since is not None:
-            longest = min(longest, _TRY_AGAIN)
+            longest = min(longest, _SLOT_PAUSE)
         elif self._waiting is not None:
             longest = min(longest, self._waiting.seconds_left(self._present()))
         if self._grace_ends is not None:
@@ -329,52 +337,55 @@ class Supervisor:
     def _flush(self) -> None:
         self._executor.signals.news = False
         try:
-            wanted = self._recorder.flush()
+            requests = self._recorder.flush()
         except StoreGoneError as error:
-            self._trouble = error
+            self._error = error
             return
         except StoreError:
-            self._executor.signals.news = True  # noted all the same, and tried again
+            self._executor.signals.news = True  # the events are kept, and recording is tried again
             return
         if self._waiting is not None:
             self._waiting.look_again(self._present())
-        for run_id, reason in wanted:
+        for run_id, reason in requests:
             self._end(run_id, reason)
 
     def _end(self, run_id: int, reason: str) -> None:
-        """End a run in hand because somebody has asked for it."""
-        self._asked.add(run_id)
+        """End an owned run because a person or another run asks for it."""
+        self._asked_to_end.add(run_id)
         self._executor.end(run_id, reason)
-        for job in [job for job in self._hand if job.run_id == run_id]:
-            self._hand.remove(job)
-            self._never_start(job, reason)
+        for job in [job for job in self._jobs if job.run_id == run_id]:
+            self._jobs.remove(job)
+            self._record_unstarted(job, reason)
 
-    def _never_start(self, job: Job, reason: str) -> None:
+    def _record_unstarted(self, job: Job, reason: str) -> None:
         self._record(Ended(job, AttemptResult(CANCELLED, None, clock.now(), reason)), asked=True)
 
-    def _let_go(self) -> None:
-        """Leave what was taken and never started to others; what nobody else may take ends here."""
-        while self._hand:
-            job = self._hand.popleft()
+    def _return_jobs(self) -> None:
+        """Return taken jobs that were not started to the queue; end those that no other owner may take."""
+        while self._jobs:
+            job = self._jobs.popleft()
             if self._waiting is not None:
                 self._recorder.release(job)
             else:
                 self._cannot_start(job)
 
     def _cannot_start(self, job: Job) -> None:
-        if self._trouble is None:
+        if self._error is None:
             self._interrupted.append(job)
-            self._never_start(job, f"{self._reason()} before it was started")
+            self._record_unstarted(job, f"{self._reason()} before it was started")
             return
-        reason = f"could not be started: {self._trouble.message}"
+        reason = f"could not be started: {self._error.message}"
         self._record(Ended(job, AttemptResult(FAILED, None, clock.now(), reason)))
 
     def _reason(self) -> str:
         return REASONS[self._executor.signals.stopped_by or signal.SIGTERM]
 
-    def _end_the_rest(self) -> None:
-        """End what still runs after a signal. What a person has not ended by hand is tried again as its policy says."""
-        self._let_go()
+    def _end_all(self) -> None:
+        """End the attempts that are still under way after a signal.
+
+        Their retry policies apply, except after Ctrl-C.
+        """
+        self._return_jobs()
         self._executor.end_all(self._reason())
         while self._under_way and not self._executor.is_lost:
             asked = self._executor.signals.stopped_by == signal.SIGINT
@@ -382,10 +393,10 @@ class Supervisor:
             self._interrupted += [e.job for e in events if isinstance(e, Ended) and e.ending.status == CANCELLED]
             self._note(events, asked=asked)
 
-    def _record_the_rest(self) -> None:
-        give_up = clock.monotonic() + _PATIENCE
+    def _record_all(self) -> None:
+        give_up = clock.monotonic() + _RECORD_FOR
         if self._recorder.has_news():
-            self._not_taken = None  # it is over once this can be written
+            self._take_error = None  # the error of the last take is over once events can be recorded
         while self._recorder.has_news():
             try:
                 self._recorder.flush()

@@ -1,4 +1,4 @@
-"""The runs that wait in the store, as one tick sees them: when to look again, and how many to take at once."""
+"""Take runs from the queue for one tick: when to look, and how many to take at once."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ from runner.store import queue
 from runner.store.database import FileId, recording
 from runner.store.queue import Taken
 
-#: So many are taken at once where they are quick; a slow one at a time, so that the longest-waiting comes first everywhere.
+#: How many runs are taken at once where runs are quick. Slow runs are taken one at a time, so that the longest-waiting
+#: run starts first, whichever tick has a free slot.
 _MOST_AT_ONCE = 128
 _QUICK = timedelta(seconds=0.3)
-#: How soon to look again for a run that another one is in the way of, and how late at most.
+#: The shortest and the longest pause before the tick looks again for a run that another run blocks.
 _SOON = timedelta(seconds=0.1)
 _LATE = timedelta(seconds=5)
 
 
 class WaitingRuns:
-    """Takes runs for an owner; of the tasks in `only`, where it is given."""
+    """Takes runs for an owner; only those of the tasks in `only`, where it is given."""
 
     def __init__(self, database: str, known: FileId, owner: str, only: frozenset[str] | None, now: datetime) -> None:
         self._database = database
@@ -28,37 +29,37 @@ class WaitingRuns:
         self._last_take: datetime | None = None
         self._look_at: datetime | None = now
         self._pause = _SOON
-        #: Whether runs wait whose time has come, behind others of the same task.
+        #: Whether runs whose time has come wait for other runs of the same task.
         self.is_blocked = False
 
     def may_take(self, now: datetime) -> bool:
-        """Return whether it is time to look."""
+        """Return whether it is time to look for runs."""
         return self._look_at is not None and self._look_at <= now
 
     def seconds_left(self, now: datetime) -> float:
-        """Return in how many seconds it is time to look; for ever where nothing is known to come."""
+        """Return the seconds until it is time to look; infinity where no run is known to come."""
         return float("inf") if self._look_at is None else max(0.0, (self._look_at - now).total_seconds())
 
     def comes_before(self, end: datetime) -> bool:
-        """Return whether something may be taken before an instant."""
+        """Return whether a run may be taken before an instant."""
         return self._look_at is not None and self._look_at < end
 
     def look_again(self, now: datetime) -> None:
-        """Look at once: something has ended, or was decided elsewhere."""
+        """Make it time to look now: a run has ended."""
         self._look_at = now
         self._pause = _SOON
 
     def look_later(self, now: datetime) -> None:
-        """Look in a while: just now it could not be done."""
+        """Make it time to look after a pause, which doubles each time."""
         self._look_at = now + self._pause
         self._pause = min(self._pause * 2, _LATE)
 
     def slow_down(self) -> None:
-        """Take one at a time again: what was taken could not be started at once."""
+        """Take one run at a time again: taken runs could not be started at once."""
         self._last_take = None
 
     def take(self, now: datetime) -> Taken:
-        """Take the runs that have waited longest, durably, before any of them is started. Raises StoreError."""
+        """Take the runs that have waited longest; return them once that is committed durably. Raises StoreError."""
         is_quick = self._last_take is not None and now - self._last_take < _QUICK
         self._at_once = min(self._at_once * 2, _MOST_AT_ONCE) if is_quick else 1
         self._last_take = now
