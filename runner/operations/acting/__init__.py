@@ -1,1 +1,1 @@
-"""What people do by hand: run a task, run it again, try it, end a run."""
+"""What people do by hand: run a task, replay a run, try the work tree, cancel a run."""

@@ -1,4 +1,4 @@
-"""End a run from outside, wherever it is: waiting, supervised by a tick, or by one that is gone or does not answer."""
+"""Cancel a run: one that waits, one that is supervised, or one whose owner is gone or does not answer."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ REASON = "cancelled by hand"
 #: Seconds between looks at the store, and between reminders to the owner of the run.
 _LOOK = 0.05
 _REMIND = 1.0
-#: Seconds that an owner has beyond the grace of its run, before its run is ended in its place.
+#: Seconds that an owner has to answer, beyond the `kill_grace` of the run, before this process ends the run.
 _PATIENCE = 5.0
 
 Say = Callable[[str], None]
 
 
 def cancel(workspace: Workspace, run_id: int, now: datetime, say: Say) -> Run:
-    """End a run with its whole tree and return it once that is done; `say` is told what does not answer.
+    """End a run with its whole process tree, and return it once it has ended.
 
-    Raises UsageError, RunnerError.
+    `say` receives a sentence about each owner that does not answer. Raises UsageError, RunnerError.
     """
     with deciding(workspace.database) as session:
         found = history.run_details(session, run_id)
@@ -48,7 +48,10 @@ def cancel(workspace: Workspace, run_id: int, now: datetime, say: Say) -> Run:
 
 
 def wait_for_end(workspace: Workspace, owners: dict[int, str], now: datetime, say: Say) -> None:
-    """Return when those runs, each with its owner, which was asked to end it, have ended."""
+    """Return when the runs in `owners`, a mapping from run id to owner, have ended.
+
+    Their owners have been asked to end them. Raises RunnerError where an owner does not answer and cannot be seen.
+    """
     began, reminded = clock.monotonic(), float("-inf")
     while under_way := _under_way(workspace, owners):
         if clock.monotonic() - reminded >= _REMIND:
@@ -68,7 +71,7 @@ def _under_way(workspace: Workspace, owners: dict[int, str]) -> list[OwnedRun]:
 
 
 def _end_unanswered(workspace: Workspace, runs: list[OwnedRun], waited: float, now: datetime, say: Say) -> None:
-    """End the runs of owners that do not answer in their place. Raises RunnerError where they cannot be seen from here."""
+    """End the runs whose owners do not answer. Raises RunnerError where such an owner cannot be seen from here."""
     for run in runs:
         with reading(workspace.database) as session:
             grace = queue.job(session, run.run_id).kill_grace.total_seconds()

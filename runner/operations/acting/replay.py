@@ -1,4 +1,4 @@
-"""Run again what a run was: the same slot, the same version or today's. The schedule is not touched."""
+"""Run a run again: for the same slot, with the same version or the one in force now. Its schedule does not change."""
 
 from __future__ import annotations
 
@@ -22,15 +22,18 @@ from runner.value import Value
 
 
 class Replay(Value):
-    """A run and what became of it when it was made again; `difference` is that of the outputs, as lines of a unified diff."""
+    """A run and its replay. `difference` is the difference of their outputs, as lines of a unified diff."""
 
     original: RunDetails
     again: RunDetails
     difference: tuple[str, ...]
 
 
-def replay(workspace: Workspace, run_id: int, now: datetime, watcher: Observer, *, at_head: bool = False) -> Replay:
-    """Make a run again and return both; with `at_head` with the version that is in force now. Raises UsageError, RunnerError."""
+def replay(workspace: Workspace, run_id: int, now: datetime, observer: Observer, *, at_head: bool = False) -> Replay:
+    """Run a run again, and return both runs and the difference of their outputs.
+
+    With `at_head`, the replay runs the version that is in force now. Raises UsageError, RunnerError.
+    """
     with owned(workspace) as owner:
         with deciding(workspace.database) as session:
             bring_up_to_date(session, workspace, now)
@@ -38,9 +41,9 @@ def replay(workspace: Workspace, run_id: int, now: datetime, watcher: Observer, 
             with session.transaction():
                 original = _original(session, run_id)
                 stored = known_task(session, original.run.task, or_tried=True)
-                wanted = _wanted(session, original, stored, at_head=at_head)
-                claimed = claim(session, stored, wanted, owner.name, now)
-        again = run_claimed(workspace, owner, claimed, now, watcher)
+                request = _request(session, original, stored, at_head=at_head)
+                claimed = claim(session, stored, request, owner.name, now)
+        again = run_claimed(workspace, owner, claimed, now, observer)
     return Replay(original, again, _difference(original, again))
 
 
@@ -53,7 +56,7 @@ def _original(session: Reading, run_id: int) -> RunDetails:
     return original
 
 
-def _wanted(session: Reading, original: RunDetails, stored: StoredTask, *, at_head: bool) -> RunRequest:
+def _request(session: Reading, original: RunDetails, stored: StoredTask, *, at_head: bool) -> RunRequest:
     run = original.run
     version, commit = history.version_of(session, run.run_id), run.commit
     if at_head:

@@ -1,4 +1,4 @@
-"""Run one task now, because a person asks for it. Its schedule is not touched."""
+"""Run one task now, because a person asks for it. Its schedule does not change."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ from runner.value import Value
 
 
 class Observer(Value):
-    """Who looks on: `show` is given what the task prints, None where nobody looks; `waits` what the run has to wait for.
+    """Callbacks of the command. `show` receives the output of the task, None where it is not shown.
 
-    `say` is given what is done about owners that do not answer.
+    `waits` receives what the run has to wait for; `say` receives sentences about owners that do not answer.
     """
 
     show: Callable[[bytes], None] | None
@@ -47,7 +47,7 @@ class Observer(Value):
 
 
 class Claimed(Value):
-    """A run that is ours, and what is settled for it. `in_the_way` are the runs that end before it, each with its owner."""
+    """A run that this process owns, with its settings. `in_the_way` maps the runs that it replaces to their owners."""
 
     job: Job
     run_settings: RunSettings
@@ -55,17 +55,20 @@ class Claimed(Value):
 
 
 def run_now(
-    workspace: Workspace, task_id: str, now: datetime, watcher: Observer, *, worktree: bool = False
+    workspace: Workspace, task_id: str, now: datetime, observer: Observer, *, worktree: bool = False
 ) -> RunDetails:
-    """Run a task, with `worktree` as the work tree has it, and return what became of it. Raises RunnerError, UsageError."""
+    """Run a task, with `worktree` as the work tree has it; return the run when it has ended.
+
+    Raises RunnerError, UsageError.
+    """
     with owned(workspace) as owner:
-        claim_it = _claim_trial if worktree else _claim_committed
-        claimed = claim_it(workspace, task_id, owner.name, now)
-        return run_claimed(workspace, owner, claimed, now, watcher)
+        claim_run = _claim_trial if worktree else _claim_committed
+        claimed = claim_run(workspace, task_id, owner.name, now)
+        return run_claimed(workspace, owner, claimed, now, observer)
 
 
 def _claim_trial(workspace: Workspace, task_id: str, owner: str, now: datetime) -> Claimed:
-    from runner.operations.acting.trial import claim_trial, settings_of_trial, trial_of  # noqa: PLC0415 - YAML is slow to load
+    from runner.operations.acting.trial import claim_trial, settings_of_trial, trial_of  # noqa: PLC0415 - loads YAML
 
     trial, settings = trial_of(workspace, task_id, now)
     with deciding(workspace.database) as session, session.transaction():
@@ -82,7 +85,7 @@ def _claim_committed(workspace: Workspace, task_id: str, owner: str, now: dateti
 
 @contextmanager
 def owned(workspace: Workspace) -> Iterator[Owner]:
-    """Be an owner of runs for a while. Raises StoreError."""
+    """Yield an owner for runs of this process. Raises StoreError."""
     owner = Owner(workspace.state)
     is_done = False
     try:
@@ -92,20 +95,20 @@ def owned(workspace: Workspace) -> Iterator[Owner]:
         owner.close(keep=not is_done)
 
 
-def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datetime, watcher: Observer) -> RunDetails:
-    """Run what is ours, once nothing is in its way, and return what became of it. Raises RunnerError."""
+def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datetime, observer: Observer) -> RunDetails:
+    """Run a claimed run once the runs that it replaces have ended; return it when it has ended. Raises RunnerError."""
     try:
         if claimed.in_the_way:
-            watcher.waits(_for_replaced(workspace, claimed))
-        wait_for_end(workspace, claimed.in_the_way, now, watcher.say)
+            observer.waits(_for_replaced(workspace, claimed))
+        wait_for_end(workspace, claimed.in_the_way, now, observer.say)
     except KeyboardInterrupt:
-        _never_start(workspace, owner, claimed.job)
+        _record_cancelled(workspace, owner, claimed.job)
         raise KeyboardInterrupt(interrupted([claimed.job])) from None
     run_settings = claimed.run_settings
     environment = RunEnvironment(workspace.root, workspace.state, run_settings.store_id)
-    watch = _watch(workspace, watcher.show)
+    watch = _watch(workspace, observer.show)
     pool = Pool(environment, owner, run_settings.secrets_file, tells_output=watch is not None)
-    waits = partial(_wait_for_slot, workspace, claimed.job, watcher)
+    waits = partial(_wait_for_slot, workspace, claimed.job, observer)
     Supervisor(workspace, run_settings, owner.name, pool, now, waits, watch=watch).run(claimed.job)
     with reading(workspace.database) as session:
         details = history.run_details(session, claimed.job.run_id)
@@ -115,7 +118,7 @@ def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datet
 
 
 def _watch(workspace: Workspace, show: Callable[[bytes], None] | None) -> Watch | None:
-    """Return who is told what happens, where anybody looks on: of one run, only what it prints is of interest."""
+    """Return a watch that passes the output of the task to `show`; None where `show` is None."""
     if show is None:
         return None
     return Watch(
@@ -128,15 +131,15 @@ def _for_replaced(workspace: Workspace, claimed: Claimed) -> Wait:
         return Wait(tuple(history.runs_by_id(session, claimed.in_the_way)))
 
 
-def _wait_for_slot(workspace: Workspace, job: Job, watcher: Observer) -> None:
+def _wait_for_slot(workspace: Workspace, job: Job, observer: Observer) -> None:
     with reading(workspace.database) as session:
         limit = queue.run_settings(session).max_parallel
         running = list(reversed(history.find_runs(session, status=RUNNING)))
-    watcher.waits(Wait(tuple(run for run in running if run.run_id != job.run_id and run.is_under_way()), limit))
+    observer.waits(Wait(tuple(run for run in running if run.run_id != job.run_id and run.is_under_way()), limit))
 
 
-def _never_start(workspace: Workspace, owner: Owner, job: Job) -> None:
-    """Record that a person has changed their mind before a run was started."""
+def _record_cancelled(workspace: Workspace, owner: Owner, job: Job) -> None:
+    """Record that a run was cancelled by Ctrl-C before it was started."""
     reason = "Ctrl-C before it was started"
     end = AttemptEnd(job.run_id, job.attempt, owner.name, AttemptResult(CANCELLED, None, clock.now(), reason), reason)
     with deciding(workspace.database) as session, session.transaction():
@@ -152,15 +155,15 @@ def _claim(session: Deciding, root: str, task_id: str, owner: str, now: datetime
     return claim(session, stored, RunRequest(stored.key, stored.version, commit), owner, now)
 
 
-def claim(session: Deciding, stored: StoredTask, wanted: RunRequest, owner: str, now: datetime) -> Claimed:
-    """Make a run that a person asks for ours; call it inside of a transaction. Raises RunnerError."""
+def claim(session: Deciding, stored: StoredTask, request: RunRequest, owner: str, now: datetime) -> Claimed:
+    """Claim a run that a person asks for, and return it. Call it inside a transaction. Raises RunnerError."""
     under_way = claims.runs_under_way(session, stored.key, or_tried=True)
     if under_way and stored.policy.concurrency_policy == FORBID:
         raise RunnerError(
             f"the task {stored.id} is running already (run {under_way[-1]})",
             f"wait for it, or end it: `runner cancel {under_way[-1]}`",
         )
-    run_id = claims.claim_by_hand(session, wanted, owner, now)
+    run_id = claims.claim_by_hand(session, request, owner, now)
     in_the_way = _replace(session, stored, under_way, run_id, now)
     return Claimed(queue.taken_job(session, run_id), queue.run_settings(session), in_the_way)
 

@@ -1,7 +1,7 @@
-"""Try the files of the work tree, for people at work: `run --worktree` and `tick --worktree`.
+"""Try the files of the work tree: `run --worktree` and `tick --worktree`.
 
-What is due is decided on a copy in memory. The store gets the runs, which no tick, no statistic and no `blame` counts, and
-the versions that they are pinned to; it keeps where the tasks stand as it is.
+What is due is decided on a copy of the store in memory. The store only gets the runs and the versions that they are
+pinned to. The states of the tasks do not change, and no tick, no statistic and no `blame` counts these runs.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from runner.value import Value, replace
 
 
 class Trial(Value):
-    """A task as the work tree has it, and the blobs that it was compiled from: of its own file, and of `runner.yaml`."""
+    """A task as the work tree has it, with the blobs of its file and of the `runner.yaml` that applies to it."""
 
     task: Task
     blob: str
@@ -42,7 +42,7 @@ class Trial(Value):
 
 
 class _DueTrials(Value):
-    """What would be due by the files of the work tree, what these settle, what is wrong with them, and what would be next."""
+    """The tasks that are due by the files of the work tree; the settings, problems and next slot of these files."""
 
     trials: tuple[Trial, ...]
     settings: Settings
@@ -51,7 +51,7 @@ class _DueTrials(Value):
 
 
 def trial_of(workspace: Workspace, task_id: str, now: datetime) -> tuple[Trial, Settings]:
-    """Return a task of the work tree, and what `runner.yaml` settles there. Raises UsageError where the file is not valid."""
+    """Return a task of the work tree, and the settings there. Raises UsageError where its file is not valid."""
     with dry_run(workspace.database) as copy:
         settings, _ = refresh_from_worktree(copy, workspace.root, now, frozenset({task_id}))
         stored = known_task(copy, task_id)
@@ -62,9 +62,9 @@ def trial_of(workspace: Workspace, task_id: str, now: datetime) -> tuple[Trial, 
 def try_what_is_due(
     workspace: Workspace, now: datetime, tick_processes: TickProcesses, only: frozenset[str] | None
 ) -> TickReport:
-    """Run once each task that would be due by the files of the work tree; return when the last run has ended.
+    """Run each task that is due by the files of the work tree once; return a report when the last run has ended.
 
-    A task is left out where it may not run beside a run that is under way. Raises RunnerError.
+    A task is left out where its concurrency policy does not allow another run now. Raises RunnerError.
     """
     due = _what_is_due(workspace, now, only)
     run_ids = _run(workspace, now, tick_processes, due) if due.trials else []
@@ -74,9 +74,9 @@ def try_what_is_due(
 
 
 def claim_trial(session: Deciding, trial: Trial, owner: str, now: datetime) -> Job:
-    """Record a run of a task as the work tree has it, and return it as what is to be run; call it inside of a transaction.
+    """Claim a run of a task as the work tree has it, and return its job. Call it inside a transaction.
 
-    Raises RunnerError where it may not run beside a run that is under way: a trial does not end the runs of others.
+    Raises RunnerError where the concurrency policy does not allow another run now: a trial replaces no run.
     """
     stored = catalogs.find_task(session, trial.task.id)
     under_way = _in_the_way(session, trial)
@@ -93,7 +93,7 @@ def claim_trial(session: Deciding, trial: Trial, owner: str, now: datetime) -> J
 
 
 def settings_of_trial(session: Reading, settings: Settings) -> RunSettings:
-    """Return what is settled for runs that try the work tree; how many run at once is as for all others."""
+    """Return the settings for runs of the work tree. The limit of runs at once is the one that is in force."""
     return replace(
         queue.run_settings(session), shutdown_grace=settings.shutdown_grace, secrets_file=settings.secrets_file or None
     )
@@ -121,7 +121,7 @@ def _check_valid(copy: Reading, stored: StoredTask) -> None:
 
 
 def _trial(copy: Reading, stored: StoredTask) -> Trial:
-    assert stored.version is not None and stored.blob is not None  # noqa: S101, PT018 - only valid files are tried
+    assert stored.version is not None and stored.blob is not None  # noqa: S101, PT018 - its file is valid
     task = catalogs.load_task(copy, stored.version, stored.id)
     return Trial(task, stored.blob, catalogs.source(copy).settings_blob)
 
@@ -137,7 +137,10 @@ def _what_is_due(workspace: Workspace, now: datetime, only: frozenset[str] | Non
 
 
 def _is_started(copy: Deciding, due: Due, now: datetime) -> bool:
-    """Return whether a tick would start a task that has a valid file in the work tree; the copy then has its next slot."""
+    """Return whether a tick would start a task whose file in the work tree is valid.
+
+    The decisions are recorded in the copy.
+    """
     offset = due.policy.offset(due.task)
     task_decision = planning.decide(due.spec, due.policy, offset, due.state, due.running, now)
     if task_decision is None:
@@ -151,8 +154,8 @@ def _run(workspace: Workspace, now: datetime, tick_processes: TickProcesses, due
     with deciding(workspace.database) as session:
         with session.transaction():
             tick_processes.check()
-            free = [trial for trial in due.trials if not _in_the_way(session, trial)]
-            jobs = [claim_trial(session, trial, tick_processes.owner, now) for trial in free]
+            allowed = [trial for trial in due.trials if not _in_the_way(session, trial)]
+            jobs = [claim_trial(session, trial, tick_processes.owner, now) for trial in allowed]
         run_settings = settings_of_trial(session, due.settings)
     if jobs:
         executor = tick_processes.executor(
