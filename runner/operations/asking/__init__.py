@@ -1,1 +1,1 @@
-"""Questions: what there is, when it runs, how it is, what happened and why. Nothing is changed."""
+"""Questions: which tasks there are, when they run, how they are, what happened and why. Nothing is written."""

@@ -1,4 +1,4 @@
-"""Since when a task fails, and which commits lie between its last success and its first failure."""
+"""Since when a task fails, and which commits came between its last success and its first failure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from runner.value import Value
 
 
 class Blame(Value):
-    """`commits` touched the task or `runner.yaml` after the last success, the newest first; None where git cannot say.
+    """`commits` changed the task or `runner.yaml` after its last success and before its first failure, newest first.
 
-    Where the task has never succeeded, they are the commits that its file has had until it first failed.
+    Where the task has never succeeded, these are all such commits up to the first failure. None where the commits are
+    not in this clone.
     """
 
     task: str
@@ -25,13 +26,13 @@ class Blame(Value):
     commits: tuple[Commit, ...] | None
 
     def fails(self) -> bool:
-        """Return whether the last run has failed."""
+        """Return whether the last run failed."""
         last, first = self.streak.last, self.streak.first_failure
         return last is not None and first is not None and last.run_id >= first.run_id
 
 
 def blame(workspace: Workspace, task_id: str) -> Blame:
-    """Return since when a task fails, and who has changed it before. Raises UsageError, StoreError."""
+    """Return since when a task fails, and the commits that may be the cause. Raises UsageError, StoreError."""
     with reading(workspace.database) as session:
         known_task(session, task_id, workspace.root)
         streak = history.streak(session, task_id)

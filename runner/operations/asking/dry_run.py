@@ -1,6 +1,6 @@
 """What a tick would do now: for every task whether it would run, and why or why not.
 
-Decided by the tick's own code; nothing is written.
+The code of the tick decides, on a copy of the store in memory. Nothing is written.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from runner.value import Value
 
 
 class TaskPreview(Value):
-    """What a tick would do about one task. `slot` is the slot that would be decided, None where none has come."""
+    """What a tick would do about one task. `slot` is the slot that it would decide, None where none is due."""
 
     task: str
     timezone: str
@@ -38,21 +38,24 @@ class TaskPreview(Value):
 
 
 class DryRun(Value):
-    """The verdicts, by task, and the problems of the files."""
+    """The previews of all tasks, and the problems of the files."""
 
     commit: str | None
     verdicts: tuple[TaskPreview, ...]
     problems: tuple[Problem, ...]
 
     def has_errors(self) -> bool:
-        """Return whether a file cannot be used as it is."""
+        """Return whether a file has an error."""
         return any(problem.is_error() for problem in self.problems)
 
 
 def dry_run_tick(
     workspace: Workspace, now: datetime, only: frozenset[str] | None = None, *, worktree: bool = False
 ) -> DryRun:
-    """Return what a tick at `now` would do. Works without any state, as if no task had ever been seen. Raises RunnerError."""
+    """Return what a tick at `now` would do. Raises RunnerError.
+
+    Where there is no database yet, all tasks are new.
+    """
     with dry_run(workspace.database) as session:
         if worktree:
             refresh_from_worktree(session, workspace.root, now)
@@ -64,15 +67,15 @@ def dry_run_tick(
             LostAttempt(run, Notes(), has_begun=True, output=Capture()) for run in find_lost(session, workspace.state)
         ]
         settle(session, lost, now)
-        verdicts = [
-            _verdict(session, task, now, worktree=worktree)
+        previews = [
+            _preview(session, task, now, worktree=worktree)
             for task in catalogs.stored_tasks(session)
             if only is None or task.id in only
         ]
-        return DryRun(catalogs.source(session).commit, tuple(verdicts), catalogs.problems(session))
+        return DryRun(catalogs.source(session).commit, tuple(previews), catalogs.problems(session))
 
 
-def _verdict(session: Reading, task: StoredTask, now: datetime, *, worktree: bool) -> TaskPreview:
+def _preview(session: Reading, task: StoredTask, now: datetime, *, worktree: bool) -> TaskPreview:
     if task.spec is None:
         return TaskPreview(task.id, "UTC", would_run=False, reason="its file was never valid")
     if worktree and task.invalid_commit is not None:

@@ -1,4 +1,7 @@
-"""What a run prints: while it is under way from the file that its supervisor writes, afterwards from the store."""
+"""The output of a run.
+
+It comes from the file that the supervisor writes while an attempt is under way, and from the store afterwards.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,17 @@ _CHUNK = 65_536
 
 
 def logs(workspace: Workspace, run_id: int, *, follow: bool) -> Iterator[bytes]:
-    """Yield the output of each attempt of a run, in order; with `follow`, until the run has ended. Raises UsageError."""
-    run_history.show(workspace, run_id)  # says where there is no such run
-    seen = 0
+    """Yield the output of each attempt of a run; with `follow`, until the run has ended. Raises UsageError."""
+    run_history.show(workspace, run_id)  # raises UsageError where there is no such run
+    done = 0
     while True:
         progress = _progress(workspace, run_id)
-        for number, status in progress.attempts[seen:]:
+        for number, status in progress.attempts[done:]:
             if status != RUNNING:
                 yield _output(workspace, run_id, number)
-                seen = number
+                done = number
             elif (yield from _under_way(workspace, run_id, number, follow=follow)):
-                seen = number
+                done = number
         if not follow or progress.status != RUNNING:
             return
         clock.pause(_PAUSE)
@@ -46,16 +49,19 @@ def _output(workspace: Workspace, run_id: int, number: int) -> bytes:
 
 
 def _under_way(workspace: Workspace, run_id: int, number: int, *, follow: bool) -> Generator[bytes, None, bool]:
-    """Yield what an attempt prints; return whether it was followed to its end. There is no file before it has lasted a while."""
+    """Yield the output of an attempt that is under way; return whether it was followed to its end.
+
+    There is no file yet where the attempt has only just begun.
+    """
     path = RunEnvironment(workspace.root, workspace.state, "").live_file(run_id, number)
-    aside, current = _open(path + ASIDE), _open(path)
-    if aside is not None:
-        yield from _rest(aside)
-        os.close(aside)
+    older, current = _open(path + ASIDE), _open(path)
+    if older is not None:
+        yield from _rest(older)
+        os.close(older)
     if current is None:
         return False
     while True:
-        # Asked before the rest is read: what comes after the answer is not missed.
+        # Checked before the rest is read: output between the check and the read is not missed.
         is_over = not follow or not _is_running(workspace, run_id, number)
         yield from _rest(current)
         if is_over:

@@ -1,4 +1,4 @@
-"""`next`: the slots to come, the earliest first. Writes nothing."""
+"""`next`: the coming slots, the earliest first. Writes nothing."""
 
 from __future__ import annotations
 
@@ -31,19 +31,19 @@ class UpcomingSlot(Value):
 def next_slots(
     workspace: Workspace, task_id: str | None, count: int, since: datetime | None, now: datetime
 ) -> tuple[UpcomingSlot, ...]:
-    """Return the next slots of one task or of all, the earliest first: from `since`, else those that are owed.
+    """Return the next `count` slots of one task or of all tasks, the earliest first.
 
-    Raises RunnerError.
+    They begin at `since`, or with the slots that are not decided yet where `since` is None. Raises RunnerError.
     """
     with in_force(workspace, now) as session:
         chosen = (
             list(catalogs.stored_tasks(session)) if task_id is None else [known_task(session, task_id, workspace.root)]
         )
-        streams = [_fires(stored, since, now) for stored in chosen]
-        return tuple(islice(merge(*streams, key=lambda fire: fire.at), count))
+        streams = [_slots(stored, since, now) for stored in chosen]
+        return tuple(islice(merge(*streams, key=lambda slot: slot.at), count))
 
 
-def _fires(stored: StoredTask, since: datetime | None, now: datetime) -> Iterator[UpcomingSlot]:
+def _slots(stored: StoredTask, since: datetime | None, now: datetime) -> Iterator[UpcomingSlot]:
     if stored.spec is None or stored.blob is None or not stored.active:
         return
     schedule = stored.spec.schedule(stored.state.anchor or now)

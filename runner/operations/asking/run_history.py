@@ -1,4 +1,4 @@
-"""What happened: `history` and `show`, and which commits the runs are from."""
+"""`history` and `show`: the runs on record, and the commits that they are from."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ def history(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> tuple[Run, ...]:
-    """Return runs, newest first, that were in [since, until). Raises UsageError for what there is not, StoreError.
+    """Return at most `limit` runs in [since, until), the newest first.
 
-    A run was when it started; where it has not, at its slot. `status` is a word that people are told of a run.
+    The time of a run is its start, or its slot where it has not started. `status` is one of SHOWN. Raises UsageError
+    for an unknown task, an unknown status or an empty range; StoreError.
     """
     if status is not None and status not in SHOWN:
         raise UsageError(f"there is no status {status}", f"use one of {', '.join(SHOWN)}")
@@ -39,7 +40,7 @@ def history(
 
 
 def show(workspace: Workspace, run_id: int) -> RunDetails:
-    """Return all that is known of a run. Raises UsageError where there is no such run, StoreError."""
+    """Return a run with its attempts and output. Raises UsageError where there is no such run, StoreError."""
     with reading(workspace.database) as session:
         details = runs.run_details(session, run_id)
     if details is None:
@@ -48,5 +49,5 @@ def show(workspace: Workspace, run_id: int) -> RunDetails:
 
 
 def commits_of(workspace: Workspace, values: Iterable[Run]) -> dict[str, Commit]:
-    """Return the commits that runs are from, by id, as far as the repository still has them."""
+    """Return the commits that runs are from, by id; only those that the repository still has."""
     return log.commits(workspace.root, [run.commit for run in values if run.commit is not None])

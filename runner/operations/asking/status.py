@@ -1,4 +1,4 @@
-"""`status`: how everything is. Looks at the commit in force; writes nothing."""
+"""`status`: the state of the tasks, the runs and the repository at the commit in force. Writes nothing."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ from runner.taskfile.names import why_not_read
 from runner.value import Value
 
 _DAY = timedelta(days=1)
-#: So long after its time a slot that no tick has decided is overdue: ticks come every minute, and may be a little late.
+#: How long after its time an undecided slot is overdue. Ticks come every minute, and may be a little late.
 _OVERDUE = timedelta(minutes=2)
 _FAILING = {"failed", "timed_out", "lost"}
 
 
 class Degraded(Value):
-    """A task whose file is invalid since a commit, and which goes on with the version of an older one."""
+    """A task whose file has been invalid since a commit, and which uses the version of an older commit."""
 
     task: str
     valid_commit: str
@@ -42,19 +42,24 @@ class Degraded(Value):
 
 
 class Following(Value):
-    """How it stands with a remote that is fetched. `behind`: commits that are there and not in force, None where nobody knows."""
+    """The state of a remote that is fetched.
+
+    `behind` is the number of fetched commits that are not in force, None where git cannot count them.
+    """
 
     remote: Remote
     behind: int | None
 
 
 class Status(Value):
-    """How everything is. `unread`: the files below `tasks/` that are not meant as tasks, each with the reason.
+    """The answer of `status`.
 
-    `next_slot` is the first one that is not decided, and `overdue` since when ticks have not come to decide it, None where they
-    do; `last_decided` is when a tick last decided anything, and `has_ticked` whether one has ever come.
-    `unanswered`: runs whose owner does not do its work, each with what is known of it; `clock`: what was wrong with it lately;
-    `moved`: from where HEAD was moved lately, where HEAD is what is followed.
+    `next_slot` is the first slot that is not decided: (task, slot, slot on the task's wall clock). `overdue` is that
+    slot where no tick has come to decide it in time, else None. `last_decided` is when a tick last decided anything;
+    `has_ticked` says whether a tick has ever come. `unread` are the files below `tasks/` that are not read as tasks,
+    each with the reason. `unanswered` are the runs whose owner does not do its work, each with a sentence about the
+    owner. `clock` says what was wrong with the clock in the last day. `moved` says from which branch HEAD was moved in
+    the last day, where HEAD is followed.
     """
 
     source: Source
@@ -78,11 +83,14 @@ class Status(Value):
 
 
 def status(workspace: Workspace, now: datetime) -> Status:
-    """Return how everything is: the commit, the tasks, the last day's runs, what fails and what is wrong. Raises RunnerError."""
-    with in_force(workspace, now) as session, reading(workspace.database) as past:
+    """Return the status at the commit in force: tasks, runs of the last day, failures and problems.
+
+    Raises RunnerError.
+    """
+    with in_force(workspace, now) as session, reading(workspace.database) as store:
         source = catalogs.source(session)
         tasks = list(catalogs.stored_tasks(session))
-        last = history.last_runs(past)
+        last = history.last_runs(store)
         present = {task.id for task in tasks}
         slot = catalogs.next_slot(session)
         return Status(
@@ -95,20 +103,20 @@ def status(workspace: Workspace, now: datetime) -> Status:
                 for task in tasks
                 if task.invalid_commit is not None
             ),
-            counts=history.counts_since(past, now - _DAY),
+            counts=history.counts_since(store, now - _DAY),
             failing=tuple(run for run in last.values() if run.task in present and run.status in _FAILING),
-            running=tuple(history.find_runs(past, status="running")),
+            running=tuple(history.find_runs(store, status="running")),
             problems=catalogs.problems(session),
             next_slot=slot,
             overdue=None if slot is None or now - slot[1] <= _OVERDUE else slot[1],
-            last_decided=claims.clock_of(past).decided_at,
-            has_ticked=catalogs.source(past).commit is not None,
+            last_decided=claims.clock_of(store).decided_at,
+            has_ticked=catalogs.source(store).commit is not None,
             moved=moved_from(source, now),
-            following=None if source.fetch_every is None else _following(workspace, past, source),
+            following=None if source.fetch_every is None else _following(workspace, store, source),
             unread=tuple(_unread(workspace, source)),
-            unanswered=tuple(_unanswered(workspace, past, now)),
+            unanswered=tuple(_unanswered(workspace, store, now)),
             clock=tuple(
-                f"{event.at:%Y-%m-%d %H:%M} UTC: {event.detail}" for event in events.of_clock(past, now - _DAY)
+                f"{event.at:%Y-%m-%d %H:%M} UTC: {event.detail}" for event in events.of_clock(store, now - _DAY)
             ),
         )
 
@@ -116,7 +124,7 @@ def status(workspace: Workspace, now: datetime) -> Status:
 def _unread(workspace: Workspace, source: Source) -> Iterator[tuple[str, str]]:
     try:
         files = everything(workspace.root, str(source.commit)).files
-    except GitError:  # gone here, as `following` tells
+    except GitError:  # the commit is not in this clone, as `following` says
         return
     for file in files:
         why = why_not_read(file.path)
@@ -125,17 +133,17 @@ def _unread(workspace: Workspace, source: Source) -> Iterator[tuple[str, str]]:
 
 
 def _unanswered(workspace: Workspace, session: Reading, now: datetime) -> Iterator[tuple[int, str]]:
-    """Yield the runs that nobody supervises as it should, with what is known of their owners."""
+    """Yield the runs that no owner supervises properly, with a sentence about the owner."""
     for run in queue.owned_runs(session):
         notes = owner.read(workspace.state, run.owner)
-        closed = owner.why_unreadable(workspace.state, run.owner)
+        unreadable = owner.why_unreadable(workspace.state, run.owner)
         who = f"the runner that supervises it (pid {processes.pid_of(run.owner)})"
         if is_gone(workspace.state, run.owner):
             yield run.run_id, f"{who} is gone: the next tick ends the remaining processes of the run"
-        elif closed is not None:
+        elif unreadable is not None:
             yield (
                 run.run_id,
-                f"{who} may be gone: runner may not open its owner file ({closed}), and leaves the run alone",
+                f"{who} may be gone: runner may not open its owner file ({unreadable}), and leaves the run alone",
             )
         elif notes.is_stopped():
             yield run.run_id, f"{who} is stopped and enforces no time limit"

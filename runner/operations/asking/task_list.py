@@ -1,4 +1,4 @@
-"""`list`: the tasks of the commit in force, and which of them are wanted. Writes nothing."""
+"""`list`: the tasks of the commit in force that match a filter. Writes nothing."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ STATES = _ACTIVE, _INACTIVE, _DEGRADED, _INVALID = "active", "inactive", "degrad
 
 
 class Entry(Value):
-    """One task in the list. `schedule` is None while its file was never valid; `state` is one of STATES."""
+    """One task in the list. `schedule` is None where its file was never valid; `state` is one of STATES."""
 
     id: str
     state: str
@@ -35,7 +35,7 @@ class Entry(Value):
 
 
 class Filter(Value):
-    """Which tasks are listed: all of what is not None holds for them. `pattern` is a glob over ids."""
+    """Which tasks are listed: those that match every field that is not None. `pattern` is a glob over ids."""
 
     pattern: str | None = None
     state: str | None = None
@@ -43,7 +43,7 @@ class Filter(Value):
     owner: str | None = None
 
     def takes(self, entry: Entry) -> bool:
-        """Return whether a task is to be listed."""
+        """Return whether a task matches."""
         return (
             (self.pattern is None or fnmatchcase(entry.id, self.pattern))
             and (self.state is None or self.state == entry.state)
@@ -56,22 +56,25 @@ class Filter(Value):
 EVERYTHING = Filter()
 
 
-def list_tasks(workspace: Workspace, now: datetime, wanted: Filter = EVERYTHING) -> tuple[Entry, ...]:
-    """Return the wanted tasks of the commit in force, by id. Raises UsageError for words that no task has, RunnerError."""
-    if wanted.state is not None and wanted.state not in STATES:
-        raise UsageError(f"there is no state {wanted.state}", f"use one of {', '.join(STATES)}")
-    with in_force(workspace, now) as tasks, reading(workspace.database) as past:
-        if wanted.pattern is not None and not _WILDCARDS & set(wanted.pattern):
-            known_task(tasks, wanted.pattern, workspace.root)
-        last = history.last_runs(past)
+def list_tasks(workspace: Workspace, now: datetime, filters: Filter = EVERYTHING) -> tuple[Entry, ...]:
+    """Return the tasks of the commit in force that match, by id.
+
+    Raises RunnerError; UsageError for a word that no task has.
+    """
+    if filters.state is not None and filters.state not in STATES:
+        raise UsageError(f"there is no state {filters.state}", f"use one of {', '.join(STATES)}")
+    with in_force(workspace, now) as tasks, reading(workspace.database) as store:
+        if filters.pattern is not None and not _WILDCARDS & set(filters.pattern):
+            known_task(tasks, filters.pattern, workspace.root)
+        last = history.last_runs(store)
         entries = [_entry(task, last.get(task.id)) for task in catalogs.listed_tasks(tasks)]
-    _check_used("tag", wanted.tag, (tag for entry in entries for tag in entry.tags))
-    _check_used("owner", wanted.owner, (entry.owner for entry in entries if entry.owner))
-    return tuple(filter(wanted.takes, entries))
+    _check_used("tag", filters.tag, (tag for entry in entries for tag in entry.tags))
+    _check_used("owner", filters.owner, (entry.owner for entry in entries if entry.owner))
+    return tuple(filter(filters.takes, entries))
 
 
 def _check_used(kind: str, word: str | None, used: Iterable[str]) -> None:
-    """Raise UsageError for a word that no task has, with those that there are."""
+    """Raise UsageError, with the words that tasks have, for a word that no task has."""
     if word is None:
         return
     known = sorted({*used})
@@ -81,10 +84,17 @@ def _check_used(kind: str, word: str | None, used: Iterable[str]) -> None:
 
 
 def _entry(task: ListedTask, last: Run | None) -> Entry:
-    told = task.definition
-    tags = tuple(told.get("tags", ()))
+    definition = task.definition
+    tags = tuple(definition.get("tags", ()))
     return Entry(
-        task.id, _state(task), task.spec, told.get("description", ""), told.get("owner", ""), tags, task.starts, last
+        task.id,
+        _state(task),
+        task.spec,
+        definition.get("description", ""),
+        definition.get("owner", ""),
+        tags,
+        task.starts,
+        last,
     )
 
 

@@ -1,4 +1,4 @@
-"""Why a task ran or did not: from its schedule, git and what is on record, in sentences."""
+"""Why a task ran or did not run at a time, in sentences: from its schedule, git and the records in the store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from runner.store.rows import local_text
 from runner.store.session import Reading
 from runner.value import Value
 
-#: A tick that is later than this has not come.
+#: A tick that is later than this counts as missing.
 _LATE = timedelta(minutes=2)
 _MICROSECOND = timedelta(microseconds=1)
 _MINUTE = timedelta(minutes=1)
@@ -37,9 +37,10 @@ RAN, SKIPPED_SLOT, MISSED, OVERDUE, NOT_DUE, NO_SLOT = "ran", "skipped", "missed
 
 
 class Why(Value):
-    """The answer for one instant: a cause that a program can tell apart, and the sentences that a person reads.
+    """The answer for one instant: `cause` for programs, `sentences` for people.
 
-    `run` is the run that it is about, where there is one; the slots are those around the instant, None where there are none.
+    `run` is the run that the answer is about, None where there is none. The slots are the ones before and after the
+    instant, None where there are none.
     """
 
     task: str
@@ -53,9 +54,9 @@ class Why(Value):
 
 
 class _Case(Value):
-    """What an answer is found from. `is_past` says that somebody asks about a time that is over."""
+    """The question, and what the answer is derived from. `is_past` says that the question is about the past."""
 
-    past: Reading
+    store: Reading
     root: str
     commit: str
     task: StoredTask
@@ -72,11 +73,11 @@ class _Case(Value):
 
 
 def why(workspace: Workspace, task_id: str, at: datetime | None, now: datetime) -> Why:
-    """Return why a task ran or did not run at a time, by default now; a naive one is meant on the task's wall clock.
+    """Return why a task ran or did not run at a time, by default now. A naive time is on the task's wall clock.
 
     Raises UsageError, RunnerError.
     """
-    with in_force(workspace, now) as tasks, reading(workspace.database) as past:
+    with in_force(workspace, now) as tasks, reading(workspace.database) as store:
         found = catalogs.find_task(tasks, task_id)
         if found is None or found.is_only_tried:
             reason = absence(workspace.root, catalogs.source(tasks).ref, task_id)
@@ -85,7 +86,7 @@ def why(workspace: Workspace, task_id: str, at: datetime | None, now: datetime) 
         task = known_task(tasks, task_id, workspace.root)
         zone = "UTC" if task.spec is None else task.spec.timezone
         instant = now if at is None else resolve(at, load_zone(zone)) if at.tzinfo is None else at.astimezone(UTC)
-        case = _Case(past, workspace.root, catalogs.source(tasks).commit or "", task, instant, now)
+        case = _Case(store, workspace.root, catalogs.source(tasks).commit or "", task, instant, now)
         cause, run, sentences = _answer(case)
         before, after = _slots(case)
         return Why(
@@ -94,21 +95,24 @@ def why(workspace: Workspace, task_id: str, at: datetime | None, now: datetime) 
 
 
 def _edits(workspace: Workspace, task: StoredTask) -> Iterator[str]:
-    """Yield that the file of the task has edits which no tick runs."""
+    """Yield a sentence where the file of the task has uncommitted edits, which no tick runs."""
     found = forgotten(workspace, task.id)
     if found is not None:
         yield f"{found}."
 
 
 def _clock(case: _Case) -> Iterator[str]:
-    """Yield what ticks have found wrong with the clock around the instant."""
-    for found in events.of_clock(case.past, case.at - _DAY):
+    """Yield a sentence for each change of the clock that a tick found within a day of the instant."""
+    for found in events.of_clock(case.store, case.at - _DAY):
         if found.at <= case.at + _DAY:
             yield f"At {case.local(found.at)} a tick found that {found.detail}."
 
 
 def _slots(case: _Case) -> tuple[datetime | None, datetime | None]:
-    """Return the slots around the instant by the schedule in force; none of before the task was first seen."""
+    """Return the slots before and after the instant, by the schedule in force.
+
+    There is no slot before the task was first seen.
+    """
     task = case.task
     if task.spec is None or not task.active or task.blob is None:
         return None, None
@@ -125,18 +129,18 @@ def _answer(case: _Case) -> tuple[str, Run | None, list[str]]:
     if stretch is not None:
         cause, sentences = stretch
         return cause, None, sentences
-    standing = list(_standing(case))
+    file_state = list(_file_state(case))
     if case.task.blob is None:
-        return GONE, None, standing
+        return GONE, None, file_state
     if case.task.spec is None:
-        return INVALID, None, standing
+        return INVALID, None, file_state
     if not case.task.active:
-        return INACTIVE, None, standing
+        return INACTIVE, None, file_state
     cause, sentences = _by_schedule(case)
-    return cause, None, [*standing, *sentences]
+    return cause, None, [*file_state, *sentences]
 
 
-#: What begins a stretch in which a task does not run, and what ends it.
+#: Events that begin a stretch in which a task does not run, events that end it, the cause, and words for a sentence.
 _STRETCHES = (
     (event.REMOVED, (event.RETURNED, event.ADDED), GONE, "Its file", "gone"),
     (event.DEACTIVATED, (event.ACTIVATED,), INACTIVE, "It", "inactive"),
@@ -144,8 +148,8 @@ _STRETCHES = (
 
 
 def _stretch(case: _Case) -> tuple[str, list[str]] | None:
-    """Return why the task could not run then: it was not there yet, gone or inactive; since when, until when, by which commits."""
-    happened = events.of_task(case.past, case.task.key)
+    """Return the cause and sentences where the task did not exist, was gone or was inactive then; else None."""
+    happened = events.of_task(case.store, case.task.key)
     minute_ends = planning.minute_of(case.at) + _MINUTE
     if happened and happened[0].kind == event.ADDED and happened[0].at >= minute_ends:
         seen = f"It was first seen active at {case.local(case.task.state.anchor)}." if case.task.state.anchor else ""
@@ -169,14 +173,14 @@ def _when(case: _Case, found: Event) -> str:
 
 
 def _on_record(case: _Case) -> tuple[str, Run | None, list[str]] | None:
-    """Return what is on record of the slot in question, if anything is: its run, what skipped it, what stood for it."""
-    run = history.run_at(case.past, case.task.key, case.at)
+    """Return what is on record of the slot: its run, why it was skipped, or which later run covers it; else None."""
+    run = history.run_at(case.store, case.task.key, case.at)
     if run is not None and _is_about(case, run):
-        return (SKIPPED_SLOT if run.status == SKIPPED else RAN), run, _told(case, run)
-    later = history.run_after(case.past, case.task.key, case.at)
-    if later is not None and later.missed and _stands_for(case, run, later):
-        _, _, decided_at = history.stretch(case.past, later.run_id)
-        last = history.decided_before(case.past, decided_at)
+        return (SKIPPED_SLOT if run.status == SKIPPED else RAN), run, _of_record(case, run)
+    later = history.run_after(case.store, case.task.key, case.at)
+    if later is not None and later.missed and _is_covered(case, run, later):
+        _, _, decided_at = history.stretch(case.store, later.run_id)
+        last = history.decided_before(case.store, decided_at)
         gap = "" if last is None else f": no tick decided anything from {case.local(last)} to {case.local(decided_at)}"
         slots = "1 older slot" if later.missed == 1 else f"{later.missed} older slots"
         covers = f"Run {later.run_id} of {case.local(_slot(later))} covers {slots}"
@@ -185,13 +189,13 @@ def _on_record(case: _Case) -> tuple[str, Run | None, list[str]] | None:
 
 
 def _is_about(case: _Case, run: Run) -> bool:
-    """Return whether a row tells of the instant: of its minute, of its stretch, or of a run that is still under way."""
-    through, _, _ = history.stretch(case.past, run.run_id)
+    """Return whether a run is about the instant: by its minute, by its stretch, or because it is still under way."""
+    through, _, _ = history.stretch(case.store, run.run_id)
     return run.status == RUNNING or planning.minute_of(case.at) <= (through or _slot(run))
 
 
-def _stands_for(case: _Case, before: Run | None, later: Run) -> bool:
-    """Return whether a slot that was missed lies in the minute of the instant."""
+def _is_covered(case: _Case, before: Run | None, later: Run) -> bool:
+    """Return whether the minute of the instant has a slot that was missed."""
     spec = case.task.spec
     if spec is None:
         return False
@@ -203,24 +207,24 @@ def _stands_for(case: _Case, before: Run | None, later: Run) -> bool:
 
 
 def _slot(run: Run) -> datetime:
-    assert run.scheduled_for is not None  # noqa: S101 - runs are found by their slots here
+    assert run.scheduled_for is not None  # noqa: S101 - these runs were found by their slots
     return run.scheduled_for
 
 
-def _told(case: _Case, run: Run) -> list[str]:
+def _of_record(case: _Case, run: Run) -> list[str]:
     slot = case.local(_slot(run))
     if run.status != SKIPPED:
-        return list(_told_of_run(case, run, slot))
-    through, blocked_by, _ = history.stretch(case.past, run.run_id)
+        return list(_of_run(case, run, slot))
+    through, blocked_by, _ = history.stretch(case.store, run.run_id)
     until = "" if through is None or through == run.scheduled_for else f" to {case.local(through)}"
     what = f"The slot of {slot}" if not until else f"The slots of {slot}{until}"
-    told = [f"{what} did not run: {run.reason}."]
+    sentences = [f"{what} did not run: {run.reason}."]
     if blocked_by is not None:
-        told.append(f"`runner show {blocked_by}` shows the run that was in the way.")
-    return told
+        sentences.append(f"`runner show {blocked_by}` shows the run that was in the way.")
+    return sentences
 
 
-def _told_of_run(case: _Case, run: Run, slot: str) -> Iterator[str]:
+def _of_run(case: _Case, run: Run, slot: str) -> Iterator[str]:
     state = run.state_in_words()
     yield f"Run {run.run_id} belongs to the slot {slot}: {state}{f' ({run.reason})' if run.reason else ''}."
     if state == "waiting":
@@ -232,8 +236,8 @@ def _told_of_run(case: _Case, run: Run, slot: str) -> Iterator[str]:
         yield f"It is from commit {commit.in_words()}."
 
 
-def _standing(case: _Case) -> Iterator[str]:
-    """Yield what git has to say of the task as it is now."""
+def _file_state(case: _Case) -> Iterator[str]:
+    """Yield sentences about the file of the task in the commit in force."""
     task, path = case.task, path_of(case.task.id)
     commit = case.commit
     if task.blob is None:
@@ -251,7 +255,7 @@ def _standing(case: _Case) -> Iterator[str]:
 
 
 def _by_schedule(case: _Case) -> tuple[str, list[str]]:
-    """Return what the schedule says of an instant of which nothing is on record."""
+    """Return the cause and sentences by the schedule, for an instant of which nothing is on record."""
     task, state = case.task, case.task.state
     first = state.anchor
     if case.is_past and first is not None and state.last_run_slot is None and case.at < first:
@@ -260,7 +264,7 @@ def _by_schedule(case: _Case) -> tuple[str, list[str]]:
         return NO_SLOT, ["Its schedule has no slot left."]
     due = state.next_slot + task.offset
     if due <= case.at and due < case.now - _LATE:
-        last = history.decided_before(case.past, case.now)
+        last = history.decided_before(case.store, case.now)
         since = "" if last is None else f"; the last slot of any task was decided at {case.local(last)}"
         ask = "Does cron call `runner tick` every minute?"
         return OVERDUE, [f"It has been due since {case.local(due)}, and no tick has run{since}.", ask]
@@ -271,10 +275,12 @@ def _by_schedule(case: _Case) -> tuple[str, list[str]]:
 
 def _around(case: _Case, due: datetime) -> Iterator[str]:
     before, after = _slots(case)
-    last = history.run_at(case.past, case.task.key, case.at)
+    last = history.run_at(case.store, case.task.key, case.at)
     if before is not None:
-        told = "" if last is None or last.scheduled_for != before else f" (run {last.run_id}, {last.state_in_words()})"
-        yield f"It has no slot at that time: the previous slot was {case.local(before)}{told}."
+        of_run = (
+            "" if last is None or last.scheduled_for != before else f" (run {last.run_id}, {last.state_in_words()})"
+        )
+        yield f"It has no slot at that time: the previous slot was {case.local(before)}{of_run}."
     if case.is_past and after is not None:
         yield f"The next slot was {case.local(after)}."
     else:
