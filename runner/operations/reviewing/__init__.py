@@ -1,1 +1,1 @@
-"""Before a change is merged: a new task, its check, and what it means in time."""
+"""Before a change is merged: write a new task, check the files, and plan what the change does."""

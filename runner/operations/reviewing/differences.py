@@ -1,4 +1,4 @@
-"""Two versions of a task, compared field by field, in the words of a task file. Pure."""
+"""Compare two versions of a task field by field, with the names of the task file. Pure."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from runner.model.settings import Settings
 from runner.model.task import Policy, Task
 from runner.schedule.duration import format_duration
 
-#: What holds where a file says nothing: not worth a line for a task that comes or goes.
-_UNSAID = {
+#: The defaults of keys. They are not shown for a task that is added or removed.
+_DEFAULTS = {
     "timeout": format_duration(Settings().timeout),
     "kill_grace": format_duration(Settings().kill_grace),
     "concurrency_policy": Policy().concurrency_policy,
     "catchup": Policy().catchup,
 }
-#: What of a `runner.yaml` is no default of tasks: those are shown with each task that they change.
+#: The keys of `runner.yaml` that are no defaults of tasks. Defaults are shown with each task that they change.
 _SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file", "files")
 
 
 def fields(before: Task | None, after: Task | None) -> tuple[Difference, ...]:
-    """Return the fields that differ, code aside; of a task that comes or goes, all that it sets itself."""
-    old, new = _words(before), _words(after)
+    """Return the fields that differ, except the code; for a task that is added or removed, all fields that it sets."""
+    old, new = _texts(before), _texts(after)
     if before is None or after is None:
-        old, new = (dict(words.items() - _UNSAID.items()) for words in (old, new))
-    names = [name for name in (*_words(after), *_words(before)) if name in new or name in old]
+        old, new = (dict(texts.items() - _DEFAULTS.items()) for texts in (old, new))
+    names = [name for name in (*_texts(after), *_texts(before)) if name in new or name in old]
     names = list(dict.fromkeys(names))
     return tuple(
         Difference(name, old.get(name, ""), new.get(name, ""))
@@ -40,22 +40,22 @@ def fields(before: Task | None, after: Task | None) -> tuple[Difference, ...]:
 
 
 def code(before: Task | None, after: Task | None) -> tuple[str, ...]:
-    """Return the difference of the code as lines of a unified diff, without a header; empty where it is the same."""
+    """Return the difference of the code as lines of a unified diff without header; empty where there is none."""
     old = [] if before is None else before.code.splitlines()
     new = [] if after is None else after.code.splitlines()
     return tuple(unified_diff(old, new, lineterm="", n=3))[2:]
 
 
 def capabilities(before: Task | None, after: Task | None) -> tuple[Capability, ...]:
-    """Return what the code may touch from now on, and what no more."""
+    """Return the secrets, variables, imports and limits that the code gains and loses."""
     old, new = _touched(before), _touched(after)
     found = (Capability(kind, _minus(new[kind], old[kind]), _minus(old[kind], new[kind])) for kind in new)
     return tuple(capability for capability in found if capability.gained or capability.lost)
 
 
 def settings(before: Settings, after: Settings) -> tuple[Difference, ...]:
-    """Return what differs of two `runner.yaml`, defaults of tasks aside."""
-    pairs = [(name, _said(getattr(before, name)), _said(getattr(after, name))) for name in _SETTINGS]
+    """Return the settings that differ, except the defaults of tasks."""
+    pairs = [(name, _text(getattr(before, name)), _text(getattr(after, name))) for name in _SETTINGS]
     return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
 
 
@@ -75,9 +75,9 @@ def _touched(task: Task | None) -> dict[str, tuple[str, ...]]:
 
 
 def imports(code: str) -> tuple[str, ...]:
-    """Return the modules that code names in import statements, wherever they stand, by their first names, sorted.
+    """Return the top-level names of the modules in all import statements of the code, sorted.
 
-    What it loads in another way, by `__import__` or a module of its own, is not seen.
+    Modules that the code loads in another way, by `__import__` or through a module in `lib/`, are not found.
     """
     try:
         nodes = list(ast.walk(ast.parse(code)))
@@ -88,30 +88,30 @@ def imports(code: str) -> tuple[str, ...]:
     return tuple(sorted({name.partition(".")[0] for name in names}))
 
 
-def _words(task: Task | None) -> dict[str, str]:
+def _texts(task: Task | None) -> dict[str, str]:
     if task is None:
         return {}
     spec, policy = task.schedule, task.policy
-    words = {
+    texts = {
         "description": task.description,
         "owner": task.owner,
         "tags": ", ".join(task.tags),
         "schedule": spec.in_words(),
         "timezone": spec.timezone,
         "end": spec.end or "",
-        "active": _said(task.active),
+        "active": _text(task.active),
         "timeout": format_duration(task.timeout),
         "kill_grace": format_duration(task.kill_grace),
         "retry": _retry(task.retry),
         "concurrency_policy": policy.concurrency_policy,
         "catchup": policy.catchup,
-        "starting_deadline": _said(policy.starting_deadline),
+        "starting_deadline": _text(policy.starting_deadline),
         "jitter": "" if not policy.jitter else format_duration(policy.jitter),
         **{f"limits.{name}": text for name, text in _limits(task.limits)},
         **{f"env.{name}": value for name, value in task.env},
         "secrets": ", ".join(task.secrets),
     }
-    return {name: text for name, text in words.items() if text}
+    return {name: text for name, text in texts.items() if text}
 
 
 def _retry(retry: Retry) -> str:
@@ -127,7 +127,7 @@ def _limits(limits: Limits) -> Iterator[tuple[str, str]]:
             yield name, limits.in_words(name).removeprefix(f"{name} (").removesuffix(")")
 
 
-def _said(value: object) -> str:
+def _text(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, tuple):

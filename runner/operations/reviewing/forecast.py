@@ -1,4 +1,4 @@
-"""When a task runs from now on, and what its nights bring. Decided by the tick's own code. Pure."""
+"""When a task runs from now on, and what a clock change does to it. The code of the tick decides. Pure."""
 
 from __future__ import annotations
 
@@ -14,26 +14,29 @@ from runner.model.task import ScheduleSpec
 from runner.schedule.localtime import load_zone, next_change, offset_at, wall_time
 from runner.value import replace
 
-#: How far ahead nights are looked for on which the clock moves.
-NIGHTS_AHEAD = timedelta(days=60)
+#: How far ahead clock changes are looked for.
+_CHANGES_AHEAD = timedelta(days=60)
 
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
-#: What runs at least once a day is counted over a week, in which every pattern of weekdays returns; the rest over a year.
+#: Starts of at least daily schedules are counted over a week, which has all weekdays; others over a year.
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=364)
 _MINUTES = {"minutes": 1, "hours": 60}
-#: More than so many slots in the two days around a night are no fixed times that somebody would miss.
+#: A schedule with more slots than this in the two days around a clock change has no fixed times that people would miss.
 _MOST_FIXED = 12
 
 
 def starts(task: StoredTask, running: tuple[int, ...], now: datetime) -> Iterator[datetime]:
-    """Yield when a task starts from now on, if nothing is in its way: what the next tick starts, then slot after slot."""
+    """Yield when a task starts from now on: first what the next tick starts, then each later slot.
+
+    Concurrency policies and free concurrency slots are not considered for later slots.
+    """
     if task.spec is None or not task.active or task.blob is None:
         return
     for decision in due_now(task, running, now):
         yield decision.due_at or decision.slot
-    verdict = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
-    state = task.state if verdict is None else verdict.state
+    task_decision = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
+    state = task.state if task_decision is None else task_decision.state
     schedule, slot = task.spec.schedule(state.anchor), state.next_slot
     while slot is not None:
         yield slot + task.offset
@@ -41,26 +44,30 @@ def starts(task: StoredTask, running: tuple[int, ...], now: datetime) -> Iterato
 
 
 def due_now(task: StoredTask, running: tuple[int, ...], now: datetime) -> tuple[Decision, ...]:
-    """Return what a tick at this moment would start of a task."""
+    """Return the decisions to start a run of the task that a tick at `now` would make."""
     if task.spec is None or not task.active or task.blob is None:
         return ()
-    verdict = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
-    return () if verdict is None else tuple(it for it in verdict.decisions if it.action == START)
+    task_decision = planning.decide(task.spec, task.policy, task.offset, task.state, running, now)
+    return (
+        ()
+        if task_decision is None
+        else tuple(decision for decision in task_decision.decisions if decision.action == START)
+    )
 
 
-def hangs_on_the_past(task: StoredTask) -> bool:
-    """Return whether its slots are counted from when it was first seen or last ran, and not from the calendar."""
+def counts_from_state(task: StoredTask) -> bool:
+    """Return whether the slots of a task count from when it was first seen or last ran, and not from the calendar."""
     return task.spec is not None and task.spec.frequency is not None and task.spec.start is None
 
 
 def forecast(
     task: StoredTask, running: tuple[int, ...], now: datetime, count: int, *, is_known: bool
 ) -> Forecast | None:
-    """Return when a task runs, `count` starts of it; None where no valid file of it was ever seen."""
+    """Return the next `count` starts of a task and how often it runs; None where it never had a valid file."""
     if task.spec is None or task.blob is None:
         return None
-    fires = tuple(islice(starts(task, running, now), count)) if is_known else None
-    return Forecast(task.spec.timezone, task.spec.in_words(), fires, _a_day(task, now))
+    first_starts = tuple(islice(starts(task, running, now), count)) if is_known else None
+    return Forecast(task.spec.timezone, task.spec.in_words(), first_starts, _runs_a_day(task, now))
 
 
 def at_once(task: StoredTask, running: tuple[int, ...], now: datetime, *, is_new: bool, is_known: bool) -> AtOnce:
@@ -72,7 +79,7 @@ def at_once(task: StoredTask, running: tuple[int, ...], now: datetime, *, is_new
     if not is_known:
         return AtOnce(None, "its slots count from when it was first seen or last ran, which is not known here")
     decisions = due_now(task, running, now)
-    if decisions and is_new and hangs_on_the_past(task):
+    if decisions and is_new and counts_from_state(task):
         return AtOnce(
             answer=True, why="it is new and has no `start`: its first slot is the minute in which it is first seen"
         )
@@ -82,7 +89,7 @@ def at_once(task: StoredTask, running: tuple[int, ...], now: datetime, *, is_new
     return AtOnce(answer=False, why="its schedule has no slot left" if first is None else "its first slot is later")
 
 
-def _a_day(task: StoredTask, now: datetime) -> float:
+def _runs_a_day(task: StoredTask, now: datetime) -> float:
     spec = task.spec
     if spec is None or not task.active:
         return 0.0
@@ -95,52 +102,52 @@ def _a_day(task: StoredTask, now: datetime) -> float:
     return schedule.count(now, now + _YEAR, planning.MOST_MISSED) / (_YEAR / _DAY)
 
 
-def nights(task: StoredTask, now: datetime) -> tuple[str, ...]:
-    """Return what the next night on which the zone's clock moves does to a task, within sixty days."""
+def clock_changes(task: StoredTask, now: datetime) -> tuple[str, ...]:
+    """Return sentences about what the next clock change of its zone, within 60 days, does to a task."""
     if task.spec is None or not task.active or task.blob is None:
         return ()
     zone = load_zone(task.spec.timezone)
-    change = next_change(now, now + NIGHTS_AHEAD, zone)
+    change = next_change(now, now + _CHANGES_AHEAD, zone)
     if change is None:
         return ()
     if task.spec.unit in _MINUTES:
         return _elapsed(task.spec, change)
-    return _moved(task.spec, task.state.anchor or now, change)
+    return _skipped_times(task.spec, task.state.anchor or now, change)
 
 
 def _elapsed(spec: ScheduleSpec, change: datetime) -> tuple[str, ...]:
-    """Say so where hours are counted through a night: on the wall clock the task then starts at other times."""
+    """Return a sentence where a clock change moves the wall times at which a task runs by elapsed time."""
     zone = load_zone(spec.timezone)
     step = timedelta(minutes=(spec.frequency or 1) * _MINUTES[str(spec.unit)])
     moved = offset_at(change, zone) - offset_at(change - timedelta(seconds=1), zone)
     if abs(moved) % step == timedelta(0):
         return ()
-    way = "later" if moved > timedelta(0) else "earlier"
+    direction = "later" if moved > timedelta(0) else "earlier"
     day = f"{change.astimezone(zone):%Y-%m-%d}"
     return (
-        f"it runs by elapsed time: from {day} on it starts {_span(abs(moved))} {way} by the clock of {spec.timezone}",
+        f"it runs by elapsed time: from {day} on it starts {_duration(abs(moved))} {direction} by the clock of {spec.timezone}",
     )
 
 
-def _moved(spec: ScheduleSpec, anchor: datetime, change: datetime) -> tuple[str, ...]:
-    """Say which wall times that night does not have, and when the task starts instead.
+def _skipped_times(spec: ScheduleSpec, anchor: datetime, change: datetime) -> tuple[str, ...]:
+    """Return a sentence for each start at a wall time that the clock change skips, with the start that replaces it.
 
-    What the wall clock would show without any change is what the same schedule has in UTC.
+    The same schedule in UTC gives the wall times that there would be without the change.
     """
     zone = load_zone(spec.timezone)
     low, high = change - _DAY, change + _DAY
     slots = _slots(spec, anchor, low, high)
     without = replace(spec, timezone="UTC")
     wall_low, wall_high = wall_time(low, zone).replace(tzinfo=UTC), wall_time(high, zone).replace(tzinfo=UTC)
-    ideal = _slots(without, wall_time(anchor, zone).replace(tzinfo=UTC), wall_low, wall_high)
-    if max(len(slots), len(ideal)) > _MOST_FIXED:
+    unchanged = _slots(without, wall_time(anchor, zone).replace(tzinfo=UTC), wall_low, wall_high)
+    if max(len(slots), len(unchanged)) > _MOST_FIXED:
         return ()
     walls = [wall_time(slot, zone) for slot in slots]
-    gone = [slot.replace(tzinfo=None) for slot in ideal if slot.replace(tzinfo=None) not in walls]
-    instead = [wall for wall in walls if wall.replace(tzinfo=UTC) not in ideal]
+    skipped = [slot.replace(tzinfo=None) for slot in unchanged if slot.replace(tzinfo=None) not in walls]
+    replacements = [wall for wall in walls if wall.replace(tzinfo=UTC) not in unchanged]
     return tuple(
         f"{old:%H:%M} does not exist on {old:%Y-%m-%d}: it starts at {new:%H:%M}"
-        for old, new in zip(gone, instead, strict=False)
+        for old, new in zip(skipped, replacements, strict=False)
     )
 
 
@@ -154,7 +161,7 @@ def _slots(spec: ScheduleSpec, anchor: datetime, low: datetime, high: datetime) 
     return found
 
 
-def _span(moved: timedelta) -> str:
+def _duration(moved: timedelta) -> str:
     minutes = moved // timedelta(minutes=1)
     hours, rest = divmod(minutes, 60)
     if rest:

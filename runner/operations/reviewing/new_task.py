@@ -1,4 +1,4 @@
-"""Write a new task, valid at once; on a branch of its own where that is wanted."""
+"""Write a new, valid task file, or commit it on a new branch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SCHEMA = "schema/task.schema.json"
 
 
 class Written(Value):
-    """A new file, and how to ask for it to be merged where it is committed on a branch."""
+    """A new task file. Where it is committed on a branch, `request` is the command that asks for its review."""
 
     path: str
     branch: str | None
@@ -29,9 +29,10 @@ class Written(Value):
 
 
 def write_task(workspace: Workspace, task_id: str, keys: dict[str, object], branch: str | None) -> Written:
-    """Write a task with those keys and code to begin with; on a branch it is only committed, and the work tree stays as it is.
+    """Write a task with those keys and sample code, and return where it is.
 
-    Nothing is written where it would not be valid. Raises RunnerError.
+    With `branch`, the file is only committed on that branch: the work tree does not change. Raises RunnerError, and
+    writes nothing, where the task would not be valid.
     """
     path = path_of(task_id)
     text = task_text(keys, _schema_from(workspace.root, path))
@@ -47,7 +48,7 @@ def write_task(workspace: Workspace, task_id: str, keys: dict[str, object], bran
 
 
 def _in_force(root: str) -> str:
-    """Return the commit that the ref in force is at: what a change is to be merged into. Raises RunnerError."""
+    """Return the commit of the ref that is followed, into which a change is to be merged. Raises RunnerError."""
     head = refs.find(root, "HEAD").commit
     return refs.find(root, settings_of(root, tree.everything(root, head).settings or "").ref).commit
 
@@ -57,7 +58,7 @@ def _is_there(path: str) -> UsageError:
 
 
 def _schema_from(root: str, path: str) -> str | None:
-    """Return where the schema is, seen from a task file; None where this repository has none."""
+    """Return the path of the schema relative to a task file; None where the repository has no schema."""
     if not os.path.isfile(os.path.join(root, _SCHEMA)):
         return None
     return "../" * path.count("/") + _SCHEMA

@@ -1,4 +1,7 @@
-"""What a change means in time: what the tick's own code would make of each task, tried on a copy in memory, in words."""
+"""What a change would do to each task.
+
+The code of the tick applies the change to a copy of the store in memory; the plan describes the result.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +37,12 @@ from runner.store.database import dry_run
 from runner.store.session import Deciding, Reading
 from runner.value import Value
 
-#: How many starts are shown on either side.
+#: How many starts are shown before and after the change.
 FIRES = 5
 
 _MINUTE = timedelta(minutes=1)
 
-#: What a plan calls what becomes of a task that has a file already. One that is valid for the first time is mended.
+#: Events of a task that already has a file, and the kinds of change that a plan calls them.
 _KINDS = {
     event.ADDED: MENDED,
     event.RECOVERED: MENDED,
@@ -51,15 +54,15 @@ _KINDS = {
     event.CHANGED: CHANGED,
 }
 
-#: What `runner.yaml` settles on a side, and what becomes of each task in getting there.
+#: The settings of one side of the plan, and what changes for each task when a store is brought to that side.
 Brought = tuple[Settings, list[Adoption]]
 Bring = Callable[[Deciding, datetime], Brought]
 
 
 class PlanInputs(Value):
-    """What is compared: names for people, and what brings a store to either side and returns what `runner.yaml` settles there.
+    """What a plan compares: the names of both sides, and functions that bring a store to a side.
 
-    The name of the base is empty where it is what is in force.
+    The name of the base is empty where the base is what is in force.
     """
 
     base: str
@@ -69,45 +72,45 @@ class PlanInputs(Value):
     remarks: tuple[str, ...] = ()
 
 
-class _Seen(Value):
-    """A task on one side: where it stands, and its definition; None where no valid file of it was ever seen."""
+class _TaskSide(Value):
+    """A task on one side: its row in the store, and its definition. None where it never had a valid file."""
 
     stored: StoredTask | None
     task: Task | None
 
 
 class _Change(Value):
-    """What becomes of a task, with what the store knows of it on either side, and what a reader is to be told."""
+    """What changes for a task, the task on both sides, its runs under way, and notes for the reader."""
 
     adoption: Adoption
-    old: _Seen
-    new: _Seen
+    old: _TaskSide
+    new: _TaskSide
     running: tuple[int, ...]
     notes: tuple[str, ...]
 
 
-def plan(workspace: Workspace, sides: PlanInputs, now: datetime, count: int = FIRES) -> Plan:
-    """Return what it would mean if the head became what is in force now. Writes nothing. Raises RunnerError."""
+def plan(workspace: Workspace, inputs: PlanInputs, now: datetime, count: int = FIRES) -> Plan:
+    """Return what would change if the head were in force now. Writes nothing. Raises RunnerError."""
     with dry_run(workspace.database) as session:
         knows_state = catalogs.source(session).commit is not None
-        old_settings, _ = sides.bring_base(session, now)
-        base = _side(session, sides.base)
+        old_settings, _ = inputs.bring_base(session, now)
+        base = _side(session, inputs.base)
         old_problems = catalogs.problems(session)
-        new_settings, adoptions = sides.bring_head(session, now)
-        head = _side(session, sides.head)
+        new_settings, adoptions = inputs.bring_head(session, now)
+        head = _side(session, inputs.head)
         problems = catalogs.problems(session)
         refused = {problem.file for problem in problems if problem.code == REFUSED}
         changes = [_change(session, adoption, now, refused) for adoption in adoptions if adoption.kinds]
-    told = [it for change in changes if (it := _told(change, now, count, knows_state=knows_state)) is not None]
+    shown = [it for change in changes if (it := _task_change(change, now, count, knows_state=knows_state)) is not None]
     return Plan(
         base,
         head,
         now,
         knows_state,
-        tuple(sorted(told, key=lambda change: change.id)),
+        tuple(sorted(shown, key=lambda change: change.id)),
         differences.settings(old_settings, new_settings),
-        _brought(old_problems, problems),
-        sides.remarks,
+        _new_problems(old_problems, problems),
+        inputs.remarks,
     )
 
 
@@ -117,30 +120,32 @@ def _side(session: Reading, name: str) -> Side:
 
 
 def _change(session: Reading, adoption: Adoption, now: datetime, refused: set[str]) -> _Change:
-    old = _seen(session, adoption.before)
-    new = _seen(session, catalogs.find_task(session, adoption.task))
+    old = _task_side(session, adoption.before)
+    new = _task_side(session, catalogs.find_task(session, adoption.task))
     running = () if new.stored is None else claims.runs_under_way(session, new.stored.key)
     is_refused = path_of(adoption.task) in refused
     notes = _notes(adoption, new, now, is_refused=is_refused)
-    return _Change(adoption, old, new, running, (*notes, *_company(session, new.stored, running, now)))
+    return _Change(adoption, old, new, running, (*notes, *_due_together(session, new.stored, running, now)))
 
 
-def _seen(session: Reading, stored: StoredTask | None) -> _Seen:
+def _task_side(session: Reading, stored: StoredTask | None) -> _TaskSide:
     if stored is None or stored.version is None:
-        return _Seen(stored, None)
-    return _Seen(stored, catalogs.load_task(session, stored.version, stored.id))
+        return _TaskSide(stored, None)
+    return _TaskSide(stored, catalogs.load_task(session, stored.version, stored.id))
 
 
-def _notes(adoption: Adoption, new: _Seen, now: datetime, *, is_refused: bool) -> Iterator[str]:
+def _notes(adoption: Adoption, new: _TaskSide, now: datetime, *, is_refused: bool) -> Iterator[str]:
     if event.DEGRADED in adoption.kinds:
         why = "its change is refused" if is_refused else "its file is not valid"
         yield f"{why}: " + ("the last valid version stays in use" if new.task is not None else "it does not run")
     if new.stored is not None:
-        yield from forecast.nights(new.stored, now)
+        yield from forecast.clock_changes(new.stored, now)
 
 
-def _company(session: Reading, stored: StoredTask | None, running: tuple[int, ...], now: datetime) -> Iterator[str]:
-    """Say how many others start in the minute in which a task is next, where these are more than run at once."""
+def _due_together(
+    session: Reading, stored: StoredTask | None, running: tuple[int, ...], now: datetime
+) -> Iterator[str]:
+    """Yield a note where more tasks are due in the minute of the next start than may run at once."""
     first = None if stored is None else next(forecast.starts(stored, running, now), None)
     if stored is None or first is None:
         return
@@ -152,13 +157,13 @@ def _company(session: Reading, stored: StoredTask | None, running: tuple[int, ..
         yield f"{tasks} due in the minute of its next start; at most {max_parallel} run at once"
 
 
-def _told(change: _Change, now: datetime, count: int, *, knows_state: bool) -> TaskChange | None:
-    """Return a change as people are told of it; None where it makes no difference to them."""
+def _task_change(change: _Change, now: datetime, count: int, *, knows_state: bool) -> TaskChange | None:
+    """Return a change in the form that reports show; None where there is nothing to show."""
     adoption, old, new = change.adoption, change.old, change.new
     kinds = tuple(_kinds(change))
     if not kinds:
         return None
-    is_known = knows_state or not _hangs(change)
+    is_known = knows_state or not _counts_from_state(change)
     before = (
         None if old.stored is None else forecast.forecast(old.stored, change.running, now, count, is_known=is_known)
     )
@@ -179,10 +184,10 @@ def _told(change: _Change, now: datetime, count: int, *, knows_state: bool) -> T
     )
 
 
-def _hangs(change: _Change) -> bool:
-    """Return whether a task that is there already counts from something that only a store knows."""
+def _counts_from_state(change: _Change) -> bool:
+    """Return whether the slots of an existing task count from an instant that only a store knows."""
     return change.adoption.was_there() and any(
-        side.stored is not None and forecast.hangs_on_the_past(side.stored) for side in (change.old, change.new)
+        side.stored is not None and forecast.counts_from_state(side.stored) for side in (change.old, change.new)
     )
 
 
@@ -201,7 +206,7 @@ def _kinds(change: _Change) -> Iterator[str]:
 
 
 def _differs(old: Task | None, new: Task | None) -> bool:
-    """Return whether anything but `active`, which has a kind of its own, is different."""
+    """Return whether a field other than `active` differs. A change of `active` has its own kinds."""
     if old is None or new is None:
         return False
     return old.code != new.code or any(it.name != "active" for it in differences.fields(old, new))
@@ -215,7 +220,7 @@ def _at_once(change: _Change, now: datetime, *, is_known: bool) -> AtOnce:
     return forecast.at_once(stored, change.running, now, is_new=is_new, is_known=is_known)
 
 
-def _brought(old: tuple[Problem, ...], new: tuple[Problem, ...]) -> tuple[Problem, ...]:
-    """Return the problems that were not there before, wherever they stand now."""
+def _new_problems(old: tuple[Problem, ...], new: tuple[Problem, ...]) -> tuple[Problem, ...]:
+    """Return the new problems. A problem that only moved to another line is not new."""
     known = {(problem.file, problem.code, problem.message) for problem in old}
     return tuple(problem for problem in new if (problem.file, problem.code, problem.message) not in known)

@@ -1,4 +1,4 @@
-"""Which two states of the tasks a plan compares: by name, or by what a checkout and a CI job are used for."""
+"""Choose the two states of the tasks that a plan compares: by name, or by defaults for a checkout and for CI."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from runner.store import catalogs
 from runner.store.database import reading
 from runner.store.session import Deciding
 
-#: Where CI says which branch a change is to go into: GitHub's actions and GitLab's pipelines.
+#: The variables in which GitHub Actions and GitLab pipelines name the target branch of a change.
 _TARGETS = ("GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
 _WORKTREE = "the work tree"
 
@@ -28,11 +28,11 @@ _WORKTREE = "the work tree"
 def plan_inputs(
     workspace: Workspace, environment: Mapping[str, str], base: str | None, head: str | None, now: datetime
 ) -> PlanInputs:
-    """Return what to compare. Without names: what is in force and the work tree; in CI the branch to go into and HEAD.
+    """Return what to compare.
 
-    Where HEAD is what is followed and was moved to another branch lately, the branch that ran before takes the place of what is
-    in force.
-    Raises UsageError for a name that git does not know.
+    Without names, that is what is in force and the work tree; in CI, the target branch and HEAD. Where HEAD is
+    followed and was moved to another branch in the last day, the branch before that is compared instead of what is in
+    force. Raises UsageError for a name that git does not know.
     """
     is_ci = environment.get("CI", "").lower() not in {"", "0", "false"}
     if base is None and is_ci:
@@ -57,7 +57,7 @@ def plan_inputs(
 
 
 def _branch_before(workspace: Workspace, now: datetime) -> str | None:
-    """Return the branch that ran before HEAD was moved to another one; None where it was not, or that branch is gone."""
+    """Return the branch that HEAD was on before it was moved; None where it was not moved, or that branch is gone."""
     with reading(workspace.database) as session:
         known = catalogs.source(session)
     if known.branch is None:

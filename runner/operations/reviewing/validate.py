@@ -1,4 +1,4 @@
-"""Check the files of the work tree: every problem of every file."""
+"""Check the files of the work tree, and report every problem of every file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,18 @@ from runner.taskfile.text import LARGEST_FILE
 
 
 def validate(root: str, paths: Sequence[str] = ()) -> Validation:
-    """Check the work tree below `root`, or those of its files and folders that `paths` name. Raises RunnerError, UsageError."""
-    wanted = [_below(root, path) for path in paths]
+    """Check the files and folders that `paths` name, or the whole work tree below `root`; return the problems found.
+
+    Raises RunnerError, UsageError.
+    """
+    chosen_paths = [_below(root, path) for path in paths]
     content = worktree.read_settings(root, LARGEST_FILE)
     settings, found = compile_settings(content) if content is not None else (Settings(), ())
     files = [file for file in worktree.list_files(root) if file.unreadable or is_task_file(file.path)]
     if worktree.is_link(root, SETTINGS_FILE):
         found = (symlink_problem(SETTINGS_FILE),)
     problems = [*found, *check_case([file.path for file in files])]
-    chosen = [file for file in files if _is_wanted(file.path, wanted)]
+    chosen = [file for file in files if _is_chosen(file.path, chosen_paths)]
     names = _secret_names(root, settings)
     contents, unreadable = _contents(root, chosen)
     problems += unreadable
@@ -41,12 +44,14 @@ def validate(root: str, paths: Sequence[str] = ()) -> Validation:
     problems += never_committed(root, [file.path for file in files], (settings or Settings()).files)
     if settings is not None and settings.secrets_file and is_inside(settings.secrets_file, root):
         problems.append(_inside(content or b""))
-    chosen_problems = [problem for problem in problems if _is_wanted(problem.file, [shown(place) for place in wanted])]
+    chosen_problems = [
+        problem for problem in problems if _is_chosen(problem.file, [shown(path) for path in chosen_paths])
+    ]
     return Validation(len(chosen), tuple(sorted(chosen_problems, key=Problem.order)))
 
 
 def _secret_names(root: str, settings: Settings | None) -> frozenset[str] | None:
-    """Return the names of the secrets that are known on this machine; None where it has no secrets file, as in CI."""
+    """Return the names in the secrets file of this machine; None where it has no such file, as in CI."""
     if settings is None or not settings.secrets_file:
         return None
     try:
@@ -63,7 +68,7 @@ def _inside(content: bytes) -> Problem:
 
 
 def _contents(root: str, files: Sequence[File]) -> tuple[dict[str, bytes], list[Problem]]:
-    """Return what git would store of each file that can be read, by path, and the problems of the others."""
+    """Return what git would store for each file that can be read, by path, and a problem for every other file."""
     contents: dict[str, bytes] = {}
     problems: list[Problem] = []
     for file in files:
@@ -84,8 +89,8 @@ def _problems(path: str, content: bytes, settings: Settings, names: frozenset[st
     unknown = [
         number for number, name in enumerate(compiled.task.secrets) if name not in names and name not in os.environ
     ]
-    places = {number: position_of(content, ("secrets", number)) for number in unknown}
-    return [_unknown_secret(path, *places[number], compiled.task.secrets[number], settings) for number in unknown]
+    positions = {number: position_of(content, ("secrets", number)) for number in unknown}
+    return [_unknown_secret(path, *positions[number], compiled.task.secrets[number], settings) for number in unknown]
 
 
 def _unknown_secret(path: str, line: int, column: int, name: str, settings: Settings) -> Problem:
@@ -99,7 +104,7 @@ def _unreadable(path: str, why: str) -> Problem:
 
 
 def _below(root: str, path: str) -> str:
-    """Return a path that a person has typed as one below the root, with slashes."""
+    """Return a path that a person has typed, relative to the root and with slashes. Raises UsageError."""
     if not os.path.lexists(path):
         raise UsageError(f"there is no {path}", "give files or folders below tasks/, or nothing for all of them")
     below = os.path.relpath(
@@ -113,5 +118,5 @@ def _below(root: str, path: str) -> str:
     return below
 
 
-def _is_wanted(path: str, wanted: Sequence[str]) -> bool:
-    return not wanted or any(place in {".", path} or path.startswith(place + "/") for place in wanted)
+def _is_chosen(path: str, chosen: Sequence[str]) -> bool:
+    return not chosen or any(it in {".", path} or path.startswith(f"{it}/") for it in chosen)

@@ -1,4 +1,4 @@
-"""Bring a copy of the store to the files of the work tree, for what people try there (`trial`, `dry_run_tick`) and for `plan`."""
+"""Bring a copy of the store to the files of the work tree, for `trial`, `dry_run` and `plan`."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from runner.value import replace
 def refresh_from_worktree(
     copy: Deciding, root: str, now: datetime, only: frozenset[str] | None = None
 ) -> tuple[Settings, list[Adoption]]:
-    """Put the files of the work tree in force in a copy of the store; the store itself never has what no commit has.
+    """Put the files of the work tree in force in a copy of the store. The store itself only gets files of commits.
 
-    Return what is settled there, and what has become of each task. Where `only` is given, others need not be valid: their files
-    are not read. Raises RunnerError.
+    Return the settings of the work tree, and what changed for each task. Where `only` is given, the files of other
+    tasks are not read, and need not be valid. Raises RunnerError.
     """
     content = worktree.read_settings(root, LARGEST_FILE)
     settings, problems = compile_settings(content) if content is not None else (Settings(), ())
@@ -38,10 +38,10 @@ def refresh_from_worktree(
         known = catalogs.source(copy)
         absent = worktree.left_out(root, FOLDER, LARGEST_FILE)
         listed = [*worktree.list_files(root), *absent]
-        wanted = [file for file in listed if _is_read(file, only)]
-        contents = _contents(root, [file for file in wanted if file not in absent])
+        to_read = [file for file in listed if _is_read(file, only)]
+        contents = _contents(root, [file for file in to_read if file not in absent])
         contents |= {file.path: content for file, content in absent.items()}
-        read, found = _compile(copy, wanted, contents, (settings, settings_blob))
+        read, found = _compile(copy, to_read, contents, (settings, settings_blob))
         files = [read.get(file.path, replace(file, blob=file.path)) for file in listed]
         new = replace(
             known,
@@ -62,7 +62,7 @@ def _is_read(file: File, only: frozenset[str] | None) -> bool:
 
 
 def _contents(root: str, files: list[File]) -> dict[str, bytes]:
-    """Return what git would store of each file on disk, by path."""
+    """Return what git would store for each file on disk, by path."""
     contents = {file.path: worktree.read_file(root, file.path, LARGEST_FILE) for file in files}
     return contents | worktree.stored_contents(root, contents, LARGEST_FILE)
 
@@ -70,7 +70,10 @@ def _contents(root: str, files: list[File]) -> dict[str, bytes]:
 def _compile(
     copy: Deciding, files: list[File], contents: dict[str, bytes], under: tuple[Settings, str]
 ) -> tuple[dict[str, File], dict[str, tuple[Problem, ...]]]:
-    """Compile files under settings, which come with their blob; return the files with their blobs by path, and problems by blob."""
+    """Compile files under the given settings, which come with their blob.
+
+    Return the files with their blobs, by path, and the problems of invalid files, by blob.
+    """
     settings, settings_blob = under
     read: dict[str, File] = {}
     found: dict[str, tuple[Problem, ...]] = {}
