@@ -1,1 +1,1 @@
-"""The figures of docs/benchmarks.md, as ratios beside their floors and beside what people would use instead: `make bench`."""
+"""The benchmarks of docs/benchmarks.md, as ratios to floors and to alternatives: `make bench`."""

@@ -1,4 +1,4 @@
-"""Measure, and print the tables: runner beside its floors, and beside what people would use instead."""
+"""Measure runner, its floors and its alternatives, and print the tables."""
 
 from __future__ import annotations
 
@@ -52,17 +52,17 @@ def _print_peers(bench: Bench) -> None:
 
 
 def main() -> None:
-    """Measure what was asked for and print it as Markdown."""
+    """Measure the chosen rows and print them as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="rounds of the quick rows; slow ones take fewer")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds of the quick rows; slow rows use fewer")
     parser.add_argument("--only", choices=[*_FLOORS, _PEERS], action="append")
     options = parser.parse_args()
     print(f"{_machine()}\n")
     with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder:
         bench = Bench(Path(folder), options.rounds)
         chosen = options.only or [*_FLOORS, _PEERS]
-        if among_floors := [name for name in chosen if name != _PEERS]:
-            _print_floors(bench, among_floors)
+        if floors_chosen := [name for name in chosen if name != _PEERS]:
+            _print_floors(bench, floors_chosen)
         if _PEERS in chosen:
             _print_peers(bench)
 

@@ -1,4 +1,4 @@
-"""A floor: fork, exit and wait, a thousand times, from a process as small as Python makes it."""
+"""A floor: fork, exit and wait, a thousand times, from the smallest possible Python process."""
 
 import os
 

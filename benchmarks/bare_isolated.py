@@ -1,4 +1,4 @@
-"""A floor: what a child has to do before the code of its task, a thousand times, two at a time. Nothing is recorded."""
+"""A floor: isolate a child and run one line in it, a thousand times, two at a time. Nothing is recorded."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # <linux/p
 _prctl = ctypes.PyDLL(None).prctl
 
 
-def _live(number: int, folder: str, nowhere: int, output: int) -> None:
-    """Run one line of code as a child of runner does: alone in its session, its folder, its environment and its module."""
+def _run_child(number: int, folder: str, null: int, output: int) -> None:
+    """Run one line of code as a child of runner does: with its own session, folder, environment and module."""
     os.setsid()
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     _prctl(_PR_SET_NAME, b"bare.%d" % number, 0, 0, 0)
     _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    os.dup2(nowhere, 0)
+    os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
@@ -34,16 +34,16 @@ def _live(number: int, folder: str, nowhere: int, output: int) -> None:
 
 
 def main() -> None:
-    """Start them all; what they print is read when they end."""
+    """Start all children, and read the output of each when it has ended."""
     compile("0", "<warm>", "exec")
     outputs: dict[int, int] = {}
-    nowhere = os.open(os.devnull, os.O_RDONLY)
+    null = os.open(os.devnull, os.O_RDONLY)
     with tempfile.TemporaryDirectory() as folder:
         for number in range(_COUNT):
             readable, writable = os.pipe()
             pid = os.fork()
             if pid == 0:
-                _live(number, folder, nowhere, writable)
+                _run_child(number, folder, null, writable)
             os.close(writable)
             outputs[pid] = readable
             if len(outputs) == _AT_ONCE:

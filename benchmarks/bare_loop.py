@@ -1,4 +1,4 @@
-"""A floor: read every task file of HEAD through one `git cat-file --batch` and load it with libyaml, and do nothing with it."""
+"""A floor: read every task file of HEAD through one `git cat-file --batch` and load it with libyaml."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A peer: an interpreter of its own for each of a thousand one-line tasks, two at a time, and nothing kept of them."""
+"""A peer: one new interpreter for each of a thousand one-line tasks, two at a time. Nothing is recorded."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ _AT_ONCE = 2
 
 
 def main() -> None:
-    """Start the next one as soon as one has ended."""
+    """Start the next interpreter as soon as one has ended."""
     running = 0
     for _ in range(1000):
         if running == _AT_ONCE:

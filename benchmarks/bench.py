@@ -1,4 +1,4 @@
-"""Where the measuring happens, and what several figures share."""
+"""The folder and the commands that several benchmarks share."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A folder to work in, and how many rounds the quick rows take."""
+    """A folder to work in, and the number of rounds for the quick rows."""
 
     folder: Path
     rounds: int
 
     @property
     def few_rounds(self) -> int:
-        """How many rounds the slow rows take."""
+        """The number of rounds for the slow rows."""
         return max(3, self.rounds // 3)
 
     def many(self) -> Repository:
-        """Return the repository with ten thousand tasks, none due."""
+        """Return a repository with ten thousand tasks, none of which is due."""
         return ticked(self.folder / "many", MANY)
 
     def bare(self, code: str) -> Command:
-        """Return a bare interpreter that runs a line."""
+        """Return a command that runs a line of code in a bare interpreter."""
         return Command([sys.executable, "-c", code], self.folder, {})
 
     def script(self, name: str, folder: Path | None = None) -> Command:
-        """Return an interpreter that runs a script of this package."""
+        """Return a command that runs a script of this package."""
         return Command([sys.executable, str(HERE / name)], folder or self.folder, {})

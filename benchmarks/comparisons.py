@@ -1,4 +1,4 @@
-"""Runner side by side with its peers: each group of rows is measured in the same rounds."""
+"""Comparisons of runner with its peers; all rows of a group are measured in the same rounds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from benchmarks.rows import Absence, Comparison
 
 @dataclass(frozen=True, slots=True)
 class Pairing:
-    """One row to be. `theirs` prepares the peer's command: it is asked only where the peer is installed."""
+    """A row to measure. `theirs` prepares the peer's command, and is called only if the peer is installed."""
 
     what: str
     ours: Command
@@ -28,7 +28,7 @@ class Pairing:
 
 
 def compared(bench: Bench, peers: PeerEnvironment) -> Iterator[Comparison | Absence]:
-    """Measure runner beside everything that people would use instead, and beside its floors."""
+    """Measure runner, its alternatives and its floors, and yield the rows."""
     yield from _compare(_idle(bench, peers), peers, bench.rounds)
     yield from _compare(_hundred(bench, peers), peers, bench.few_rounds)
     yield from _compare(_thousand(bench), peers, bench.few_rounds)
@@ -59,15 +59,15 @@ def _thousand(bench: Bench) -> Iterator[Pairing]:
 
 def _cold(bench: Bench, peers: PeerEnvironment) -> Iterator[Pairing]:
     tick, what = first_tick(ticked(bench.folder / "cold", 1000)), "1,000 tasks, first start"
-    # Each in the layout that it loads faster.
+    # Each peer uses the layout that it loads faster.
     yield Pairing(what, tick, YACRON, partial(in_a_file_each, bench.folder, peers, "yacron", 1000))
     yield Pairing(what, tick, CRONSTABLE, partial(in_one_file, bench.folder, peers, "cronstable", 1000))
 
 
 def _compare(pairings: Iterator[Pairing], peers: PeerEnvironment, rounds: int) -> Iterator[Comparison | Absence]:
-    """Yield the rows of one group, measured in turns; a peer that cannot take part does not keep the others from it."""
+    """Measure the commands of one group in turns and yield their rows, also if some peers cannot be measured."""
     chosen = list(pairings)
-    theirs = [_taking_part(pairing, peers) for pairing in chosen]
+    theirs = [_command_or_reason(pairing, peers) for pairing in chosen]
     commands = {pairing.what: pairing.ours for pairing in chosen}
     commands |= {
         _key(pairing): their for pairing, their in zip(chosen, theirs, strict=True) if isinstance(their, Command)
@@ -85,10 +85,10 @@ def _key(pairing: Pairing) -> str:
     return f"{pairing.what}, {pairing.peer.name}"
 
 
-def _taking_part(pairing: Pairing, peers: PeerEnvironment) -> Command | str:
-    """Return the peer's command, tried once so that its modules are compiled, or why it cannot take part."""
+def _command_or_reason(pairing: Pairing, peers: PeerEnvironment) -> Command | str:
+    """Return the peer's command, or why it cannot be measured. The command runs once, to compile its modules."""
     if pairing.peer in peers.absent:
-        return f"it does not install here ({peers.absent[pairing.peer]})"
+        return f"it cannot be installed here ({peers.absent[pairing.peer]})"
     try:
         command = pairing.theirs()
         run(command)

@@ -1,19 +1,19 @@
-"""Runner beside its floors: what Python and git take who do nothing else, and beside itself with less to do."""
+"""Comparisons of runner with its floors (Python and git alone), and with runner itself on smaller inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from shutil import which
 
+from benchmarks.background_load import BackgroundLoad
 from benchmarks.bench import MANY, Bench
-from benchmarks.company import Company
 from benchmarks.measure import Command, instructions, run, side_by_side
 from benchmarks.repositories import Minutes, Repository, due_tick, fill_history, first_tick, ticked
 from benchmarks.rows import Row, in_mebibytes
 
 
 def idle(bench: Bench) -> Iterator[Row]:
-    """Measure an idle tick: against its floor, with more tasks, with more history."""
+    """Measure an idle tick against its floor, with more tasks, and with a longer history."""
     few, many, old = ticked(bench.folder / "few", 10), bench.many(), ticked(bench.folder / "old", 10)
     fill_history(old, 1_000_000)
     floor = bench.bare("import sqlite3")
@@ -52,7 +52,7 @@ def commits(bench: Bench) -> Iterator[Row]:
 
 
 def cold(bench: Bench) -> Iterator[Row]:
-    """Measure the first tick in a repository: everything is compiled."""
+    """Measure the first tick in a repository, which compiles every file."""
     repository = bench.many()
     loop = bench.script("bare_loop.py", repository.root)
     taken = side_by_side({"loop": loop, "cold": first_tick(repository)}, bench.few_rounds)
@@ -82,7 +82,7 @@ def due(bench: Bench) -> Iterator[Row]:
 
 
 def few(bench: Bench) -> Iterator[Row]:
-    """Measure a whole tick with a few due one-line tasks of a thousand."""
+    """Measure a whole tick with a few due one-line tasks out of a thousand."""
     goals = {1: 4.0, 5: None, 20: 6.0, 100: 10.0}
     commands = {str(count): due_tick(bench.folder / f"due-{count}", 1000, count) for count in goals}
     taken = side_by_side({"floor": bench.bare("import sqlite3"), **commands}, bench.rounds * 2)
@@ -92,7 +92,7 @@ def few(bench: Bench) -> Iterator[Row]:
 
 
 def plan(bench: Bench) -> Iterator[Row]:
-    """Measure a plan of a commit that changed one task, where the store is at the commit before."""
+    """Measure a plan of a commit that changed one task, with a store at the previous commit."""
     repository = bench.many()
     changed = _Edits(repository, "tasks/group-4/task-4.yaml")
     changed.commit_another()
@@ -110,18 +110,18 @@ def plan(bench: Bench) -> Iterator[Row]:
 
 
 def beside(bench: Bench) -> Iterator[Row]:
-    """Measure a tick with one due task while a plan compiles every file, and while others use as much of the machine."""
+    """Measure a tick with one due task during a plan of every file, and during an equal load of other processes."""
     repository = ticked(bench.folder / "beside", MANY, due=1)
     repository.git("switch", "--quiet", "--create", "other")
-    (repository.root / "runner.yaml").write_text("defaults: {timeout: 5m}\n")  # with which every file is another task
+    (repository.root / "runner.yaml").write_text("defaults: {timeout: 5m}\n")  # changes the compiled form of every file
     repository.commit()
     repository.git("switch", "--quiet", "main")
     minutes = Minutes(repository)
     busy, plan = bench.bare("import os\nos.fork()\nwhile True: pass"), repository.command("plan", "main", "other")
-    with Company() as company:
+    with BackgroundLoad() as load:
         commands = {
-            "busy": minutes.tick(lambda: company.change(busy)),
-            "plan": minutes.tick(lambda: company.change(plan)),
+            "busy": minutes.tick(lambda: load.change(busy)),
+            "plan": minutes.tick(lambda: load.change(plan)),
         }
         taken = side_by_side(commands, bench.rounds)
     what, against = f"tick with 1 due task, beside a plan of {MANY:,} changed files, time", "the same, beside two loops"
@@ -129,7 +129,7 @@ def beside(bench: Bench) -> Iterator[Row]:
 
 
 class _Edits:
-    """Commits an edit of one file, another one each time."""
+    """Commits a new edit of one file each time."""
 
     def __init__(self, repository: Repository, path: str) -> None:
         self._repository = repository

@@ -1,4 +1,4 @@
-"""Measuring commands: interleaved rounds and medians for time, callgrind for instructions, wait4 for CPU and memory."""
+"""Measure commands: time by medians of interleaved rounds, instructions by callgrind, CPU and memory by wait4."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-#: A small process between us and what is measured: ru_maxrss of a child counts what it was forked from.
+#: A small process that starts the measured command: ru_maxrss of a child includes the memory of its parent.
 _LAUNCHER = """
 import os, sys, time
 begin = time.perf_counter()
@@ -29,7 +29,7 @@ sys.exit(os.waitstatus_to_exitcode(status))
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is measured, and what has to happen before each time that is not measured."""
+    """A command to measure. `before` is called before each run, and is not measured."""
 
     words: Sequence[str]
     folder: Path
@@ -37,32 +37,32 @@ class Command:
     before: Callable[[], None] | None = None
 
     def full_environment(self) -> dict[str, str]:
-        """Return the environment; hashes are the same every time."""
+        """Return the environment, with a fixed seed for hashes."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RUNNER_")}
         return {**kept, "PYTHONHASHSEED": "0", **self.environment}
 
     def preceded_by(self, preparation: Callable[[], None]) -> Command:
-        """Return the same command, with this done before each time."""
+        """Return the same command with a preparation before each run."""
         return replace(self, before=preparation)
 
     def restoring(self, folder: Path) -> Command:
-        """Return the same command, with the folder set back before each time to what it is when this is first asked."""
+        """Return the same command, which restores the present content of a folder before each run."""
         kept = folder.with_name(f"{folder.name}-kept")
         if not kept.exists():
             shutil.copytree(folder, kept)
 
-        def set_back() -> None:
+        def restore() -> None:
             shutil.rmtree(folder)
             shutil.copytree(kept, folder)
-            # The first one to wait for the disk would wait for these copies too.
+            # Otherwise the first command that waits for the disk would also wait for these copies.
             os.sync()
 
-        return self.preceded_by(set_back)
+        return self.preceded_by(restore)
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One run: seconds of time and of CPU (children included), and peak memory of the largest process in KiB."""
+    """One run: seconds of time and of CPU, children included, and peak memory of the largest process in KiB."""
 
     seconds: float
     cpu: float
@@ -70,7 +70,7 @@ class Sample:
 
 
 def once(command: Command) -> Sample:
-    """Run a command once."""
+    """Run a command once and return its sample. Raises CalledProcessError if it fails."""
     if command.before is not None:
         command.before()
     done = subprocess.run(
@@ -86,7 +86,7 @@ def once(command: Command) -> Sample:
 
 
 def run(command: Command) -> None:
-    """Run a command that prepares what is measured; raises CalledProcessError, with its stderr, where it fails."""
+    """Run a command that is not measured. Raises CalledProcessError with its stderr if it fails."""
     subprocess.run(
         list(command.words),
         cwd=command.folder,
@@ -99,7 +99,7 @@ def run(command: Command) -> None:
 
 
 def side_by_side(commands: Mapping[str, Command], rounds: int) -> dict[str, Sample]:
-    """Return the median of each figure of each command; the commands take turns, so that noise falls on all of them."""
+    """Return the median sample of each command. The commands take turns, so that noise affects all of them."""
     samples: dict[str, list[Sample]] = {name: [] for name in commands}
     for _ in range(rounds):
         for name, command in commands.items():
@@ -116,7 +116,7 @@ def _median(samples: Sequence[Sample]) -> Sample:
 
 
 def instructions(command: Command) -> int | None:
-    """Return how many instructions a command executes, which repeats whatever the machine does; None without valgrind."""
+    """Return the number of instructions that a command executes, or None without valgrind."""
     valgrind = shutil.which("valgrind")
     if valgrind is None:
         return None
@@ -136,5 +136,5 @@ def instructions(command: Command) -> int | None:
 
 
 def _through_python(words: Sequence[str]) -> list[str]:
-    """Return the words with the interpreter first: valgrind would follow a script's #! into nothing."""
+    """Return the words with the interpreter first, because valgrind does not trace a script through its `#!` line."""
     return list(words) if Path(words[0]).name.startswith("python") else [sys.executable, *words]

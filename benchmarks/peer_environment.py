@@ -1,4 +1,4 @@
-"""The environment in which the peers live: never the product's, made on demand, pinned by constraints.txt."""
+"""The environment of the peers: separate from that of runner, created when needed, pinned by constraints.txt."""
 
 from __future__ import annotations
 
@@ -13,42 +13,42 @@ from benchmarks.bench import HERE
 from benchmarks.measure import Command
 from benchmarks.peers import Peer
 
-_PLACE = HERE.parent / ".benchmarks" / "venv"
+_FOLDER = HERE.parent / ".benchmarks" / "venv"
 _PINS = HERE / "constraints.txt"
 
 
 @dataclass(frozen=True, slots=True)
 class PeerEnvironment:
-    """Where the peers are installed. `absent` says of each peer that is not, why."""
+    """The folder where the peers are installed. `absent` has the reason for each peer that is not installed."""
 
     programs: Path
     absent: Mapping[Peer, str]
 
     def command(self, words: Iterable[str | Path], folder: Path, **environment: str) -> Command:
-        """Return a command whose first word is a program of this environment, run in a folder."""
+        """Return a command that runs in a folder, and whose first word is a program of this environment."""
         program, *arguments = map(str, words)
         return Command([str(self.programs / program), *arguments], folder, environment)
 
 
 def installed(peers: Iterable[Peer]) -> PeerEnvironment:
-    """Return the environment with those of the peers in it that can be installed here."""
-    if not (_PLACE / "bin" / "python").exists():
-        print(f"setting up {_PLACE.relative_to(HERE.parent)} …", file=sys.stderr)
-        subprocess.run([sys.executable, "-m", "venv", _PLACE], check=True)
+    """Install the peers that can be installed here, and return their environment."""
+    if not (_FOLDER / "bin" / "python").exists():
+        print(f"setting up {_FOLDER.relative_to(HERE.parent)} …", file=sys.stderr)
+        subprocess.run([sys.executable, "-m", "venv", _FOLDER], check=True)
     tried = {peer: _install(peer.packages) for peer in peers if peer.packages}
-    return PeerEnvironment(_PLACE / "bin", {peer: reason for peer, reason in tried.items() if reason is not None})
+    return PeerEnvironment(_FOLDER / "bin", {peer: reason for peer, reason in tried.items() if reason is not None})
 
 
 def named(peer: Peer) -> str:
-    """Return the peer's name with the version that is pinned."""
+    """Return the peer's name with its pinned version."""
     versions = dict(line.split("==") for line in _PINS.read_text().splitlines())
     return " ".join([peer.name, *(versions[package] for package in peer.packages[:1])])
 
 
 def _install(packages: Iterable[str]) -> str | None:
-    """Return why the packages cannot be installed, or None when they are there."""
+    """Return why the packages cannot be installed, or None if they are installed."""
     done = subprocess.run(
-        [_PLACE / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages],
+        [_FOLDER / "bin" / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *packages],
         env={**os.environ, "PIP_CONSTRAINT": str(_PINS)},
         check=False,
         stdout=subprocess.DEVNULL,
@@ -59,5 +59,5 @@ def _install(packages: Iterable[str]) -> str | None:
 
 
 def last_line(text: str) -> str:
-    """Return the last line that says something: there pip, and a traceback, say what is wrong."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "without a word")
+    """Return the last line that is not blank, in which pip and tracebacks put the error."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no message")

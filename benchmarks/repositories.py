@@ -1,4 +1,4 @@
-"""Repositories of tasks to measure with: real files, real commits, a real store."""
+"""Repositories of tasks for the benchmarks, with real files, commits and stores."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmarks.measure import Command, run
 
 RUNNER = str(Path(sys.executable).parent / "runner")
 
-# None of the mixture is due in this minute: their slots are at the half hour, or in minutes that are multiples of five.
+# No task of the mixture is due in this minute: their slots are at half past an hour, or in minutes divisible by five.
 _THE_MINUTE_BEFORE, _THE_MINUTE = "2026-06-10T12:00:00Z", "2026-06-10T12:01:00Z"
 _UNITS = ("days", "hours", "weeks", "months")
 _IDENTITY = {
@@ -38,17 +38,17 @@ _BODY = """\
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository with tasks, and its state beside it."""
+    """A repository with tasks, and its state folder beside it."""
 
     root: Path
 
     @property
     def state(self) -> Path:
-        """Where runner remembers."""
+        """The state folder."""
         return self.root.parent / f"{self.root.name}-state"
 
     def git(self, *words: str) -> None:
-        """Run git."""
+        """Run git in the repository. Raises CalledProcessError if it fails."""
         subprocess.run(
             ["git", *words], cwd=self.root, env={**os.environ, **_IDENTITY}, check=True, stdout=subprocess.DEVNULL
         )
@@ -59,25 +59,25 @@ class Repository:
         self.git("commit", "--quiet", "--allow-empty", "--message", "change")
 
     def tick(self, **environment: str) -> Command:
-        """Return the bare tick, as cron calls it."""
+        """Return the bare `tick` command that cron calls."""
         return self.command("tick", **environment)
 
     def command(self, *words: str, **environment: str) -> Command:
-        """Return a command of ours on this repository."""
+        """Return a command of runner for this repository."""
         return Command([RUNNER, *words], self.root, {"RUNNER_STATE": str(self.state), **environment})
 
 
 class Minutes:
-    """Ticks on a repository with due tasks, each of them a minute later than the one before."""
+    """Ticks of a repository with due tasks; each is a minute later than the previous one."""
 
     def __init__(self, repository: Repository) -> None:
-        """Begin in the minute in which `ticked` leaves the repository."""
+        """Begin in the minute of the tick that `ticked` has run."""
         self._repository = repository
         self._now = datetime.fromisoformat(_THE_MINUTE_BEFORE)
         self._environment = {"RUNNER_STATE": str(repository.state)}
 
     def tick(self, before: Callable[[], None]) -> Command:
-        """Return the bare tick, with this done before each time."""
+        """Return the bare `tick` command, which calls `before` before each run."""
 
         def prepare() -> None:
             before()
@@ -88,9 +88,9 @@ class Minutes:
 
 
 def ticked(root: Path, tasks: int, *, due: int = 0) -> Repository:
-    """Return the repository at a path, where one tick has already been; it is made when first asked for.
+    """Return the repository at a path, in which one tick has run. Create it if it does not exist.
 
-    The tasks are a mixture of schedules, none due soon, except that the first `due` are one line to be run every minute.
+    The tasks have various schedules and are not due soon, but the first `due` have one line and run every minute.
     """
     repository = Repository(root)
     if not root.exists():
@@ -105,13 +105,13 @@ def ticked(root: Path, tasks: int, *, due: int = 0) -> Repository:
 
 
 def due_tick(root: Path, tasks: int, due: int) -> Command:
-    """Return a tick for which so many tasks out of so many are due every time."""
+    """Return a tick for which `due` of `tasks` tasks are due at each run."""
     repository = ticked(root, tasks, due=due)
     return repository.tick(RUNNER_NOW=_THE_MINUTE).restoring(repository.state)
 
 
 def first_tick(repository: Repository) -> Command:
-    """Return a tick that finds no state every time."""
+    """Return a tick that finds no state folder at each run."""
     return repository.tick().preceded_by(lambda: shutil.rmtree(repository.state, ignore_errors=True))
 
 
@@ -135,7 +135,7 @@ def _text(number: int, schedule: str, body: str) -> str:
 
 
 def fill_history(repository: Repository, rows: int) -> None:
-    """Put so many ended runs on record."""
+    """Record so many ended runs."""
     with closing(sqlite3.connect(repository.state / "runner.db")) as database, database:
         database.execute(
             """

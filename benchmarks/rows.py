@@ -1,4 +1,4 @@
-"""Rows of the two tables, as Markdown."""
+"""The rows of the two tables, as Markdown."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ COMPARED = ("what", "runner", "peer", "ratio time", "ratio CPU", "peak memory ru
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One figure. `goal` is the largest ratio (or MiB) that is accepted; None where any is."""
+    """One figure. `goal` is the largest accepted ratio (or MiB); None means that there is no goal."""
 
     what: str
     against: str
@@ -27,13 +27,15 @@ class Row:
     def cells(self) -> tuple[str, ...]:
         """Return the cells of the table."""
         shown = f"{self.measured:.2f} {self.unit}"
-        judged = ("", "") if self.goal is None else (f"≤ {self.goal:g} {self.unit}", _verdict(self.measured, self.goal))
-        return (self.what, self.against, shown, *judged)
+        goal_cells = (
+            ("", "") if self.goal is None else (f"≤ {self.goal:g} {self.unit}", _result(self.measured, self.goal))
+        )
+        return (self.what, self.against, shown, *goal_cells)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Runner beside a peer, which are samples of the same run. `goal` is the largest ratio of time that is accepted."""
+    """Runner and a peer, with samples of the same run. `goal` is the largest accepted ratio of time."""
 
     what: str
     peer: str
@@ -42,7 +44,7 @@ class Comparison:
     goal: float | None
 
     def cells(self) -> tuple[str, ...]:
-        """Return the cells of the table: a ratio below one says that runner takes less."""
+        """Return the cells of the table. A ratio below one means that runner takes less."""
         ratio = self.ours.seconds / self.theirs.seconds
         return (
             self.what,
@@ -51,7 +53,7 @@ class Comparison:
             f"{ratio:.2f} {_TIMES}",
             f"{self.ours.cpu / self.theirs.cpu:.2f} {_TIMES}",
             f"{self.ours.peak / _MIB:.1f} / {self.theirs.peak / _MIB:.1f} MiB",
-            "" if self.goal is None else f"time ≤ {self.goal:g} {_TIMES}: {_verdict(ratio, self.goal)}",
+            "" if self.goal is None else f"time ≤ {self.goal:g} {_TIMES}: {_result(ratio, self.goal)}",
         )
 
 
@@ -84,7 +86,7 @@ def heading(cells: Sequence[str]) -> str:
     return f"{line(cells)}\n|{'---|' * len(cells)}"
 
 
-def _verdict(measured: float, goal: float) -> str:
+def _result(measured: float, goal: float) -> str:
     return "reached" if measured <= goal else "MISSED"
 
 

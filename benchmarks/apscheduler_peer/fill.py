@@ -1,6 +1,6 @@
 # mypy: ignore-errors
-# APScheduler is not among the product's dependencies: this runs in the peers' own environment.
-"""The preparation, not measured: `fill.py DATABASE JOBS DUE` puts jobs into a store, of which the first so many are due."""
+# APScheduler is not a dependency of runner: this runs in the environment of the peers.
+"""The preparation, not measured: `fill.py DATABASE JOBS DUE` adds jobs to a store; the first DUE of them are due."""
 
 import sys
 from datetime import UTC, datetime, timedelta
@@ -12,8 +12,10 @@ from sqlalchemy import Engine, create_engine, event
 
 
 def main(database: str, jobs: int, due: int) -> None:
-    """Fill the store through the scheduler's own interface."""
-    scheduler = OnceScheduler(jobstores={"default": SQLAlchemyJobStore(engine=_hasty(database))}, timezone=UTC)
+    """Add the jobs through the scheduler's interface."""
+    scheduler = OnceScheduler(
+        jobstores={"default": SQLAlchemyJobStore(engine=_engine_without_sync(database))}, timezone=UTC
+    )
     scheduler.start(paused=True)
     now = datetime.now(UTC)
     for number in range(jobs):
@@ -23,19 +25,19 @@ def main(database: str, jobs: int, due: int) -> None:
             hours=number % 7 + 2,
             id=f"group-{number % 20}/task-{number}",
             next_run_time=now + (timedelta(minutes=-1) if number < due else timedelta(days=30)),
-            # Otherwise a job that is more than a second late is dropped, and nothing would be measured.
+            # Otherwise the scheduler drops jobs that are more than a second late, and nothing would be measured.
             misfire_grace_time=None,
             coalesce=True,
         )
     scheduler.shutdown()
 
 
-def _hasty(database: str) -> Engine:
-    """Return an engine that does not wait for the disk: each job is a transaction, and there are thousands."""
+def _engine_without_sync(database: str) -> Engine:
+    """Return an engine that does not wait for the disk: each of thousands of jobs is a transaction."""
     engine = create_engine(f"sqlite:///{database}")
 
     @event.listens_for(engine, "connect")
-    def hurry(connection: Any, _record: Any) -> None:
+    def disable_sync(connection: Any, _record: Any) -> None:
         connection.execute("PRAGMA synchronous = OFF")
 
     return engine

@@ -1,6 +1,6 @@
-"""What the jobs do. A job store keeps a function's name, so the code has to be importable."""
+"""The code of the jobs. A job store keeps the name of a function, so the function has to be importable."""
 
 
 def assign() -> None:
-    """Do as little as runner's one-line task does."""
+    """Do the same as the one-line task of runner."""
     x = 1  # noqa: F841 - the one line itself

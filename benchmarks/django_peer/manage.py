@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# Django is not among the product's dependencies: this runs in the peers' own environment (benchmarks/peer_environment.py).
+# Django is not a dependency of runner: this runs in the environment of the peers (benchmarks/peer_environment.py).
 """The design that runner replaces: tasks in a table, and a management command that cron calls."""
 
 import os

@@ -1,4 +1,4 @@
-"""As few settings as a command over one table needs: a real project loads more, and starts more slowly."""
+"""The settings that a command with one table needs; a real project loads more, and starts more slowly."""
 
 import os
 

@@ -1,1 +1,1 @@
-"""The one app: tasks in a table."""
+"""The app of the peer: tasks in a table."""

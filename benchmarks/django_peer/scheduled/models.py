@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# Django is not among the product's dependencies, and its models are made of what mypy knows only by a plug-in.
+# Django is not a dependency of runner, and mypy can check its models only with a plug-in.
 """The table of tasks."""
 
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from django.db import models
 
 
 class Task(models.Model):
-    """A task as people keep it in an admin site: its code is a text field."""
+    """A task that people edit in an admin site; its code is a text field."""
 
     UNITS = (("minutes", "minutes"), ("hours", "hours"), ("days", "days"), ("weeks", "weeks"))
 
@@ -24,11 +24,11 @@ class Task(models.Model):
         return self.name
 
     def is_due(self, now: datetime) -> bool:
-        """Return whether the time of the task has come."""
+        """Return whether the task is due."""
         return self.next_run is None or self.next_run <= now
 
     def ran(self, now: datetime) -> None:
-        """Save that the task ran now, and when it runs next."""
+        """Save `now` as the last run, and the time of the next run."""
         self.last_run = now
         self.next_run = now + timedelta(**{self.unit: self.frequency})
         self.save()

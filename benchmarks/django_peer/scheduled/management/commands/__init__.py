@@ -1,1 +1,1 @@
-"""The command of the design, and the one that prepares it."""
+"""The measured command, and the command that prepares its data."""

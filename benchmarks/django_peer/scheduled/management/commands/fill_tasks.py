@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-# Django is not among the product's dependencies: this runs in the peers' own environment (benchmarks/peer_environment.py).
+# Django is not a dependency of runner: this runs in the environment of the peers (benchmarks/peer_environment.py).
 """The preparation, not measured: `manage.py fill_tasks TASKS DUE`."""
 
 from argparse import ArgumentParser
@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from scheduled.models import Task
 
-# As long as the code of runner's tasks in benchmarks/repositories.py: both read about as much from their database.
+# As long as the code of the tasks in benchmarks/repositories.py, so that both products read equally much.
 _CODE = """\
 rows = [number * {number} for number in range(10)]
 total = sum(rows)
@@ -23,12 +23,12 @@ print(f"=== {{timezone.now():%d/%m/%Y}}: {{total}} ===")
 
 
 class Command(BaseCommand):
-    """Makes the table, and fills it with tasks of which the first so many are due."""
+    """Creates the table and fills it with tasks; the first DUE of them are due."""
 
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the two numbers."""
+        """Add the two arguments."""
         parser.add_argument("tasks", type=int)
         parser.add_argument("due", type=int)
 
@@ -38,11 +38,11 @@ class Command(BaseCommand):
         Task.objects.bulk_create(self._task(number, is_due=number < due) for number in range(tasks))
 
     def _task(self, number: int, *, is_due: bool) -> Task:
-        lies_ahead = timedelta(hours=-1) if is_due else timedelta(days=30)
+        delay = timedelta(hours=-1) if is_due else timedelta(days=30)
         return Task(
             name=f"group-{number % 20}/task-{number}",
             frequency=number % 7 + 2,
             unit=Task.UNITS[1 + number % 3][0],
             code="x = 1" if is_due else _CODE.format(number=number),
-            next_run=timezone.now() + lies_ahead,
+            next_run=timezone.now() + delay,
         )

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
-# Django is not among the product's dependencies: this runs in the peers' own environment (benchmarks/peer_environment.py).
-"""What cron calls: `manage.py run_scheduled_tasks`."""
+# Django is not a dependency of runner: this runs in the environment of the peers (benchmarks/peer_environment.py).
+"""The command that cron calls: `manage.py run_scheduled_tasks`."""
 
 from typing import Any
 
@@ -16,13 +16,13 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, **_options: Any) -> None:
-        """Run what is due. Naive on purpose: this is the command as people write it."""
+        """Run due tasks. This is deliberately simple, as people write such a command."""
         now = timezone.now()
         for task in Task.objects.filter(active=True):
             if not task.is_due(now):
                 continue
             try:
                 exec(task.code, {"timezone": timezone})
-            except Exception as error:  # noqa: BLE001 - one task's error must not keep the others from running
+            except Exception as error:  # noqa: BLE001 - an error of one task must not stop the others
                 self.stderr.write(f"{task.name}: {error}")
             task.ran(now)

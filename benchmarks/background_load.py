@@ -1,4 +1,4 @@
-"""Something that keeps the machine busy while something else is measured."""
+"""A command that keeps the machine busy while another command is measured."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Self
 
 from benchmarks.measure import Command
 
-_SESSION = 3  # of the fields of /proc/PID/stat behind the name (proc_pid_stat(5))
+_SESSION = 3  # index among the fields of /proc/PID/stat after the name (proc_pid_stat(5))
 
 
-class Company:
-    """One command at a time, with the processes that it starts; all of them are killed at the end."""
+class BackgroundLoad:
+    """One background command at a time, with its processes; all of them are killed at the end."""
 
     def __init__(self) -> None:
-        """Begin alone."""
+        """Begin without a background command."""
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._leave()
+        self._kill()
 
     def change(self, command: Command) -> None:
-        """End the command before, start another one, and return once that works in several processes."""
-        self._leave()
+        """Kill the previous command, start another one, and return when it has several processes."""
+        self._kill()
         self._process = subprocess.Popen(
             command.words,
             cwd=command.folder,
@@ -40,20 +40,20 @@ class Company:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        while _members(self._process.pid) < 2:
+        while _count_processes(self._process.pid) < 2:
             if self._process.poll() is not None:
                 raise RuntimeError(f"{command.words} has ended before anything was measured")
             time.sleep(0.02)
 
-    def _leave(self) -> None:
+    def _kill(self) -> None:
         if self._process is not None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 
-def _members(session: int) -> int:
-    """Return how many processes a session has."""
+def _count_processes(session: int) -> int:
+    """Return the number of processes of a session."""
     found = 0
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
