@@ -1,4 +1,4 @@
-"""Ways in which a crash, a full disk or a hand can damage the refs of a repository."""
+"""Ways in which a crash, a full disk or a manual edit can damage the refs of a repository."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.project import Project
 
 
 def write(path: str, text: str) -> Callable[[Project], None]:
-    """Return what writes a file of a repository."""
+    """Return a function that writes a file below `.git` of a repository."""
 
     def do(project: Project) -> None:
         target = project.root / ".git" / path
@@ -40,7 +40,7 @@ def _pack(rest: str) -> Callable[[Project], None]:
     return pack
 
 
-#: What is damaged, by name; how; and the words for it.
+#: By name: the damaged file, the function that damages it, and a part of the error message.
 DAMAGES: dict[str, tuple[str, Callable[[Project], None], str]] = {
     "garbage in a branch": ("refs/heads/main", write("refs/heads/main", "garbage\n"), "neither a commit nor a ref"),
     "an empty branch": ("refs/heads/main", write("refs/heads/main", ""), "neither a commit nor a ref"),

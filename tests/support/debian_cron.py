@@ -1,8 +1,9 @@
-"""Debian's cron, simulated minute by minute: slow, obvious, and written from cron(8) and crontab(5) alone.
+"""A slow and simple simulation of Debian's cron, minute by minute, written only from cron(8) and crontab(5).
 
-cron(8), "Special considerations": jobs that fall into a stretch skipped by less than three hours run soon after the change;
-those in a stretch repeated by less than three hours are not run again; this concerns only jobs without `*` in the hour or minute
-specifier, others follow the new time at once; a larger change is a correction, and the new time is used at once.
+cron(8), "Special considerations": if the clock skips less than three hours, the skipped jobs run soon after the
+change. If it repeats less than three hours, the repeated jobs do not run again. This applies only to jobs without `*`
+in the hour or minute specifier; others use the new time at once. A larger change is a correction, and all jobs use
+the new time at once.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class Wake:
-    """What the daemon does in one minute: the wall minutes at which it looks for wildcard jobs and for fixed ones."""
+    """One minute of the daemon: the wall minutes for which it checks wildcard jobs and fixed ones."""
 
     instant: datetime
     wildcard: tuple[datetime, ...]
@@ -33,7 +34,7 @@ class Wake:
 
 
 class Matcher:
-    """Says which wall minutes an expression names."""
+    """Determines whether an expression matches a wall minute."""
 
     def __init__(self, expression: str) -> None:
         fields = expression.lower().split()
@@ -67,7 +68,7 @@ def _value(index: int, text: str) -> int:
 
 @cache
 def wakes(zone: str, begin: datetime, end: datetime) -> tuple[Wake, ...]:
-    """Simulate the daemon's main loop from the UTC minute `begin` to `end`, both included."""
+    """Return the minutes of the daemon's main loop from the UTC minute `begin` to `end`, both included."""
     clock = _clock(begin, zone)
     virtual = clock - _MINUTE
     found = []
@@ -75,7 +76,7 @@ def wakes(zone: str, begin: datetime, end: datetime) -> tuple[Wake, ...]:
     while now <= end:
         clock = _clock(now, zone)
         ahead = (clock - virtual) // _MINUTE
-        # A jump of n minutes shows as n + 1, because a minute has gone by as well.
+        # After a jump of n minutes the difference is n + 1, because one minute has passed as well.
         jump = ahead - 1
         if 0 <= jump < _THREE_HOURS:
             skipped = tuple(virtual + _MINUTE * (n + 1) for n in range(ahead))

@@ -1,10 +1,10 @@
-"""What a person may have settled for git at a terminal: each of it changes what some command of git prints or finds."""
+"""Settings of git that people may have: each of them changes the output or the results of some git command."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-#: By what they concern, the lines of a configuration: section, key and value.
+#: Settings by topic: names (section and key) and values.
 HOSTILE: dict[str, tuple[tuple[str, str], ...]] = {
     "signatures": (("log.showSignature", "true"), ("gpg.format", "ssh"), ("commit.gpgSign", "true"), ("gpg.program", "/nowhere")),
     "logs": (
@@ -43,7 +43,7 @@ HOSTILE: dict[str, tuple[tuple[str, str], ...]] = {
 
 
 def config(path: Path, settings: tuple[tuple[str, str], ...]) -> Path:
-    """Write a configuration of git; return its path."""
+    """Write a configuration file of git; return its path."""
     lines = []
     for name, value in settings:
         section, key = name.split(".", 1)

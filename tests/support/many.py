@@ -1,4 +1,4 @@
-"""Several commands for the price of one: what the command imports is loaded once, and each is run in a fork of its own."""
+"""Run several commands with the start-up time of one: a process loads the modules once, and forks for each command."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import rich.table, runner.cli.ticking, runner.report.tables
 from runner.cli.app import run
 from runner.cli.main import main
 with contextlib.redirect_stdout(io.StringIO()):
-    run(["--version"])  # typer and pydantic load most of what they need when they meet the first option
+    run(["--version"])  # typer and pydantic load most of their modules for the first option
 gc.freeze()
 said = []
 for now, words in json.loads(sys.argv[1]):
@@ -30,9 +30,9 @@ for now, words in json.loads(sys.argv[1]):
         sys.argv = ["runner", *words]
         try:
             main()
-        except SystemExit as ending:
+        except SystemExit as error:
             sys.stdout.flush()
-            os._exit(ending.code)  # to tidy up what was loaded takes as long as the command
+            os._exit(error.code)  # the clean-up of the interpreter would take as long as the command
     os.close(write)
     with open(read, "rb") as output:
         text = output.read().decode("latin-1")
@@ -42,14 +42,14 @@ json.dump(said, sys.stdout)
 
 
 class Said(NamedTuple):
-    """How a command ended, and what it printed to either stream."""
+    """The exit code of a command, and its output to both streams."""
 
     code: int
     output: bytes
 
 
 def run_many(project: Project, commands: Iterable[tuple[datetime, tuple[str, ...]]]) -> list[Said]:
-    """Run commands one after another, each at its time, from the same `main` as the installed command."""
+    """Run commands one after another, each at its time, by the `main` of the installed command; return the results."""
     words = json.dumps([(now.isoformat(), words) for now, words in commands])
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, words],

@@ -1,4 +1,4 @@
-"""Nights on which a clock somewhere was changed, and the few words that tests about schedules share."""
+"""Nights on which the clock of a time zone changed, and functions that tests about schedules share."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True)
 class Night:
-    """A zone and the first instant (UTC) of its new offset; `moved` is by how many minutes the clock went forward."""
+    """A zone and the first instant (UTC) of its new offset; `moved` is the change of the clock in minutes."""
 
     zone: str
     change: datetime
@@ -32,7 +32,7 @@ class Night:
 
     @property
     def tz(self) -> ZoneInfo:
-        """The zone."""
+        """The time zone."""
         return ZoneInfo(self.zone)
 
 
@@ -69,7 +69,7 @@ NIGHTS = (
 
 
 def schedule(zone: str = "UTC", /, **fields: object) -> Schedule:
-    """Return the schedule of some keys in a zone."""
+    """Return the schedule of the given keys in a zone."""
     return parse_schedule({"timezone": zone, **fields})
 
 
@@ -79,7 +79,7 @@ def at(text: str, zone: str = "UTC", fold: int = 0) -> datetime:
 
 
 def slots(made: Schedule, after: datetime, until: datetime) -> list[datetime]:
-    """Return the slots in (after, until], asked for one after another."""
+    """Return the slots in (after, until], computed one after another."""
     found: list[datetime] = []
     slot = made.after(after)
     while slot is not None and slot <= until:
@@ -89,16 +89,16 @@ def slots(made: Schedule, after: datetime, until: datetime) -> list[datetime]:
 
 
 def walls(instants: list[datetime], zone: str) -> list[str]:
-    """Return what the clock on the wall shows at each instant, with its offset."""
+    """Return the wall time of each instant in a zone, with its offset, as text."""
     return [instant.astimezone(ZoneInfo(zone)).strftime("%m-%d %H:%M%z") for instant in instants]
 
 
 class TooMuchWorkError(AssertionError):
-    """More calls than the budget allows: the work grows with something that it must not grow with."""
+    """Raised for more calls than the budget, which means that the work grows with the wrong input."""
 
 
 def calls_of(work: Callable[[], T], budget: int = 200_000) -> tuple[T, int]:
-    """Return what the work returns and how many Python functions it called. Endless work ends at the budget."""
+    """Return the result of `work` and the number of Python calls in it. Raises TooMuchWorkError above the budget."""
     made = 0
 
     def count(_frame: FrameType, event: str, _argument: object) -> None:

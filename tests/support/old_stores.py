@@ -1,4 +1,4 @@
-"""Stores that another version has written, each with the repository that its runs were made from."""
+"""Stores that other versions have written, and the repository that their runs refer to."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 from tests.support.project import Project
 
 STORES = sorted((Path(__file__).parents[1] / "examples/stores").glob("*.sql"))
-#: Five minutes past the last tick of these stores.
+#: Five minutes after the last tick of these stores.
 AFTERWARDS = datetime(2026, 6, 10, 12, 15, tzinfo=UTC)
-#: Ada's two commits, by which the runs in these stores were made: who makes them again makes the same ids.
+#: The dates of Ada's two commits, to which the runs in these stores refer: the same dates give the same commit ids.
 _DATES = {"GIT_AUTHOR_DATE": "2026-06-01T10:00:00Z", "GIT_COMMITTER_DATE": "2026-06-01T10:00:00Z"}
 _ADA = {
     f"GIT_{who}_{what}": value
@@ -35,7 +35,7 @@ FILES = {
 
 
 def begin_with(project: Project, store: Path) -> None:
-    """Give a project a store of another version, and the commits that it speaks of."""
+    """Give a project a store of another version, and the commits to which the store refers."""
     for name, text in FILES.items():
         project.write(f"tasks/{name}.yaml", text)
     _commit(project, "Add the tasks")

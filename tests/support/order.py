@@ -1,17 +1,17 @@
-"""Long tests first: what is begun last is what everybody else waits for."""
+"""The order of tests: long tests first, because the whole suite waits for a long test that begins last."""
 
 from __future__ import annotations
 
 import pytest
 
-#: Parts of names, the longest first. Others take a few seconds at most, however many workers there are.
+#: Parts of test names, the longest test first. Other tests take a few seconds at most, with any number of workers.
 _LONG = (
     "test_cron.py::",  # waits for two full minutes
     "test_over_two_hundred_commits",
     "test_chaos.py::",
     "test_kills.py::",
-    "test_a_locked_database_is_waited_for",  # ten seconds, which nobody can shorten from outside
-    "[functions of one name]",  # likewise
+    "test_a_locked_database_is_waited_for",  # ten seconds, which a test cannot shorten
+    "[functions of one name]",  # ten seconds, too
     "test_a_task_of_every_minute_runs_sixty_times",
     "test_kills_of_ticks_and_children",
     "test_a_database_locked_by_somebody",
@@ -30,7 +30,7 @@ _LONG = (
 def long_ones_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
     """Return the tests in an order in which each worker begins with its share of the long ones.
 
-    pytest-xdist deals the list in stretches of equal length, one for each worker, and moves the ends of stretches later.
+    pytest-xdist splits the list into parts of equal length, one for each worker, and later moves the ends of parts.
     """
     ranks = {item.nodeid: rank for item in items if (rank := _rank(item.nodeid)) is not None}
     long = sorted((item for item in items if item.nodeid in ranks), key=lambda item: ranks[item.nodeid])

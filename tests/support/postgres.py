@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, and tables in it like those of a store."""
+"""A private PostgreSQL server, with the same tables as a store."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ import pytest
 
 from tests.support.waiting import wait_until
 
-#: Where systems keep PostgreSQL's programs: Debian, Red Hat, Homebrew on both kinds of Mac, PostgreSQL's own default.
-_PLACES = (
+#: Folders with PostgreSQL's programs: Debian, Red Hat, Homebrew on both kinds of Mac, PostgreSQL's own default.
+_FOLDERS = (
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
     "/opt/homebrew/opt/postgresql*/bin",
@@ -34,10 +34,10 @@ _USER = "runner"
 
 
 def _programs() -> Path | None:
-    """Return the folder of PostgreSQL's programs, or None where there is none."""
+    """Return the folder of PostgreSQL's programs, or None if they are not installed."""
     on_path = shutil.which("initdb")
     found = [Path(on_path).resolve()] if on_path else []
-    found += [path for place in _PLACES for path in sorted(Path("/").glob(f"{place[1:]}/initdb"), reverse=True)]
+    found += [path for folder in _FOLDERS for path in sorted(Path("/").glob(f"{folder[1:]}/initdb"), reverse=True)]
     return next((path.parent for path in found if all((path.parent / name).exists() for name in _PROGRAMS)), None)
 
 
@@ -50,13 +50,13 @@ needs_postgres = pytest.mark.skipif(
 
 @dataclass(frozen=True)
 class Postgres:
-    """A server that is reached through a socket in its folder."""
+    """A server that listens on a socket in its folder."""
 
     programs: Path
     folder: Path
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
-        """Have one psql run a script, up to the first statement that is refused."""
+        """Run a script in one psql, up to the first statement that fails; return the completed process."""
         options = ["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]
         where = [f"--host={self.folder}", f"--username={_USER}", "--dbname=postgres", "--file=-"]
         return subprocess.run(
@@ -71,13 +71,13 @@ class Postgres:
 
 @contextmanager
 def server() -> Iterator[Postgres]:
-    """Start a server of one's own; end it and remove its folder, whatever happens.
+    """Start a private server and yield it; always end it and remove its folder.
 
-    The folder stands among the system's temporary files: a socket's path must be short, and the folders of pytest are closed to
-    the user as whom the server runs.
+    Its folder is in the system's temporary folder: the path of a socket must be short, and the user of the server
+    cannot enter the folders of pytest.
     """
     programs = _programs()
-    assert programs is not None, "PostgreSQL's server programs are nowhere to be found"
+    assert programs is not None, "PostgreSQL's server programs are not installed"
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     try:
         if os.geteuid() == 0:
@@ -90,7 +90,8 @@ def server() -> Iterator[Postgres]:
 
 
 def _make(programs: Path, folder: Path) -> None:
-    # Texts are ordered by their bytes, as in SQLite. Nobody else can enter the folder, so nobody needs a password.
+    # Texts are ordered by their bytes, as in SQLite. Other users cannot enter the folder, so no password is
+    # not_null_clause.
     options = ["--locale=C", "--encoding=UTF8", "--auth=trust", "--no-sync", f"--username={_USER}"]
     process = _start(folder, programs / "initdb", *options, f"--pgdata={folder / 'data'}")
     assert process.wait() == 0, _log(folder).read_text()
@@ -106,7 +107,7 @@ def _started(postgres: Postgres) -> Iterator[Postgres]:
         assert process.poll() is None, _log(folder).read_text()
         yield postgres
     finally:
-        process.send_signal(signal.SIGQUIT)  # what `pg_ctl stop --mode=immediate` sends
+        process.send_signal(signal.SIGQUIT)  # the signal of `pg_ctl stop --mode=immediate`
         process.wait()
 
 
@@ -125,7 +126,10 @@ def _answers(postgres: Postgres) -> bool:
 
 
 def _as_ordinary_user() -> list[str]:
-    """Return what a command begins with: PostgreSQL refuses root. By setpriv the server also ends when the tests are killed."""
+    """Return the words before a command that start it as an ordinary user, and end it when the tests are killed.
+
+    PostgreSQL refuses to run as root.
+    """
     if shutil.which("setpriv") is None:
         return []
     if os.geteuid() != 0:
@@ -140,7 +144,7 @@ def _nobody() -> tuple[int, int]:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment in which nothing names another server."""
+    """Return an environment without variables that name another server."""
     return {"PATH": os.environ["PATH"], "LC_ALL": "C", "PGCLIENTENCODING": "UTF8"}
 
 
@@ -151,7 +155,7 @@ def tables_in(store: sqlite3.Connection) -> list[str]:
 
 
 def definitions(store: sqlite3.Connection) -> Iterator[str]:
-    """Yield the statements that make the tables of a store in PostgreSQL: columns, keys, indexes, and the rows that they have."""
+    """Yield the statements that create the tables of a store in PostgreSQL, with columns, keys, indexes and rows."""
     for table in tables_in(store):
         yield f"CREATE TABLE {table} ({', '.join(chain(_columns(store, table), _keys(store, table)))})"
         for row in store.execute(f"SELECT * FROM {table}"):  # noqa: S608 - a name of ours
@@ -162,12 +166,12 @@ def definitions(store: sqlite3.Connection) -> Iterator[str]:
 
 def _columns(store: sqlite3.Connection, table: str) -> Iterator[str]:
     described = list(store.execute(f"PRAGMA table_info({table})"))
-    is_numbered = [row[-1] for row in described if row[-1]] == [1]  # one column is the key: SQLite numbers rows by it
+    is_numbered = [row[-1] for row in described if row[-1]] == [1]  # the key is one column: SQLite numbers rows by it
     for _, name, kind, not_null, default, key in described:
         number = "GENERATED BY DEFAULT AS IDENTITY" if key and is_numbered else ""
-        needed = "NOT NULL" if not_null else ""
-        usual = "" if default is None else f"DEFAULT {default}"
-        yield f'"{name}" {_TYPES[kind]} {number} {needed} {usual}'
+        not_null_clause = "NOT NULL" if not_null else ""
+        default_clause = "" if default is None else f"DEFAULT {default}"
+        yield f'"{name}" {_TYPES[kind]} {number} {not_null_clause} {default_clause}'
 
 
 def _keys(store: sqlite3.Connection, table: str) -> Iterator[str]:
@@ -184,7 +188,7 @@ def _names(names: Iterator[str]) -> str:
 
 
 def literal(value: object) -> str:
-    """Return a value of Python as a driver gives it to PostgreSQL: a boolean is not a number there."""
+    """Return a Python value as a literal of PostgreSQL, where a boolean is not a number."""
     if value is None:
         return "NULL"
     if isinstance(value, bytes):

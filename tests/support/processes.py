@@ -1,4 +1,4 @@
-"""What tests need to know about processes: who is alive, who started whom, and commands in the background."""
+"""Processes in tests: whether they are alive, which one started which, and commands in the background."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def daemon(name, keep=True):
 
 
 def state_of(pid: int) -> str | None:
-    """Return the letter of a process's state (proc_pid_stat(5)), or None where there is no such process."""
+    """Return the state letter of a process (proc_pid_stat(5)), or None if there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[0]
@@ -59,13 +59,13 @@ def state_of(pid: int) -> str | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Return whether a process is there and has not ended."""
+    """Return whether a process exists and has not ended."""
     return state_of(pid) not in {None, "Z", "X"}
 
 
 @dataclass(frozen=True)
 class Family:
-    """The processes of tasks whose code begins with `preamble`: each notes its pid under a name in a file.
+    """The processes of tasks with the code of `code()`: each writes its pid and a name into the file `notes`.
 
     The code may call `note(name, pid)`, `wait_for(name)`, `forever()` and `daemon(name)`.
     """
@@ -73,15 +73,15 @@ class Family:
     notes: Path
 
     def code(self, code: str) -> str:
-        """Return code with the preamble in front."""
+        """Return the code after the definitions of these functions."""
         return _PREAMBLE.format(notes=str(self.notes)) + code
 
     def names(self) -> list[str]:
-        """Return what has been noted, in order."""
+        """Return the noted names, in order."""
         return [name for _, name in self._lines()]
 
     def pid(self, name: str) -> int:
-        """Return the pid that was noted last under a name."""
+        """Return the last pid that was noted with a name."""
         return [pid for pid, noted in self._lines() if noted == name][-1]
 
     def wait_for(self, *names: str) -> None:
@@ -89,7 +89,7 @@ class Family:
         wait_until(lambda: set(names) <= set(self.names()), f"note of {names}")
 
     def note(self, name: str) -> None:
-        """Note something in the name of the test, for tasks that wait for it."""
+        """Note a name from the test, for tasks that wait for it."""
         with self.notes.open("a") as file:
             file.write(f"0 {name}\n")
 
@@ -98,7 +98,7 @@ class Family:
         return [name for pid, name in self._lines() if pid and is_alive(pid)]
 
     def end(self) -> None:
-        """Kill what is left."""
+        """Kill all noted processes that are still alive."""
         for pid, _ in self._lines():
             if pid and is_alive(pid):
                 os.kill(pid, signal.SIGKILL)
@@ -112,7 +112,7 @@ class Family:
 
 @contextmanager
 def family_of(folder: Path) -> Iterator[Family]:
-    """Make a family, and leave nobody of it behind."""
+    """Yield a family, and kill its remaining processes at the end."""
     made = Family(folder / "pids")
     try:
         yield made
@@ -121,7 +121,7 @@ def family_of(folder: Path) -> Iterator[Family]:
 
 
 def run_each(project: Project, codes: list[str]) -> list[RunDetails]:
-    """Run each code as a task of its own, all in one tick; return what became of them, in the same order."""
+    """Run each code as a separate task, all in one tick; return the records of the runs in the same order."""
     names = [f"task-{number}" for number in range(len(codes))]
     for name, code in zip(names, codes, strict=True):
         project.task(name, code)
@@ -131,7 +131,7 @@ def run_each(project: Project, codes: list[str]) -> list[RunDetails]:
 
 
 def processes_of(tick: subprocess.Popen[str]) -> list[int]:
-    """Return the processes of a tick itself, tasks aside: the one that forks, and the one that decides and records."""
+    """Return the pids of the launcher and the decider of a tick, without its tasks."""
     found = [tick.pid]
     session = str(os.getsid(tick.pid))
     for stat in Path("/proc").glob("[0-9]*/stat"):
@@ -139,16 +139,16 @@ def processes_of(tick: subprocess.Popen[str]) -> list[int]:
             fields = stat.read_text(errors="replace").rpartition(")")[2].split()
         except OSError:
             continue
-        # Tasks, and what they leave behind, are in sessions of their own.
+        # Tasks, and processes that they leave behind, are in other sessions.
         if fields[1] == str(tick.pid) and fields[3] == session:
             found.append(int(stat.parent.name))
     return found
 
 
 def kill_tick(tick: subprocess.Popen[str]) -> None:
-    """Kill the process that cron starts, and return once the one that decides and records has ended, too.
+    """Kill the launcher of a tick, and return when the decider has ended, too.
 
-    Until then that one holds the lock of the owner; the next tick of cron comes a minute later.
+    Until then the decider holds the lock of the owner. In production the next tick comes a minute later.
     """
     pids = processes_of(tick)
     tick.kill()
@@ -157,9 +157,9 @@ def kill_tick(tick: subprocess.Popen[str]) -> None:
 
 
 def signal_tick(tick: subprocess.Popen[str], number: int) -> None:
-    """Send a signal to the processes of a tick itself, as the kernel does to a container that is frozen."""
+    """Send a signal to the launcher and the decider of a tick, as when a container is frozen."""
     for pid in processes_of(tick):
-        with suppress(ProcessLookupError):  # it may just have ended
+        with suppress(ProcessLookupError):  # the process may just have ended
             os.kill(pid, number)
 
 
@@ -167,7 +167,7 @@ def signal_tick(tick: subprocess.Popen[str], number: int) -> None:
 def background(
     project: Project, *words: str, now: datetime | None = None, env: dict[str, str] | None = None
 ) -> Iterator[subprocess.Popen[str]]:
-    """Run the installed command in the background; it is killed at the end, should it still run."""
+    """Run the installed command in the background, and yield its process. Kill it at the end if it has not ended."""
     with subprocess.Popen(
         [RUNNER, *words],
         cwd=project.root,
@@ -186,7 +186,7 @@ def background(
 
 
 def runner_after(project: Project, prelude: str, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run the installed command from a process that has first done something to itself that exec keeps."""
+    """Run the installed command after a prelude in the same process, whose effects exec keeps; return the result."""
     launcher = f"import os, signal, sys\n{prelude}\nos.execv(sys.argv[1], sys.argv[1:])"
     return subprocess.run(
         [sys.executable, "-c", launcher, RUNNER, *words],

@@ -1,4 +1,4 @@
-"""A real git repository of tasks, with the real command and the real operations on it."""
+"""A real git repository of tasks, with the real command and the real operations."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ from tests.support.warm import can_be_warm, run_warm
 #: The installed command, beside the interpreter that runs the tests.
 RUNNER = str(Path(sys.executable).parent / "runner")
 
-#: A quiet moment on which tests agree: a Wednesday, far from any change of clocks.
+#: The default time of the tests: a Wednesday, far from any change of daylight saving time.
 NOON = datetime(2026, 6, 10, 12, 0, 0, 20_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
-#: By these `runner plan` knows that it runs in CI, and what to compare: the tests are not what is planned.
-_OF_CI = {"CI", "GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"}
+#: With these variables `runner plan` would compare the branches of the CI job that runs the tests.
+_CI_VARIABLES = {"CI", "GITHUB_BASE_REF", "CI_MERGE_REQUEST_TARGET_BRANCH_NAME"}
 
 _AUTHOR = {
     "GIT_AUTHOR_NAME": "Ada",
@@ -48,7 +48,7 @@ _AUTHOR = {
 
 
 def task_text(code: str = "print('done')", **keys: object) -> str:
-    """Return a task file: every minute, active, unless the keys say otherwise; a key that is None is left out."""
+    """Return a task file: active and every minute by default; a key whose value is None is left out."""
     if not {"frequency", "cron", "rrule"} & keys.keys():
         keys = {"frequency": 1, "unit": "minutes", **keys}
     keys = {"active": True, **keys}
@@ -59,18 +59,20 @@ def task_text(code: str = "print('done')", **keys: object) -> str:
 
 @cache
 def _empty_repository() -> Path:
-    """Return the `.git` of a repository on the branch main. A copy is made in a fifth of the time of `git init`."""
+    """Return the `.git` of an empty repository on the branch main. A copy takes a fifth of the time of `git init`."""
     folder = Path(tempfile.mkdtemp(prefix="empty-repository-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     done = partial(subprocess.run, cwd=folder, check=True, capture_output=True)
     done(["git", "init", "--quiet", "--initial-branch=main", "--template="])
-    done(["git", "config", "maintenance.auto", "false"])  # no process after each commit that looks whether to tidy up
+    done(
+        ["git", "config", "maintenance.auto", "false"]
+    )  # otherwise each commit starts a process that checks for maintenance
     return folder / ".git"
 
 
 @dataclass(frozen=True)
 class Report:
-    """What has become of a tick, as the store has it; `said` is what the command has printed."""
+    """The result of a tick according to the store; `said` is the output of the command."""
 
     commit: str | None
     started: tuple[Run, ...]
@@ -83,53 +85,53 @@ class Report:
 
 @dataclass(frozen=True)
 class Project:
-    """`root` is a work tree with `tasks/`; `state` lies beside it."""
+    """A repository: `root` is a work tree with `tasks/`, and `state` is the state folder beside it."""
 
     root: Path
     state: Path
 
     @classmethod
     def create(cls, root: Path) -> Project:
-        """Make an empty repository on the branch main."""
+        """Create an empty repository on the branch main, and return its project."""
         shutil.copytree(_empty_repository(), root / ".git")
         return cls(root, root.parent / f"{root.name}-state")
 
     @property
     def workspace(self) -> Workspace:
-        """What operations work on."""
+        """The workspace, which operations expect."""
         return Workspace(str(self.root), str(self.state))
 
     def git(self, *words: str) -> str:
-        """Run git in the work tree; return what it prints."""
+        """Run git in the work tree; return its output. Raises CalledProcessError if it fails."""
         done = subprocess.run(
             ["git", *words], cwd=self.root, env={**os.environ, **_AUTHOR}, check=True, capture_output=True, text=True
         )
         return done.stdout.strip()
 
     def give_identity(self) -> None:
-        """Have the repository say who makes commits in it, for commands that make some; a machine of tests may say nothing."""
+        """Configure an author in the repository, for commands that commit; the machine may have none."""
         self.git("config", "user.name", _AUTHOR["GIT_AUTHOR_NAME"])
         self.git("config", "user.email", _AUTHOR["GIT_AUTHOR_EMAIL"])
 
     def write(self, path: str, text: str | bytes) -> Path:
-        """Write a file below the root."""
+        """Write a file below the root, and return its path."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text if isinstance(text, bytes) else text.encode())
         return target
 
     def task(self, task_id: str, code: str = "print('done')", **keys: object) -> Path:
-        """Write a task file, as `task_text` makes it."""
+        """Write the task file that `task_text` returns, and return its path."""
         return self.write(f"tasks/{task_id}.yaml", task_text(code, **keys))
 
     def commit(self, message: str = "change tasks") -> str:
-        """Commit everything; return the commit."""
+        """Commit all files; return the id of the commit."""
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self._head() or self.git("rev-parse", "HEAD")
 
     def _head(self) -> str | None:
-        """Return the commit that HEAD names where a look at the files says it: a process less for each commit."""
+        """Return the commit of HEAD, or None if its files do not name one. This saves a process for each commit."""
         folder = self.root / ".git"
         if not folder.is_dir():
             return None
@@ -139,7 +141,7 @@ class Project:
     def runner(
         self, *words: str, now: datetime | None = None, env: dict[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command in the work tree, at a time of ours if one is given."""
+        """Run the command in the work tree, at the time `now` if given; return the completed process."""
         environment = self.environment(now) | (env or {})
         if not can_be_warm(environment):
             return self.installed(*words, now=now, env=env, timeout=timeout)
@@ -148,7 +150,7 @@ class Project:
     def installed(
         self, *words: str, now: datetime | None = None, env: dict[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
-        """Run the installed command itself, where it counts what an interpreter loads, and how long that takes."""
+        """Run the installed command, for tests about the start of an interpreter; return the completed process."""
         return subprocess.run(
             [RUNNER, *words],
             cwd=self.root,
@@ -161,19 +163,19 @@ class Project:
         )
 
     def environment(self, now: datetime | None = None) -> dict[str, str]:
-        """Return the environment in which the command finds this project's state."""
-        own = {name: value for name, value in os.environ.items() if name not in _OF_CI}
-        own["RUNNER_STATE"] = str(self.state)
-        return own if now is None else own | {"RUNNER_NOW": now.isoformat()}
+        """Return an environment that names the state folder of this project."""
+        inherited = {name: value for name, value in os.environ.items() if name not in _CI_VARIABLES}
+        inherited["RUNNER_STATE"] = str(self.state)
+        return inherited if now is None else inherited | {"RUNNER_NOW": now.isoformat()}
 
     def json(self, *words: str, now: datetime | None = None) -> Any:
-        """Run the command with --json; return what it prints. Fails where the command prints no JSON."""
+        """Run the command with --json; return its parsed output. Fails if the command prints no JSON."""
         done = self.runner(*words, "--json", now=now)
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
 
     def tick(self, now: datetime = NOON, only: frozenset[str] | None = None) -> Report:
-        """Have cron's very command tick at `now`; return what has become of it. Raises RunnerError where the command fails."""
+        """Run cron's `tick` command at `now`; return its result. Raises RunnerError if the command fails."""
         before = {run.run_id: run for run in self.runs()} if (self.state / "runner.db").exists() else {}
         done = self.runner("tick", *(word for task in sorted(only or ()) for word in ("--task", task)), now=now)
         if done.returncode:
@@ -201,15 +203,15 @@ class Project:
             )
 
     def runs(self, task: str | None = None) -> list[Run]:
-        """Return what is on record, the oldest first."""
+        """Return the recorded runs, the oldest first."""
         return list(reversed(run_history.history(self.workspace, task, None, 100_000)))
 
     def show(self, run_id: int) -> RunDetails:
-        """Return all that is on record of a run."""
+        """Return the whole record of a run."""
         return run_history.show(self.workspace, run_id)
 
     def run_once(self, code: str, **keys: object) -> RunDetails:
-        """Commit a task with that code, tick, and return what became of it."""
+        """Commit a task with this code, run a tick, and return the record of the run."""
         self.task("once", code, **keys)
         self.commit()
         report = self.tick()
@@ -217,6 +219,6 @@ class Project:
 
     @contextmanager
     def database(self) -> Iterator[sqlite3.Connection]:
-        """Open the store as it is."""
+        """Yield a connection to the database of the store."""
         with closing(sqlite3.connect(self.state / "runner.db")) as connection:
             yield connection

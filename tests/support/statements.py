@@ -1,4 +1,4 @@
-"""The SQL of the store: what its modules have in their source, and what they run."""
+"""The SQL of the store: the statements in the source of its modules, and the statements that ran."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from typing import Any
 from runner import store
 
 _STORE = Path(store.__file__).parent
-#: Where what differs between databases stands (docs/decisions/0020-sessions-by-intent.md), what only SQLite's past needs
-#: (`version_1`), and the one question of an idle tick, which is asked of a file.
-_APART = {"__init__", "database", "session", "migrate", "errors", "version_1", "idle"}
-_MODULES = {str(path): ast.parse(path.read_text()) for path in sorted(_STORE.glob("*.py")) if path.stem not in _APART}
-#: The methods of a session that take a statement to the database.
+#: The modules that differ between databases (docs/decisions/0020-sessions-by-intent.md), the one for old SQLite stores
+#: (`version_1`), and the one with the query of an idle tick, which opens the file directly.
+_EXCLUDED = {"__init__", "database", "session", "migrate", "errors", "version_1", "idle"}
+_MODULES = {
+    str(path): ast.parse(path.read_text()) for path in sorted(_STORE.glob("*.py")) if path.stem not in _EXCLUDED
+}
+#: The methods of a session that run a statement.
 _METHODS = {"ask", "one", "value", "change", "change_many", "add"}
 _SQL = re.compile(
     r"\?|\b(SELECT|FROM|JOIN|WHERE|AND|OR|NOT|IN|EXISTS|CASE|ORDER|GROUP|LIMIT|INSERT|VALUES|UPDATE|SET|DELETE|WITH)\b"
 )
 
-#: A module and a line of it.
+#: A module and the number of a line in it.
 Line = tuple[str, int]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """A statement that was run: from where, with which values, and what SQLite has answered where it is a question."""
+    """A statement that was run: its line in the store, its values, and the rows that SQLite returned for a query."""
 
     line: Line | None
     sql: str
@@ -39,28 +41,28 @@ class Asked:
 
 
 class Noting(sqlite3.Connection):
-    """A connection that keeps what is run on it."""
+    """A connection that records the statements that it runs."""
 
     def __init__(self, path: str) -> None:
         super().__init__(path, isolation_level=None)
         self.asked: list[Asked] = []
 
-    def execute(self, sql: str, values: Sequence[Any] = (), /) -> sqlite3.Cursor:  # type: ignore[override] # values by place
-        """Run a statement, and keep it."""
-        is_question = sql.split(maxsplit=1)[0] == "SELECT"
-        answer = super().execute(sql, values).fetchall() if is_question else []
+    def execute(self, sql: str, values: Sequence[Any] = (), /) -> sqlite3.Cursor:  # type: ignore[override] # positional values
+        """Run a statement and record it; return its cursor."""
+        is_query = sql.split(maxsplit=1)[0] == "SELECT"
+        answer = super().execute(sql, values).fetchall() if is_query else []
         self.asked.append(Asked(_line(), sql, tuple(values), answer))
         return super().execute(sql, values)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> sqlite3.Cursor:  # type: ignore[override] # likewise
-        """Run a statement for each row of values, and keep each."""
+        """Run a statement for each row of values and record each; return the cursor."""
         given = [tuple(row) for row in rows]
         self.asked += [Asked(_line(), sql, row, []) for row in given]
         return super().executemany(sql, given)
 
 
 def _line() -> Line | None:
-    """Return which line of the store has called a session; None where the test has."""
+    """Return the line of the store that called the session, or None if the test called it."""
     frame = sys._getframe()  # noqa: SLF001 - the documented way to the callers of a function
     while frame.f_back is not None:
         frame = frame.f_back
@@ -70,7 +72,7 @@ def _line() -> Line | None:
 
 
 def calls_not_made(asked: Iterable[Asked]) -> list[Line]:
-    """Return where modules of the store call a session, and none of what was asked came from there."""
+    """Return the lines of the store that call a session, but from which no recorded statement came."""
     made = {it.line for it in asked}
     return [
         (path, node.lineno)
@@ -82,7 +84,7 @@ def calls_not_made(asked: Iterable[Asked]) -> list[Line]:
 
 
 def texts_not_used(asked: Iterable[Asked]) -> list[tuple[Line, str]]:
-    """Return the pieces of SQL in the source of the store that stand in nothing of what was asked."""
+    """Return the pieces of SQL in the source of the store that no recorded statement contains."""
     used = "\n".join({it.sql for it in asked if it.line})
     return [(line, text) for line, text in _texts() if _SQL.search(text) and text not in used]
 

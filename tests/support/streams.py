@@ -1,4 +1,4 @@
-"""The real command with standard streams that are full, closed, left by their reader, hung up, or that do not block."""
+"""Run the real command with standard streams that are full, closed, without a reader, hung up, or non-blocking."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from struct import pack
 
 from tests.support.project import RUNNER, Project
 
-#: What sh(1) is told about the streams → what the kernel says to who writes to standard output.
+#: A redirection of sh(1) → the error of the kernel for a write to standard output.
 REFUSING = {
     ">/dev/full": "No space left on device",
     ">&-": "Bad file descriptor",
@@ -25,12 +25,12 @@ REFUSING = {
 def redirected(
     project: Project, redirections: str, *words: str, env: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run the command behind redirections of sh(1)."""
+    """Run the command with redirections of sh(1), and return the completed process."""
     return _run(project, ["sh", "-c", f'exec "$@" {redirections}', "sh", RUNNER, *words], env=env)
 
 
 def into(project: Project, stdout: int, *words: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the command with a descriptor as standard output."""
+    """Run the command with a descriptor as standard output, and return the completed process."""
     return _run(project, [RUNNER, *words], stdout=stdout)
 
 
@@ -51,7 +51,7 @@ def _run(
 
 @contextmanager
 def pipe_without_reader() -> Iterator[int]:
-    """Give a pipe whose reader has gone."""
+    """Yield the writable end of a pipe whose readable end is closed."""
     readable, writable = os.pipe()
     os.close(readable)
     with open(writable, "wb"):
@@ -60,15 +60,15 @@ def pipe_without_reader() -> Iterator[int]:
 
 @contextmanager
 def hung_up_terminal() -> Iterator[int]:
-    """Give a terminal that answers with EIO: the window that it was is closed."""
-    window, terminal = pty.openpty()
-    os.close(window)
+    """Yield a terminal whose other end is closed, so that writes fail with EIO."""
+    controller, terminal = pty.openpty()
+    os.close(controller)
     with open(terminal, "wb", buffering=0):
         yield terminal
 
 
 def through_a_pipe_that_does_not_block(project: Project, *words: str) -> tuple[int, bytes, bytes]:
-    """Run the command into a small pipe that gives EAGAIN when it is full; return its exit code and both outputs."""
+    """Run the command with a small non-blocking pipe (EAGAIN when full); return its exit code and both outputs."""
     readable, writable = os.pipe()
     fcntl.fcntl(writable, fcntl.F_SETPIPE_SZ, 4096)
     os.set_blocking(writable, False)
@@ -78,14 +78,14 @@ def through_a_pipe_that_does_not_block(project: Project, *words: str) -> tuple[i
 def on_a_terminal(
     project: Project, *words: str, env: dict[str, str] | None = None, columns: int = 80
 ) -> tuple[int, bytes, bytes]:
-    """Run the command on a terminal of so many columns; return its exit code, what the terminal got, and standard error.
+    """Run the command on a terminal; return its exit code, the output on the terminal, and standard error.
 
-    No pager is used unless `env` names one.
+    The command uses no pager unless `env` names one.
     """
-    window, terminal = pty.openpty()
+    controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, pack("HHHH", 24, columns, 0, 0))
-    code, screen, complaints = _read_from(window, terminal, project, words, {"RUNNER_PAGER": ""} | (env or {}))
-    return code, screen.replace(b"\r\n", b"\n"), complaints
+    code, screen, stderr = _read_from(controller, terminal, project, words, {"RUNNER_PAGER": ""} | (env or {}))
+    return code, screen.replace(b"\r\n", b"\n"), stderr
 
 
 def _read_from(
@@ -101,7 +101,7 @@ def _read_from(
     ) as command:
         os.close(writable)
         assert command.stderr is not None
-        # Both are small: what is said on standard error never fills its pipe.
+        # Standard error is small and never fills its pipe, so it can be read last.
         output = b"".join(iter(_chunks(readable), b""))
         os.close(readable)
         return command.wait(120), output, command.stderr.read()
@@ -111,7 +111,7 @@ def _chunks(descriptor: int) -> Callable[[], bytes]:
     def read() -> bytes:
         try:
             return os.read(descriptor, 1000)
-        except OSError:  # a terminal at its end (EIO)
+        except OSError:  # EIO: the terminal has no more output
             return b""
 
     return read

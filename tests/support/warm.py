@@ -1,8 +1,8 @@
-"""The installed command without the price of its start: a process that has loaded everything forks one for each call.
+"""The installed command without its start-up time: a process that has loaded all modules forks for each call.
 
-The fork runs the `main` of the command, with its own words, folder, environment and streams. What hangs on the start of an
-interpreter (`PYTHON…`, the locale, closed streams, what is loaded when) is asked of the installed command itself, and so is
-what is killed.
+The fork runs the `main` of the command, with its own words, folder, environment and streams. Tests that depend on the
+start of an interpreter (`PYTHON…`, the locale, closed streams, the order of imports), or that kill the command, run
+the installed command itself.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from pathlib import Path
 
 _BACKLOG = 64
 _LARGEST = 1 << 20
-#: An interpreter reads these when it starts, and runner the last one; never again.
-_OF_THE_START = ("PYTHON", "LC_", "LANG", "RUNNER_PORTABLE")
+#: An interpreter reads these only when it starts; runner reads the last one only then.
+_READ_AT_START = ("PYTHON", "LC_", "LANG", "RUNNER_PORTABLE")
 
 
 def can_be_warm(environment: dict[str, str]) -> bool:
-    """Return whether nothing in an environment hangs on the start of an interpreter."""
-    ours = {name: value for name, value in os.environ.items() if name.startswith(_OF_THE_START)}
-    return {name: value for name, value in environment.items() if name.startswith(_OF_THE_START)} == ours
+    """Return whether an environment has the same start-up variables as this process."""
+    current = {name: value for name, value in os.environ.items() if name.startswith(_READ_AT_START)}
+    return {name: value for name, value in environment.items() if name.startswith(_READ_AT_START)} == current
 
 
 def run_warm(words: list[str], folder: Path, environment: dict[str, str], timeout: float) -> tuple[int, str, str]:
-    """Run the command; return its exit code and what it printed to either stream. Raises subprocess.TimeoutExpired."""
+    """Run the command; return its exit code, standard output and standard error. Raises subprocess.TimeoutExpired."""
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr, socket.socket(*_KIND) as call:
         call.settimeout(timeout)
         call.connect(_server())
@@ -56,7 +56,7 @@ _KIND = (socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
 def _umask() -> int:
-    """Return the umask of this process, which can only be read by being set."""
+    """Return the umask of this process. It can only be read by setting it."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
@@ -64,7 +64,7 @@ def _umask() -> int:
 
 @cache
 def _server() -> str:
-    """Start the process that forks, once for each process of the tests, and return its address. It ends with this process."""
+    """Start the process that forks, once for each test process, and return its address. It ends with this process."""
     folder = tempfile.mkdtemp(prefix="warm-")
     address = f"{folder}/socket"
     process = subprocess.Popen(
@@ -88,8 +88,8 @@ def _server() -> str:
 
 
 def _serve(address: str) -> None:
-    """Load what the command loads, and fork for each call, until the process that started this one is gone."""
-    import gc  # noqa: PLC0415 - only what runs in the process that forks
+    """Load the modules of the command, and fork for each call, until the parent process has ended."""
+    import gc  # noqa: PLC0415 - only the process that forks needs it
     import select  # noqa: PLC0415
 
     _load()
@@ -105,7 +105,7 @@ def _serve(address: str) -> None:
                 return
             call, _ = server.accept()
             if os.fork() == 0:
-                _keep(call)
+                _handle_call(call)
             call.close()
 
 
@@ -124,18 +124,18 @@ def _load() -> None:
 
     @app.command()
     def _command(number: int = 1, word: str = "") -> None:
-        """Do nothing: typer and pydantic load most of what they need when they meet the first option."""
+        """Do nothing: typer and pydantic load most of their modules for the first option."""
 
     typer.main.get_command(app).main(args=[], standalone_mode=False)
 
 
-def _keep(call: socket.socket) -> None:
-    """Fork the command of a call and say how it ended."""
+def _handle_call(call: socket.socket) -> None:
+    """Fork the command of a call, and send its pid and exit code to the caller."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     order, descriptors, _, _ = socket.recv_fds(call, _LARGEST, 2)
     pid = os.fork()
     if pid == 0:
-        _become(json.loads(order), *descriptors)
+        _run_command(json.loads(order), *descriptors)
     try:
         call.send(str(pid).encode())
         call.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
@@ -143,8 +143,8 @@ def _keep(call: socket.socket) -> None:
         os._exit(0)
 
 
-def _become(order: list[object], stdout: int, stderr: int) -> None:
-    """Be the installed command."""
+def _run_command(order: list[object], stdout: int, stderr: int) -> None:
+    """Take the streams, folder, umask and environment of a call, and run the command. Does not return."""
     words, folder, environment, umask = order
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(stdout, 1)
@@ -165,8 +165,8 @@ def _exit_code() -> int:
     code: object = 0
     try:
         main()
-    except SystemExit as ending:
-        code = ending.code
+    except SystemExit as error:
+        code = error.code
     sys.stdout.flush()
     return code if isinstance(code, int) else 0
 

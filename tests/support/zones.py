@@ -1,4 +1,4 @@
-"""A zone that is nowhere, under two sets of rules: what an update of the system's zones does, at any moment."""
+"""An invented time zone with two sets of rules, to simulate an update of the system's zones at any time."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import zoneinfo
 from pathlib import Path
 from struct import pack
 
-#: The zone; every offset of it is a fixed one.
+#: The name of the zone; each set of rules has one fixed offset.
 NAME = "Made/Up"
 _OFFSETS = {"before": 2 * 3600, "after": 2 * 3600 + 1800}
 
 
 def two_sets_of_rules(folder: Path) -> list[str]:
-    """Make two folders of zones; return a value of PYTHONTZPATH for each, in which all other zones are those of the system."""
+    """Create two folders with the zone; return a PYTHONTZPATH for each, with all other zones of the system."""
     return [_rules(folder / name, offset) for name, offset in _OFFSETS.items()]
 
 
@@ -24,7 +24,7 @@ def _rules(folder: Path, offset: int) -> str:
 
 
 def _tzif(offset: int) -> bytes:
-    """Return a file of rules with one offset and no change (tzfile(5)); versions 1 and 2 say the same."""
+    """Return a file of rules with one offset and no change (tzfile(5)); versions 1 and 2 are equal."""
     name = b"MADE\0"
     counts = pack(">6l", 0, 0, 0, 0, 1, len(name))
     block = counts + pack(">lbb", offset, 0, 0) + name
