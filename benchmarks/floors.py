@@ -124,7 +124,10 @@ def beside(bench: Bench) -> Iterator[Row]:
             "plan": minutes.tick(lambda: load.change(plan)),
         }
         taken = side_by_side(commands, bench.rounds)
-    what, against = f"tick with 1 due task, beside a plan of {MANY:,} changed files, time", "the same, beside two loops"
+    what, against = (
+        f"tick with 1 due task, beside a plan of {MANY:,} changed files, time",
+        "the same, beside two loops",
+    )
     yield Row(what, against, taken["plan"].seconds / taken["busy"].seconds, 1.25)
 
 

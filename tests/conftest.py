@@ -1,4 +1,7 @@
-"""Fixtures for all tests. The dangerous defaults are impossible: no home, no git configuration, no store that nobody chose."""
+"""Fixtures for all tests.
+
+The dangerous defaults are impossible: no home, no git configuration, no store that nobody chose.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,15 @@ from tests.support.order import long_ones_first
 from tests.support.project import Project
 from tests.support.skipped import add_option, note_skipped
 
-# A shell that starts the tests in the background, or nohup(1), lets them ignore signals, and so all that they start: commands are
-# right to go on ignoring those. Here they are to hear them; what is handled, and not ignored, exec(3) gives back its default.
+# A shell that starts the tests in the background, or nohup(1), lets them ignore signals, and so all that they start:
+# commands are right to go on ignoring those. Here they are to hear them; what is handled, and not ignored, exec(3)
+# gives back its default.
 for _number in (signal.SIGHUP, signal.SIGINT):
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, lambda *_: None)
 
-# Most of what tests take is the start of commands, which takes twice as long where each of them compiles what it imports.
+# Most of what tests take is the start of commands, which takes twice as long where each of them compiles what it
+# imports.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

@@ -76,13 +76,19 @@ def say_wait(wait: Wait) -> None:
 
 
 def instant(text: str | None) -> datetime | None:
-    """Return the instant that an option names, in UTC unless it says otherwise; None where it is not given. Raises UsageError."""
+    """Return the instant that an option names, in UTC unless it says otherwise; None where it is not given.
+
+    Raises UsageError.
+    """
     moment = time(text)
     return None if moment is None else moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def time(text: str | None) -> datetime | None:
-    """Return the time that an option names, naive where it carries no offset; None where it is not given. Raises UsageError."""
+    """Return the time that an option names, naive where it carries no offset; None where it is not given.
+
+    Raises UsageError.
+    """
     if text is None:
         return None
     try:

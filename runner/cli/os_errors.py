@@ -6,7 +6,8 @@ import errno
 
 from runner.errors import RunnerError
 
-#: Only a mistake of a program makes these: a descriptor, an argument, an address or a process that it should have known.
+#: Only a mistake of a program makes these: a descriptor, an argument, an address or a process that it should have
+#: known.
 _BUGS = {errno.EBADF, errno.EINVAL, errno.EFAULT, errno.ECHILD, errno.ESRCH, errno.ENOSYS, None}
 _PERMISSIONS = "check the permissions, and which user runs runner"
 _PATHS = "check the path, and that each of its folders exists"

@@ -20,7 +20,8 @@ _VARIABLES = ("RUNNER_PAGER", "PAGER")
 _DEFAULT = "less"
 _SHELL = "/bin/sh"
 _NO_PAGER = {"", "cat"}
-#: What `less` does unless the person has said otherwise: end where one screen is enough, show colours, leave the text there.
+#: What `less` does unless the person has said otherwise: end where one screen is enough, show colours, leave the text
+#: there.
 _LESS = "FRX"
 
 
@@ -72,7 +73,10 @@ class _Pages(io.RawIOBase):
         return self._terminal.fileno()
 
     def write(self, data: Buffer, /) -> int:
-        """Write to the pager. What a person who has ended it, or has pressed Ctrl-C, does not want to see is dropped."""
+        """Write to the pager.
+
+        What a person who has ended it, or has pressed Ctrl-C, does not want to see is dropped.
+        """
         if self._pager is None:
             self._pager = _start(self._command)
         assert self._pager.stdin is not None  # noqa: S101 - it is a pipe

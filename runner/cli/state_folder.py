@@ -15,7 +15,10 @@ _IGNORE = "# the state of runner; not for git\n*\n"
 
 
 def check_state(workspace: Workspace) -> None:
-    """Tell a folder that cannot be used from one that is not there yet, in which nothing has run. Raises StoreError."""
+    """Tell a folder that cannot be used from one that is not there yet, in which nothing has run.
+
+    Raises StoreError.
+    """
     try:
         is_folder = stat.S_ISDIR(os.stat(workspace.state).st_mode)
     except FileNotFoundError as error:

@@ -31,8 +31,8 @@ class Capability(Value):
 class Forecast(Value):
     """When a task runs, as far as that can be told here.
 
-    `fires` are the next starts, in the zone `timezone`; None where they hang on when the task was first seen or last ran, and that
-    is not known. `a_day` is how often it runs a day, over weeks or a year.
+    `fires` are the next starts, in the zone `timezone`; None where they hang on when the task was first seen or last
+    ran, and that is not known. `a_day` is how often it runs a day, over weeks or a year.
     """
 
     timezone: str
@@ -76,7 +76,8 @@ class Side(Value):
 class Plan(Value):
     """What a change means. `knows_state` says whether there was a store to ask about past runs.
 
-    `settings` are the differences of `runner.yaml` that are no defaults of tasks; `problems` those that the change brings.
+    `settings` are the differences of `runner.yaml` that are no defaults of tasks; `problems` those that the change
+    brings.
     """
 
     base: Side

@@ -8,7 +8,10 @@ from runner.value import Value
 
 
 class Commit(Value):
-    """Who changed what. `pull_request` is the number in the message, where there is one; `url` leads to a known forge."""
+    """Who changed what.
+
+    `pull_request` is the number in the message, where there is one; `url` leads to a known forge.
+    """
 
     id: str
     author: str

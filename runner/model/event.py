@@ -1,4 +1,7 @@
-"""What happens to runs and tasks, in the words of the table `events`. Loaded by the process that forks: nothing but words."""
+"""What happens to runs and tasks, in the words of the table `events`.
+
+Loaded by the process that forks: nothing but words.
+"""
 
 #: Of a run or one of its attempts.
 STARTED = "started"

@@ -10,10 +10,12 @@ from runner.value import Value
 
 
 class Job(Value):
-    """A run in this process's hands, and the version of the task that it runs. `scheduled_for` is None for runs by hand.
+    """A run in this process's hands, and the version of the task that it runs.
 
-    `commit` is the commit of the run and `blob` the id of its task file; `root` is the folder with the files of that commit, and
-    `data` the name of the one in which the task keeps what lasts from run to run.
+    `scheduled_for` is None for runs by hand.
+
+    `commit` is the commit of the run and `blob` the id of its task file; `root` is the folder with the files of that
+    commit, and `data` the name of the one in which the task keeps what lasts from run to run.
     """
 
     run_id: int

@@ -13,7 +13,10 @@ UNREADABLE = "git"
 
 
 class Problem(Value):
-    """What is wrong, where, and what to do. Lines and columns count from 1; problems sort by file, line, column, code."""
+    """What is wrong, where, and what to do.
+
+    Lines and columns count from 1; problems sort by file, line, column, code.
+    """
 
     file: str
     line: int

@@ -13,11 +13,12 @@ SKIP = "skip"
 class TaskState(Value):
     """Where a task stands in time.
 
-    `anchor` is the minute in which it was first seen active (or the slot at which a changed interval was anchored again): a fact,
-    which no clock moves. `watermark` is up to when its slots have been decided, and `wall` what the task's wall clock showed then,
-    by the rules that its zone had then. `resumed_at` is up to when slots have been decided since a clock was set back to before
-    the watermark, None where none was. `last_run_slot` is the last slot for which a run was started; `next_slot` the next slot
-    by the rules of when it was computed, None where none is owed: a hint, which is checked before it is decided.
+    `anchor` is the minute in which it was first seen active (or the slot at which a changed interval was anchored
+    again): a fact, which no clock moves. `watermark` is up to when its slots have been decided, and `wall` what the
+    task's wall clock showed then, by the rules that its zone had then. `resumed_at` is up to when slots have been
+    decided since a clock was set back to before the watermark, None where none was. `last_run_slot` is the last slot
+    for which a run was started; `next_slot` the next slot by the rules of when it was computed, None where none is
+    owed: a hint, which is checked before it is decided.
     """
 
     anchor: datetime | None = None
@@ -31,8 +32,8 @@ class TaskState(Value):
 class Decision(Value):
     """What is to be done about a slot, and why.
 
-    `missed` counts older slots that this one stands for, `blocked_by` is the run in its way. A slot that is started may be
-    so from `due_at` on; `replaces` are the runs that end before it.
+    `missed` counts older slots that this one stands for, `blocked_by` is the run in its way. A slot that is started
+    may be so from `due_at` on; `replaces` are the runs that end before it.
     """
 
     action: str

@@ -18,7 +18,8 @@ SCHEDULE = "schedule"
 CATCHUP = "catchup"
 MANUAL = "manual"
 REPLAY = "replay"
-#: Stands where a commit id would: such a run tries the files of the work tree, and no decision and no statistic counts it.
+#: Stands where a commit id would: such a run tries the files of the work tree, and no decision and no statistic counts
+#: it.
 WORKTREE = "worktree"
 #: Whoever asks for such a run looks at how it ends: it is not tried again.
 BY_HAND = (MANUAL, REPLAY)

@@ -37,7 +37,10 @@ def unfinished_run_named(workspace: Workspace, name: str) -> int:
 
 
 def _run_of(workspace: Workspace, name: str, find: Callable[[Reading], Run | None]) -> int | None:
-    """Return the run of that number, or what `find` finds for the task of that id. Raises UsageError where there is no such."""
+    """Return the run of that number, or what `find` finds for the task of that id.
+
+    Raises UsageError where there is no such.
+    """
     number = _number(name)
     if number is not None:
         return number
@@ -48,7 +51,10 @@ def _run_of(workspace: Workspace, name: str, find: Callable[[Reading], Run | Non
 
 
 def _number(name: str) -> int | None:
-    """Return the number of a run, None for what is the id of a task. Raises UsageError for a number that no run can have."""
+    """Return the number of a run, None for what is the id of a task.
+
+    Raises UsageError for a number that no run can have.
+    """
     if not (name.isascii() and name.isdigit()):
         return None
     if len(name) > len(str(_LARGEST)) or not 0 < int(name) <= _LARGEST:
@@ -59,7 +65,8 @@ def _number(name: str) -> int | None:
 def known_task(session: Reading, task_id: str, root: str | None = None, *, or_tried: bool = False) -> StoredTask:
     """Return a task by its id; with `or_tried` also one that only runs of the work tree are on record of.
 
-    Raises UsageError, with the nearest id as a hint; where the task's file is on disk below `root`, with why ticks do not know it.
+    Raises UsageError, with the nearest id as a hint; where the task's file is on disk below `root`, with why ticks do
+    not know it.
     """
     stored = catalogs.find_task(session, task_id)
     if stored is None or (stored.is_only_tried and not or_tried):

@@ -1,4 +1,4 @@
-"""Many objects through one git process, none of them waited for longer than any other answer of git."""
+"""Read many objects through one git process, each within the time limit of any other answer of git."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ _MOST_ASKED = 500
 
 
 class Batch:
-    """`git cat-file --batch`, asked for blobs by their ids; what is read is thrown away past what is wanted of it."""
+    """`git cat-file --batch`, which is asked for blobs by their ids.
+
+    The part of a blob that nobody wants is dropped.
+    """
 
     def __init__(self, root: str, patience: float = PATIENCE, env: Mapping[str, str] | None = None) -> None:
         self._patience = patience
@@ -46,7 +49,7 @@ class Batch:
             self._asked.close()
         self._answers.close()
         try:
-            # Without its pipes git ends by itself.
+            # Git ends when its standard input is closed.
             self._process.wait(self._patience)
         except TimeoutExpired:
             end(self._process)
@@ -63,31 +66,39 @@ class Batch:
             self._asked.write("".join(f"{name}\n" for name in ids).encode())
             self._asked.flush()
         except BrokenPipeError:
-            return  # the first answer that is missing says so
+            return  # the first answer that is missing raises the error
 
     def content(self, name: str, most: int) -> bytes:
-        """Return the next object that was asked for, no more than `most` bytes of it. Raises GitError where it is not there."""
+        """Return the next object that was asked for, at most `most` bytes of it.
+
+        Raises GitError where git does not have it.
+        """
         size = self._size(name)
         content = self._read(min(size, most))
-        rest = size - len(content) + 1  # a newline comes behind the content
+        rest = size - len(content) + 1  # a newline follows the content
         while rest:
             rest -= len(self._read(min(rest, _CHUNK)))
         return content
 
     def copy(self, name: str, file: IO[bytes]) -> None:
-        """Write the next object that was asked for to a file, however large it is. Raises GitError where it is not there."""
+        """Write the next object that was asked for to a file, whatever its size.
+
+        Raises GitError where git does not have it.
+        """
         rest = self._size(name)
         while rest:
             part = self._read(min(rest, _CHUNK))
             file.write(part)
             rest -= len(part)
-        self._read(1)  # a newline comes behind the content
+        self._read(1)  # a newline follows the content
 
     def _size(self, name: str) -> int:
         """Return how many bytes the next object that was asked for has. Raises GitError where git does not have it."""
         line = self._line()
         if not line:
-            raise GitError(f"git ended before it gave the object {name}", "try again; what has ended it?")
+            raise GitError(
+                f"git ended before it printed the object {name}", "try again; see in the system's log what ended git"
+            )
         header = line.split()
         if len(header) != 3:  # noqa: PLR2004 - id, type, size
             hint = "run `git fsck`; a partial clone needs `git fetch --refetch`"
@@ -118,7 +129,7 @@ class Batch:
         return self._ready[self._at - size : self._at]
 
     def _more(self) -> bool:
-        """Read what is there; return whether anything came. Raises GitError where nothing comes in time."""
+        """Read the next part of the answer; return whether there was one. Raises GitError where none comes in time."""
         if not self._poll.poll(self._patience * 1000):
             raise late("cat-file", self._patience)
         data = os.read(self._answered, _CHUNK)

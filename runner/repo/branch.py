@@ -1,4 +1,4 @@
-"""A change on a branch of its own, ready to be reviewed. Nothing of the checkout moves: no file, no index, no HEAD."""
+"""Commit a change on a new branch, ready for review, without touching the checkout: no file, no index, no HEAD."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ class NewFile(Value):
 
 
 def commit_on_branch(root: str, branch: str, base: str, file: NewFile, subject: str) -> None:
-    """Make a branch that has one commit more than the commit `base`: it adds one file. Raises RunnerError, GitError.
+    """Make a branch with one commit on top of the commit `base`, which adds one file. Raises RunnerError, GitError.
 
-    It is made by the user that git knows, and signed where `commit.gpgSign` says so. No hook of a commit is run.
+    The author is the user that git knows. The commit is signed where `commit.gpgSign` says so. No hook runs.
     """
     name = git(root, "check-ref-format", "--branch", branch).decode().strip()
     if run(root, "show-ref", "--verify", "--quiet", f"refs/heads/{name}")[0] == 0:
@@ -33,7 +33,7 @@ def commit_on_branch(root: str, branch: str, base: str, file: NewFile, subject: 
     signed = ["--gpg-sign"] if _is_signed(root) else []
     words = ("commit-tree", *signed, "-p", base, "-m", subject, tree)
     commit = git(root, *words, is_at_terminal=True).decode().strip()
-    # An empty old value: the branch must not be there yet.
+    # The empty old value makes git refuse where the branch exists.
     git(root, "update-ref", "-m", f"branch: {subject}", f"refs/heads/{name}", commit, "")
 
 
@@ -60,7 +60,7 @@ def _is_signed(root: str) -> bool:
 
 
 def _tree_with(root: str, base: str, path: str, blob: str) -> str:
-    """Return the tree of a commit with one file more, made in an index of its own."""
+    """Return the tree of a commit with one more file, made in a temporary index."""
     prefix = locate(root).prefix
     with tempfile.TemporaryDirectory(prefix="runner-index-") as folder:
         index = {"GIT_INDEX_FILE": os.path.join(folder, "index")}

@@ -1,4 +1,4 @@
-"""The checkout, through GitPython: what was edited and not committed."""
+"""List the files of the checkout that have edits which are not committed, with GitPython."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from runner.repo.uncommittable import is_python_cache
 
 
 class _Git(git.Git):
-    """GitPython's commands, started by `process` like all others: it would expand `$x` in a path, and keep GIT_DIR."""
+    """GitPython's commands, started by `process`: GitPython itself would expand `$x` in a path, and keep GIT_DIR."""
 
     def __init__(self, root: str) -> None:
         super().__init__()
         self._root = root
 
-    def execute(self, command: list[str], **_: Any) -> bytes:  # type: ignore[override] # the one of its ways that is used here
+    def execute(self, command: list[str], **_: Any) -> bytes:  # type: ignore[override] # the only form of the call that is used here
         """Return what a command prints. Raises GitError."""
         return process.git(self._root, *command[1:])
 
 
 def uncommitted(location: Location, folders: Iterable[str] = FILES) -> tuple[str, ...]:
-    """Return the files of ours that differ from HEAD or are not committed at all: sorted paths below the root.
+    """Return our files that differ from HEAD or are not committed at all: sorted paths below the root.
 
-    `folders` are the paths of which runs see the files, beside the task files.
+    `folders` are the paths whose files runs see, beside the task files.
     """
     if location.is_bare:
         return ()

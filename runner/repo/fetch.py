@@ -1,4 +1,4 @@
-"""Asking a remote for one branch: in its own time, without a prompt, and without a change to the work tree."""
+"""Fetch one branch of a remote, with a time limit, without a prompt, and without a change to the work tree."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from runner.repo.refs import commit_of
 #: Seconds that one fetch may take.
 PATIENCE = 60.0
 _TRACKED = "refs/remotes/"
-#: What may stand in an address, and nowhere else: git leaves it out of most messages by itself.
+#: A user name or password in an address; git removes it from most messages itself, but not from all.
 _CREDENTIALS = re.compile(r"//[^@/\s]+@")
 _OURS = ("tasks", "runner.yaml")
-# A fetch brings one branch, and nothing else happens in the repository: no tags, submodules, FETCH_HEAD or tidying up.
+# A fetch updates one branch and nothing else: no tags, submodules, FETCH_HEAD or maintenance.
 _OPTIONS = (
     "--quiet",
     "--no-tags",
@@ -28,7 +28,10 @@ _OPTIONS = (
 
 
 def fetch(root: str, ref_path: str, patience: float = PATIENCE) -> None:
-    """Bring `refs/remotes/REMOTE/BRANCH` to where the remote has that branch, be it a forced push. Raises GitError."""
+    """Set `refs/remotes/REMOTE/BRANCH` to the commit of that branch of the remote, also after a forced push.
+
+    `patience` is in seconds. Raises GitError.
+    """
     ref_path, _ = split(ref_path)
     remote = _remote_of(root, ref_path)
     branch = ref_path.removeprefix(f"{_TRACKED}{remote}/")
@@ -53,18 +56,21 @@ def _is_partial(root: str) -> bool:
 
 
 def _bring_contents(root: str, ref_path: str, patience: float) -> None:
-    """Have what a partial clone leaves out, of our files, brought in one go: a tick that reads it later waits for nobody."""
+    """Fetch the contents of our files that a partial clone lacks, so that a tick that reads them later does not wait."""
     nothing = git(root, "hash-object", "-t", "tree", "--stdin").decode().strip()
-    # To count lines takes the contents, and git asks for all that are missing at once.
+    # Counting lines needs the contents, and git requests all missing ones together.
     _ask(root, patience, "diff-tree", "-r", "--numstat", nothing, commit_of(root, ref_path), "--", *_OURS)
 
 
 def _ask(root: str, patience: float, *words: str) -> None:
-    code, _, said = run(root, *words, patience=patience, env=_nobody_is_there())
+    code, _, said = run(root, *words, patience=patience, env=_no_windows())
     if code:
         raise explain(root, _CREDENTIALS.sub("//", said))
 
 
-def _nobody_is_there() -> dict[str, str]:
-    """Return what keeps windows from being opened for a password; a program that the person has named to git itself is asked."""
+def _no_windows() -> dict[str, str]:
+    """Return the variables that keep ssh from opening a window for a password.
+
+    A program that the user has named to git for this is kept.
+    """
     return {} if "SSH_ASKPASS_REQUIRE" in os.environ else {"SSH_ASKPASS": "", "SSH_ASKPASS_REQUIRE": "never"}

@@ -1,4 +1,4 @@
-"""The files of a commit that tasks use: data and modules, everything but the task files. Which there are, and writing them out."""
+"""List and write the files of a commit that runs see: data and modules, all but the task files."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from runner.repo.modes import PROGRAM, SYMLINK, WITH_CONTENT
 from runner.repo.process import explain, run
 from runner.value import Value
 
-#: The tree without a file, which every repository knows, by the length of its ids (SHA-1, SHA-256).
+#: The empty tree, which git knows in every repository, by the length of its ids (SHA-1, SHA-256).
 _NOTHING = {
     40: "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
-#: What git leaves out by itself: there may be ten thousand task files beside ten others (gitglossary(7), pathspec).
+#: Git leaves the task files out: there may be ten thousand of them beside ten others (gitglossary(7), pathspec).
 _BUT_TASKS = tuple(f":(exclude,glob,icase){FOLDER}/**/*.{ending}" for ending in ("yaml", "yml"))
 _LONGEST_LINK = 4096  # PATH_MAX
-#: The mode of folders that nobody changes.
+#: The mode of the folders of a checkout.
 READ_ONLY = 0o555
 
 
@@ -32,19 +32,22 @@ class CommittedFile(Value):
 
 
 def committed_files(root: str, commit: str, folders: Iterable[str]) -> list[CommittedFile]:
-    """Return the files below some folders of a commit, task files aside; a folder may be a file, too. Raises GitError."""
+    """Return the files at or below some paths of a commit, without the task files. Raises GitError."""
     return [file for file in _difference(root, _NOTHING[len(commit)], commit, folders) if file.mode in WITH_CONTENT]
 
 
 def changed_files(root: str, old: str | None, new: str, folders: Iterable[str]) -> list[str]:
-    """Return the paths of such files that differ between two commits, or all of the new one. Raises GitError."""
+    """Return the paths of such files that differ between two commits; without `old`, all of the new one.
+
+    Raises GitError.
+    """
     return [file.path for file in _difference(root, old or _NOTHING[len(new)], new, folders)]
 
 
 def _difference(root: str, old: str, new: str, folders: Iterable[str]) -> list[CommittedFile]:
     wanted = [f":(literal){folder}" for folder in folders]
     words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--relative", old, new)
-    patterns = {"GIT_LITERAL_PATHSPECS": "0"}  # the exclusion is one
+    patterns = {"GIT_LITERAL_PATHSPECS": "0"}  # the exclusion is a pattern
     code, printed, said = run(root, *words, "--", *wanted, *_BUT_TASKS, env=patterns)
     if code:
         raise explain(root, said)
@@ -56,19 +59,19 @@ def _entries(printed: bytes) -> Iterator[CommittedFile]:
     for header in fields:
         _, mode, _, blob, _ = header.split(" ")
         path = next(fields)
-        # A tree that was made by hand may name anything (git-fsck(1), hasDotdot).
+        # A tree that was not made by git may have any name (git-fsck(1), hasDotdot).
         if not {"", ".", ".."} & {*path.split("/")}:
             yield CommittedFile(path, mode, blob)
 
 
 def write_files(root: str, files: Sequence[CommittedFile], folder: str) -> None:
-    """Write files, and the folders that they lie in, into an empty folder. Raises GitError, OSError.
+    """Write files, and their folders, read-only into an empty folder. Raises GitError, OSError.
 
-    Nobody may change them; the folder itself is left open, because only then its owner can move it (rename(2), EACCES).
+    The folder itself stays writable: otherwise an ordinary user could not rename it (rename(2), EACCES).
     """
     for path in dict.fromkeys((FOLDER, *(os.path.dirname(file.path) for file in files))):
         os.makedirs(os.path.join(folder, path), exist_ok=True)
-    # Links come last: until then no path leads through one.
+    # Links are made last, so that no file is written through one.
     ordered = sorted(files, key=lambda file: file.mode == SYMLINK)
     with Batch(root) as batch:
         for file, _ in zip(ordered, batch.each([file.blob for file in ordered]), strict=True):

@@ -1,4 +1,4 @@
-"""Where a commit is shown on the web, for the forges whose addresses are known."""
+"""Know the forges: the web page of a commit, and the command that opens a pull request."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import shlex
 # scheme://[user[:password]@]host[:port]/path or user@host:path, as git-clone(1) has them.
 _URL = re.compile(r"(?:https?|ssh|git)://(?:[^@/]*@)?(?P<host>[^/:@]+)(?::\d+)?/(?P<path>[^?#]+)")
 _SCP = re.compile(r"(?:[^@/:]+@)?(?P<host>[^/:@]+):(?P<path>[^:/][^:]*)")
-#: What stands between the project and the id of a commit; by the name of the host, or the first part of it.
+#: The part of the address between the project and the id of a commit, by the first part of the host's name.
 _COMMIT = {
     "github": "/commit/",
     "gitlab": "/-/commit/",
@@ -17,7 +17,8 @@ _COMMIT = {
 }
 
 
-#: What opens a request to merge a branch, by the name of the host; elsewhere a push prints where to go.
+#: The command that pushes a branch and opens a pull request, by the host's name; other forges print the page on a
+#: push.
 _REQUEST = {
     "github": "git push -u origin {branch} && gh pr create --fill --head {branch}",
     "gitlab": "git push -u origin {branch} -o merge_request.create",
@@ -25,16 +26,16 @@ _REQUEST = {
 
 
 def request_command(remote: str, branch: str) -> str:
-    """Return the command that pushes a branch and asks for it to be merged, from the URL of a remote."""
+    """Return the command that pushes a branch and opens a pull request, by the URL of a remote."""
     match = _URL.fullmatch(remote) or _SCP.fullmatch(remote)
     host = "" if match is None else match["host"].lower().split(".")[0]
     return _REQUEST.get(host, "git push -u origin {branch}").format(branch=shlex.quote(branch))
 
 
 def commit_page(remote: str) -> str | None:
-    """Return what an id is put behind to get its page, from the URL of a remote; None where the forge is not known.
+    """Return the address of the page of a commit without the id at its end, by the URL of a remote.
 
-    Whatever names a user or holds a password stays behind.
+    None where the forge is not known. A user name and a password in the URL are left out.
     """
     match = _URL.fullmatch(remote) or _SCP.fullmatch(remote)
     if match is None:

@@ -1,8 +1,8 @@
-"""Which commit a ref is at, without GitPython: two small files, or one question to git where that is not plain.
+"""Find the commit that a ref is at: from two small files where it is plain, else with one question to git.
 
-Read by every tick, so that it imports next to nothing. A ref is plain when `.git` is a folder of this user and the ref a loose file
-in it; worktrees, packed refs and reftables are left to git (gitrepository-layout(5)), and so is a folder of somebody else, which
-git may refuse.
+Every tick loads this module, so it imports almost nothing. A ref is plain where `.git` is a folder that this user owns
+and the ref is a loose file in it. Git is asked about worktrees, packed refs and reftables (gitrepository-layout(5)),
+and about a folder of another user, which git may refuse.
 """
 
 import os
@@ -10,17 +10,17 @@ import stat
 
 _HEX = frozenset("0123456789abcdef")
 _LENGTHS = (40, 64)  # SHA-1 and SHA-256
-_LONGEST = 300  # bytes of HEAD or a ref; more is neither
+_LONGEST = 300  # bytes of HEAD or a ref; a longer file is neither
 _LOOSE = ("refs/heads/", "refs/remotes/")  # a tag's file may name a tag object, not a commit
-#: What stands in HEAD where refs are not kept in files (gitrepository-layout(5)).
+#: The content of HEAD where refs are not stored in files (gitrepository-layout(5)).
 NO_FILES = "refs/heads/.invalid"
-_STEPS = "~^"  # what leads from a commit to one before it; no name of a ref has these in it (git-check-ref-format(1))
+_STEPS = "~^"  # begin a step back to a parent; no name of a ref contains them (git-check-ref-format(1))
 
 
 def commit_at(root: str, ref: str) -> str | None:
-    """Return the id of the commit that a full ref name, HEAD or an id is at, or None where there is no answer.
+    """Return the id of the commit that a full ref name, HEAD or an id is at, None where it cannot be found.
 
-    None says nothing about why: `repo.location` and `repo.refs` ask git itself, and explain.
+    `repo.location` and `repo.refs` say why.
     """
     if is_id(ref):
         return ref
@@ -34,7 +34,7 @@ def branch_at(root: str) -> str:
 
 
 def plain_branch(root: str) -> str | None:
-    """Return the branch that HEAD is on, empty where it is on none, or None where only git can say."""
+    """Return the branch that HEAD is on, empty where it is on none, None where only git can tell."""
     git_dir = _git_dir(root)
     content = _read(git_dir + "/HEAD").strip() if git_dir is not None and _is_own(git_dir) else ""
     if content.startswith("ref: "):
@@ -43,13 +43,13 @@ def plain_branch(root: str) -> str | None:
 
 
 def split(name: str) -> tuple[str, str]:
-    """Return a name as that of a ref and the steps back from there: `main~3` is `main` and `~3`."""
+    """Return the name of the ref and the steps back from it: `main~3` is `main` and `~3`."""
     length = min((name.index(step) for step in _STEPS if step in name), default=len(name))
     return name[:length], name[length:]
 
 
 def is_id(text: str) -> bool:
-    """Return whether a text is the whole id of an object."""
+    """Return whether a text is the full id of an object."""
     return len(text) in _LENGTHS and _HEX.issuperset(text)
 
 
@@ -66,14 +66,14 @@ def _plain(root: str, ref: str) -> str | None:
 
 
 def _git_dir(root: str) -> str | None:
-    """Return the nearest `.git` at or above the root; None where git would take a folder below it as a bare repository."""
+    """Return the nearest `.git` at or above the root; None where a folder below it is a bare repository to git."""
     folder = root
     while True:
         if os.path.lexists(folder + "/.git"):
             return folder + "/.git"
         if os.path.lexists(folder + "/HEAD") and os.path.isdir(folder + "/objects"):
             return None
-        # What a link at the root leads to has another folder above it; from there on names are real.
+        # The target of a link at the root has another parent folder; from there on paths have no links.
         folder = os.path.realpath(root) if folder == root else folder
         parent = os.path.dirname(folder)
         if parent == folder:
@@ -82,9 +82,9 @@ def _git_dir(root: str) -> str | None:
 
 
 def _is_own(git_dir: str) -> bool:
-    """Return whether a `.git` is a folder that git would not refuse whoever asks (git-config(1), safe.directory).
+    """Return whether a `.git` is a folder of this user, which git never refuses (git-config(1), safe.directory).
 
-    A file (a worktree, a submodule) or a link is left to git, and so is whatever belongs to another user.
+    A file (a worktree, a submodule), a link and a folder of another user are left to git.
     """
     user = os.geteuid()
     try:
@@ -95,7 +95,7 @@ def _is_own(git_dir: str) -> bool:
 
 
 def damaged_part(root: str) -> str | None:
-    """Return what is wrong with a folder that git does not take as a repository, None where there is not even that."""
+    """Return the damaged part of a repository that git does not recognise, None where there is no repository."""
     git_dir = _git_dir(root) or root
     if not os.path.lexists(git_dir + "/HEAD") and git_dir == root:
         return None
@@ -111,7 +111,7 @@ def _read(path: str) -> str:
     except OSError:
         return ""
     try:
-        # Decoding by "ascii" would import a module; what is not ASCII is no id either way.
+        # Decoding "ascii" would import a module; a text that is not ASCII is no id in either encoding.
         return os.read(descriptor, _LONGEST).decode("utf-8", "replace")
     except OSError:
         return ""
@@ -125,7 +125,7 @@ def _commit_id(text: str) -> str | None:
 
 
 def is_same(root: str, old: str, new: str, *paths: str) -> bool:
-    """Return whether two commits have the same content at some paths below the root; False also where git cannot say."""
+    """Return whether two commits have the same content at some paths of the root; False also where git cannot tell."""
     return _ask(root, "diff-tree", "--quiet", old, new, "--", *paths) == (0, "")
 
 
@@ -133,7 +133,7 @@ def _asked(root: str, ref: str) -> str | None:
     name, steps = split(ref)
     if name != "HEAD" and not name.startswith("refs/"):
         return None
-    # By the very name: rev-parse(1) would take a tag of that name where there is no such ref.
+    # show-ref(1) takes the exact name; rev-parse(1) would take a tag of that name where there is no such ref.
     lines = _ask(root, "show-ref", "--verify", "--dereference", "--hash", name)[1].splitlines()
     # The last line has what a tag leads to, with another name behind it.
     found = _commit_id(lines[-1].partition(" ")[0]) if lines else None
@@ -149,7 +149,7 @@ def _ask(root: str, *words: str) -> tuple[int, str]:
 
 
 def is_at(root: str, head: str | None, ref_path: str, commit: str | None) -> bool:
-    """Return whether HEAD, and the ref whose tasks are in force, are where they were: the one question whether tasks are stale."""
+    """Return whether HEAD, and the ref whose tasks are in force, are still at the commits that were read last."""
     if head is None or commit is None or commit_at(root, "HEAD") != head:
         return False
     return ref_path == "HEAD" or commit_at(root, ref_path) == commit

@@ -1,4 +1,4 @@
-"""Where a root of tasks lies in its git repository."""
+"""Find where the folder that holds tasks/ is in its git repository."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Location(Value):
 
 
 def locate(root: str) -> Location:
-    """Return where a root lies. Raises GitError where it is in no repository, or git refuses it."""
+    """Return where a root is in its repository. Raises GitError where it is in none, or git refuses it."""
     if not os.path.isdir(root):
         raise GitError(f"there is no folder {root}", "give the folder that holds tasks/ with --repo")
     answer = git(root, "rev-parse", "--is-bare-repository", "--is-inside-git-dir", "--show-prefix").decode(

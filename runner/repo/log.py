@@ -1,4 +1,4 @@
-"""Who made commits, and why: what git's log says."""
+"""Read commits from git's log: who made them, when, and their subject."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from runner.repo.forge import commit_page
 from runner.repo.head import commit_at
 from runner.repo.process import git
 
-# One commit: fixed lines first, because a message may hold anything but NUL.
+# The fixed lines come first, because a message may contain anything but NUL.
 _FORMAT = "--format=%H%n%an%n%aI%n%s%n%b"
-#: What a configuration or an attribute may have asked for, and what a format could be mixed up with.
+#: Options that undo what a configuration could add to the output.
 _PLAIN = ("--no-show-signature", "--no-color", "--no-decorate", "--no-mailmap", "--no-notes", "--encoding=UTF-8")
 _ID = re.compile(r"[0-9a-f]{40}([0-9a-f]{24})?")
-#: As GitHub, GitLab, Bitbucket and Azure write them, in merges and in squashed commits.
+#: As GitHub, GitLab, Bitbucket and Azure write the number, in merges and in squashed commits.
 _PULL_REQUEST = (
     re.compile(r"^Merge pull request #(\d+)"),
     re.compile(r"^Merged PR (\d+):"),
@@ -27,7 +27,7 @@ _PULL_REQUEST = (
 
 
 def commits(root: str, ids: Iterable[str]) -> dict[str, Commit]:
-    """Return what is known of commits, by id; none of those that git does not have, and none at all outside of a repository."""
+    """Return commits by id, without those that git does not have; none where there is no repository."""
     wanted = sorted({name for name in ids if _ID.fullmatch(name)})
     if not wanted:
         return {}
@@ -39,9 +39,9 @@ def commits(root: str, ids: Iterable[str]) -> dict[str, Commit]:
 
 
 def history_of(root: str, since: str | None, until: str, path: str) -> tuple[Commit, ...] | None:
-    """Return the commits after `since` up to `until` that touch a file, the newest first, also before it was renamed.
+    """Return the commits after `since` up to `until` that changed a file, newest first, also under its earlier names.
 
-    None where git cannot say: a shallow clone, a history that was rewritten.
+    None where git cannot tell: a shallow clone, a history that was rewritten.
     """
     span = until if since is None else f"{since}..{until}"
     try:
@@ -51,9 +51,10 @@ def history_of(root: str, since: str | None, until: str, path: str) -> tuple[Com
 
 
 def last_touching(root: str, commit: str, path: str, pattern: str = "") -> Commit | None:
-    """Return the last commit up to one that touches a path, or None; with a pattern, that touches a line of it.
+    """Return the last commit up to `commit` that changed a path, None where there is none.
 
-    The pattern is a basic regular expression (git-log(1), `-G`).
+    With a pattern, return the last one that changed a line which matches it: a basic regular expression (git-log(1),
+    `-G`).
     """
     lines = [f"-G{pattern}", "--text", "--no-ext-diff", "--no-textconv"] if pattern else []
     try:
@@ -100,7 +101,7 @@ def _page(root: str) -> str | None:
 
 
 def count_between(root: str, old: str, ref_path: str) -> int | None:
-    """Return how many commits a ref, by its full name, has that a commit has not, or None where git cannot say."""
+    """Return how many commits the ref `ref_path` has that are not in `old`, None where git cannot tell."""
     new = commit_at(root, ref_path)
     try:
         return None if new is None else int(git(root, "rev-list", "--count", f"{old}..{new}"))

@@ -1,8 +1,9 @@
-"""The one place that starts git: by fixed options, in an environment that chooses nothing, and with a time limit.
+"""Start git, with fixed options, a reduced environment and a time limit. No other module starts git.
 
-What a person has settled for reading at a terminal changes no answer here, and neither does a variable that leads git to another
-repository. How a remote is reached, and whom to trust, stays what the person has settled. A tick whose commit has moved loads this
-module before it knows whether there is anything to do: what only longer questions need is imported when it is met.
+A user's settings for reading at a terminal change no answer, and neither does a variable that names another
+repository. The settings that say how to reach a remote, and whom to trust, still hold. A tick that finds a new commit
+loads this module before it knows whether anything is due: modules that only longer questions need are imported in the
+functions.
 """
 
 import os
@@ -14,32 +15,34 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Mapping
 
-#: Nothing that is asked here takes seconds; a git that hangs (a dead network disk) must not hold a tick for ever.
+#: Seconds. No question here takes more than a few; a git that hangs (a dead network disk) must not block a tick for
+#: ever.
 PATIENCE = 120.0
-#: Seconds that git has to tidy up its own lock files once it was asked to end.
+#: Seconds between TERM and KILL, in which git removes its own lock files.
 _GRACE = 5.0
-_TERM, _KILL = 15, 9  # the module `signal` takes longer to load than an answer takes
+_TERM, _KILL = 15, 9  # the module `signal` takes longer to load than git takes to answer
 
-#: The variables of git that are kept (git(1), ENVIRONMENT): transport, trust, configuration, where git is, and who commits. All
-#: others choose a repository, an index, objects, paths or a form of output.
+#: The variables of git that are kept (git(1), ENVIRONMENT): transport, trust, configuration, where git is installed,
+#: and who commits. All others choose a repository, an index, objects, paths or a form of output.
 _KEPT = (
     *("GIT_ALLOW_PROTOCOL", "GIT_ASKPASS", "GIT_EXEC_PATH", "GIT_PROTOCOL", "GIT_PROTOCOL_FROM_USER"),
     *("GIT_SSH", "GIT_SSH_COMMAND", "GIT_SSH_VARIANT"),
     *("GIT_AUTHOR_", "GIT_COMMITTER_", "GIT_CONFIG_", "GIT_CURL_", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSL_"),
 )
 _OWN = {
-    # Commands print for programs in English, whatever the terminal speaks.
+    # Programs read what git prints: always in English, whatever the locale.
     "LC_ALL": "C",
     "LANGUAGE": "C",
     "GIT_OPTIONAL_LOCKS": "0",
     "GIT_TERMINAL_PROMPT": "0",
-    # What runs is what the id says: nothing stands in for an object or for the parents of a commit. Below a file there is no file.
+    # Replaced objects and grafts (git-replace(1)) would run other code than the commit has. A path below a file never
+    # exists.
     "GIT_NO_REPLACE_OBJECTS": "1",
     "GIT_GRAFT_FILE": f"{os.devnull}/none",
-    # The name of a file is never a pattern.
+    # Git reads a path as a name, never as a pattern.
     "GIT_LITERAL_PATHSPECS": "1",
 }
-# Settings that change what is printed or found (git-config(1)); the command line comes after every file and variable.
+# Settings that change what git prints or finds (git-config(1)); the command line overrides every file and variable.
 _FIXED = (
     *("color.ui=false", "core.pager=cat", "core.quotePath=false", "core.fsmonitor=false", "core.commitGraph=false"),
     *("log.showSignature=false", "log.follow=false", "log.mailmap=false", "log.decorate=false", "log.date=default"),
@@ -53,7 +56,7 @@ _ADVICE = ("warning: ", "hint: ")
 
 
 def environment() -> dict[str, str]:
-    """Return the environment for git: the caller's, but for the variables that choose what is read or how it is shown."""
+    """Return the caller's environment without the variables that choose what git reads or how git prints."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_") or _is_kept(name)}
     return kept | _OWN
 
@@ -70,7 +73,10 @@ def git(
     env: "Mapping[str, str] | None" = None,
     is_at_terminal: bool = False,
 ) -> bytes:
-    """Return what `git -C root …` prints, given something to read. Raises GitError, in words that say what to do."""
+    """Return what `git -C root …` prints; `given` is its standard input.
+
+    Raises GitError, whose hint says what to do.
+    """
     code, printed, said = run(root, *words, given=given, patience=patience, env=env, is_at_terminal=is_at_terminal)
     if code:
         raise explain(root, said)
@@ -85,7 +91,10 @@ def run(
     env: "Mapping[str, str] | None" = None,
     is_at_terminal: bool = False,
 ) -> tuple[int, bytes, str]:
-    """Return git's exit code, what it prints and what it says about it; the rest is as for `start`. Raises GitError."""
+    """Return git's exit code, its standard output and its standard error; arguments as for `start`.
+
+    Raises GitError.
+    """
     from subprocess import TimeoutExpired  # noqa: PLC0415 - see above
 
     with start(root, *words, env=env, is_at_terminal=is_at_terminal) as process:
@@ -101,7 +110,7 @@ def run(
 
 
 def late(command: str, patience: float) -> GitError:
-    """Return what is said of a git that took too long."""
+    """Return the error for a git command that did not end in time."""
     return GitError(f"git {command} did not end within {patience:.0f} s", "look at the disk, and at the network")
 
 
@@ -112,9 +121,10 @@ def start(
     is_silent: bool = False,
     is_at_terminal: bool = False,
 ) -> "subprocess.Popen[bytes]":
-    """Start git in a session of its own, with pipes; what it says is dropped where that is wanted. Raises RepositoryError.
+    """Return a started git, in its own session, with pipes. Raises RepositoryError where git is not installed.
 
-    `env` is set beside `environment`. At the terminal of the person who waits, a key may be asked for its passphrase.
+    `env` is added to `environment`. `is_silent` drops its standard error. `is_at_terminal` leaves it in the session of
+    the user, so that a passphrase can be asked for.
     """
     import subprocess  # noqa: PLC0415 - see above
 
@@ -125,7 +135,7 @@ def start(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if is_silent else subprocess.PIPE,
             env=environment() | dict(env or {}),
-            # Whatever git starts ends with it, and nothing of it asks at a terminal.
+            # A session of its own ends as one, with all that git starts, and has no terminal to ask at.
             start_new_session=not is_at_terminal,
         )
     except FileNotFoundError as error:
@@ -133,13 +143,13 @@ def start(
 
 
 def end(process: "subprocess.Popen[bytes]") -> None:
-    """End a git that was started here, and what it has started; by TERM first, so that no lock is left behind."""
+    """End a git that `start` started, and the processes that it started; by TERM first, so that no lock file stays."""
     from subprocess import TimeoutExpired  # noqa: PLC0415 - see above
 
     try:
         send = os.killpg if os.getsid(process.pid) == process.pid else os.kill
     except ProcessLookupError:
-        return  # it has ended, and was waited for
+        return  # it has ended already
     for number in (_TERM, _KILL):
         try:
             send(process.pid, number)
@@ -149,9 +159,9 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 def ask(root: str, *words: str, patience: float = PATIENCE) -> tuple[int, str]:
-    """Return git's exit code and what it prints, without `subprocess`, which takes longer to load than an answer takes.
+    """Return git's exit code and what it prints, without `subprocess`, which takes longer to load than git to answer.
 
-    A git that cannot be started or takes too long has the exit code 127.
+    The exit code is 127 where git cannot be started or does not end in time.
     """
     readable, writable = os.pipe()
     try:
@@ -183,7 +193,7 @@ def ask(root: str, *words: str, patience: float = PATIENCE) -> tuple[int, str]:
 
 
 def _read_all(descriptor: int, patience: float) -> str | None:
-    """Return all that is printed, or None where its end does not come in time."""
+    """Return all that is printed, None where git does not end in time."""
     import select  # noqa: PLC0415 - see above
     import time  # noqa: PLC0415
 
@@ -200,7 +210,7 @@ def _read_all(descriptor: int, patience: float) -> str | None:
 
 
 def explain(root: str, stderr: str) -> GitError:
-    """Return what git said as an error that names the folder and what to do."""
+    """Return the error for what git printed on standard error, with a hint that says what to do."""
     if "dubious ownership" in stderr:
         from shlex import quote  # noqa: PLC0415 - see above
 
@@ -208,14 +218,14 @@ def explain(root: str, stderr: str) -> GitError:
         return RepositoryError(f"git refuses {root}: it belongs to another user", hint)
     if "not a git repository" in stderr:
         return _no_repository(root)
-    # Advice comes behind what has happened.
+    # Git prints its error first, and advice after it.
     lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith(_ADVICE)]
-    said = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "git failed without a word"
+    said = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "git failed and printed no reason"
     return GitError(f"git: {said}", f"in {root}")
 
 
 def _no_repository(root: str) -> GitError:
-    """Return why git finds no repository: there is none, or what makes a folder one is damaged (gitrepository-layout(5))."""
+    """Return why git finds no repository: there is none, or a part of it is damaged (gitrepository-layout(5))."""
     from runner.repo.head import damaged_part  # noqa: PLC0415 - `head` asks git by this module
 
     part = damaged_part(root)

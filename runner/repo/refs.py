@@ -1,4 +1,4 @@
-"""Which ref is meant by a name, and which commit it is at. What has been found is called by its full name from then on."""
+"""Find the ref that a name means, by its full name, and the commit that the ref is at."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from runner.repo.process import explain, git, run
 from runner.value import Value
 
 _SHORT_ID = re.compile(r"[0-9a-f]{4,63}")
-#: What is no name of a ref with steps back, but another way to name a commit (gitrevisions(7)).
+#: Ways to name a commit other than a ref with steps back (gitrevisions(7)).
 _OTHER = re.compile(r"@\{|\^\{|\^[@!-]|[:*?\[\\\s]|\.\.|^@$|^-")
 _LONGEST = 300  # bytes of HEAD; more is no ref
-_MEND = "mend `git.ref` in runner.yaml, or fetch it"
+_HINT = "correct `git.ref` in runner.yaml, or fetch the ref"
 
 
 class Found(Value):
@@ -28,12 +28,12 @@ class Found(Value):
 def find(root: str, name: str) -> Found:
     """Return which ref a name means, and its commit. Raises GitError.
 
-    `HEAD`, a name that begins with `refs/` and a whole id mean just that. A name that begins with that of a remote
-    (`origin/main`) means the branch of that remote, and nothing else. Any other name is looked for among branches first
+    `HEAD`, a name that begins with `refs/` and a full id mean themselves. A name that begins with the name of a remote
+    (`origin/main`) means the branch of that remote, and nothing else. Any other name is looked up among branches first
     (`refs/heads/NAME`, `refs/remotes/NAME`, `refs/remotes/NAME/HEAD`, and `refs/NAME` for `heads/main` or
-    `remotes/origin/main`), then among tags (`refs/tags/NAME`, and `refs/NAME` for `tags/v1`), then as the beginning of an id.
-    Where two branches are called so, or two tags, nobody can tell which is meant. `~2`, `^` and the like may follow.
-    No other file of git's is a ref, as FETCH_HEAD.
+    `remotes/origin/main`), then among tags (`refs/tags/NAME`, and `refs/NAME` for `tags/v1`), then as the beginning of
+    an id. A name that two branches or two tags have is an error. Steps back (`~2`, `^`) may follow. Other files of
+    git, such as FETCH_HEAD, are not refs.
     """
     base, steps = split(name)
     path = _path_of(root, base)
@@ -42,19 +42,25 @@ def find(root: str, name: str) -> Found:
 
 
 def resolve(root: str, name: str) -> str:
-    """Return the commit that somebody names, also in git's other ways (`main@{yesterday}`, `:/subject`). Raises GitError."""
+    """Return the commit that a user names, also in git's other ways (`main@{yesterday}`, `:/subject`).
+
+    Raises GitError.
+    """
     return _commit(root, name) if _OTHER.search(name) else find(root, name).commit
 
 
 def commit_of(root: str, path: str) -> str:
-    """Return the commit that a full name is at. Raises GitError, which names the ref and says what is wrong with it."""
+    """Return the commit that the ref of a full name is at.
+
+    Raises GitError, which names the ref and says what is wrong.
+    """
     name, steps = split(path)
     if is_id(name):
         return _commit_from(root, name, steps, f"there is no ref {name!r} in the repository", name)
     code, printed, said = run(root, "show-ref", "--verify", "--dereference", "--hash", name)
     if code:
         raise _why_not(root, name, said)
-    # The last line has what a tag leads to, with another name behind it.
+    # For an annotated tag the last line has the object that it points to, followed by `NAME^{}`.
     found = printed.splitlines()[-1].split()[0].decode()
     about = (_target_of_head(root) or name) if name == "HEAD" else name
     return _commit_from(root, found, steps, f"the ref {about} is at {found[:12]}, which is no commit here", about)
@@ -82,9 +88,9 @@ def _commit(root: str, name: str) -> str:
     if not code:
         return printed.decode().strip()
     if "eeded a single revision" in said or "unknown revision" in said or "bad revision" in said:
-        raise GitError(f"there is no ref {name!r} in the repository", _MEND, name)
+        raise GitError(f"there is no ref {name!r} in the repository", _HINT, name)
     error = explain(root, said)
-    raise GitError(f"there is no ref {name!r}: {error.message}", _MEND, name) if type(error) is GitError else error
+    raise GitError(f"there is no ref {name!r}: {error.message}", _HINT, name) if type(error) is GitError else error
 
 
 def _path_of(root: str, name: str) -> str:
@@ -112,7 +118,10 @@ def _tags(name: str) -> list[str]:
 
 
 def _existing(root: str, paths: list[str]) -> list[str]:
-    """Return which of these refs there are. Raises GitError where one is damaged: another one must not take its place."""
+    """Return which of these refs exist.
+
+    Raises GitError where one is damaged: another must not be used in its place.
+    """
     code, printed, said = run(root, "for-each-ref", "--format=%(refname)", *paths)
     if code:
         raise explain(root, said)
@@ -132,11 +141,11 @@ def _by_short_id(root: str, name: str) -> str:
             return commits[0]
         if commits:
             raise GitError(f"{len(commits)} commits have an id that begins with {name}", "write more of the id", name)
-    raise GitError(f"there is no ref {name!r} in the repository", _MEND, name)
+    raise GitError(f"there is no ref {name!r} in the repository", _HINT, name)
 
 
 def _why_not(root: str, path: str, said: str) -> GitError:
-    """Return what is wrong with a ref that git does not read."""
+    """Return the error for a ref that git cannot read."""
     if "not a valid ref" not in said and "bad ref" not in said:
         error = explain(root, said)
         if type(error) is not GitError or error.about != ".git":
@@ -145,11 +154,11 @@ def _why_not(root: str, path: str, said: str) -> GitError:
     if path == "HEAD":
         return _why_not_head(root)
     if "bad ref" in said:
-        hint = "run `git fsck`, and fetch again, or put the ref at a commit that is there"
+        hint = "run `git fsck`, and fetch again, or set the ref to a commit that is there"
         return GitError(f"the ref {path} is damaged: the object that it names is missing", hint, path)
     if _is_damaged(root, path, run(root, "for-each-ref", path)[2]):
         return _damaged(path)
-    return GitError(f"there is no ref {_short(path)!r} in the repository", _MEND, path)
+    return GitError(f"there is no ref {_short(path)!r} in the repository", _HINT, path)
 
 
 def _why_not_head(root: str) -> GitError:
@@ -167,7 +176,7 @@ def _why_not_head(root: str) -> GitError:
 
 
 def _target_of_head(root: str) -> str:
-    """Return the ref that HEAD leads to, empty where it is a commit; from the file, because git does not name a damaged one."""
+    """Return the ref that HEAD points to, empty where it is a commit. It is read from the file: git names no damaged ref."""
     try:
         with open(git_path(root, "HEAD"), encoding="utf-8", errors="replace") as file:
             content = file.read(_LONGEST)

@@ -1,7 +1,7 @@
-"""What git would store of files of a work tree, found out in an index and an object folder that are thrown away.
+"""Find what git would store of files of a work tree, with a temporary index and a temporary object folder.
 
-Line ends, filters and encodings of a checkout are git's own doing (gitattributes(5)), so git is asked. The repository stays as
-it is: nothing is added to its index or to its objects, and none of its hooks runs.
+Git converts line ends, encodings and filtered contents (gitattributes(5)), so git is asked. The repository does not
+change: nothing is added to its index or its objects, and no hook runs.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from runner.value import Value
 
 _SKIPPED = "S"
 _SETTINGS = (
-    # A split index and a hook would write into the repository; a warning about line ends would be an error.
+    # A split index and a hook would write into the repository; core.safecrlf=true would make a warning an error.
     *("-c", "core.splitIndex=false", "-c", f"core.hooksPath={os.devnull}", "-c", "core.safecrlf=false"),
 )
-#: A filter that refuses so many files refuses all of them.
+#: Give up after a filter has refused this many files: it refuses all of them.
 _MOST_REFUSED = 20
 
 
 class IndexEntry(Value):
-    """What the index has of a path: the id and the mode of its content, and the mark of ls-files(1) -v."""
+    """A path in the index: the id and the mode of its content, and the mark of ls-files(1) -v."""
 
     path: str
     blob: str
@@ -45,17 +45,17 @@ class IndexEntry(Value):
 
     @property
     def is_skipped(self) -> bool:
-        """Whether git takes no notice of the file on disk, as of all that a sparse checkout leaves out."""
+        """Whether git ignores the file on disk (skip-worktree), as it does where a sparse checkout leaves files out."""
         return self.mark in {_SKIPPED, _SKIPPED.lower()}
 
     @property
     def is_assumed(self) -> bool:
-        """Whether git takes it for unchanged without looking."""
+        """Whether git assumes that the file is unchanged (assume-unchanged)."""
         return self.mark.islower() and not self.is_skipped
 
 
 class Staged(Value):
-    """The ids of what git would store, by path, and the environment in which git has these objects, too."""
+    """The ids of the contents that git would store, by path, and the environment in which git finds these objects."""
 
     blobs: Mapping[str, str]
     env: Mapping[str, str]
@@ -64,7 +64,7 @@ class Staged(Value):
 def index_entries(
     root: str, paths: Sequence[str] = (), env: Mapping[str, str] | None = None, *, full_names: bool = False
 ) -> list[IndexEntry]:
-    """Return what the index has at and below some paths, or of all below the root. Raises GitError."""
+    """Return the entries of the index at and below some paths, or all below the root. Raises GitError."""
     words = ("--full-name",) if full_names else ()
     printed = git(root, "ls-files", "-z", "-v", "--stage", *words, "--", *paths, env=env)
     return [_entry(line) for line in printed.decode("utf-8", "surrogateescape").split("\0")[:-1]]
@@ -78,7 +78,7 @@ def _entry(line: str) -> IndexEntry:
 
 @contextmanager
 def staged(root: str, paths: Sequence[str]) -> Iterator[Staged]:
-    """Add files to an index that is thrown away; what a filter refuses is left out. Raises GitError."""
+    """Yield what git would store of some files, without those that a filter refuses. Raises GitError."""
     with TemporaryDirectory(prefix="runner-objects-") as folder:
         env = _environment(root, folder)
         _copy_index(root, env)
@@ -97,7 +97,7 @@ def _environment(root: str, folder: str) -> dict[str, str]:
 
 
 def _copy_index(root: str, env: Mapping[str, str]) -> None:
-    """Put into our index what git's has, without marks: what git would store depends on it (gitattributes(5), `text=auto`)."""
+    """Copy git's index to ours without marks: what git stores depends on it (gitattributes(5), `text=auto`)."""
     entries = [entry for entry in index_entries(root, full_names=True) if not entry.is_submodule]
     lines = {entry.path: f"{entry.mode} {entry.blob}\t{entry.path}\0" for entry in entries}
     given = "".join(lines.values()).encode("utf-8", "surrogateescape")
@@ -105,7 +105,10 @@ def _copy_index(root: str, env: Mapping[str, str]) -> None:
 
 
 def _add(root: str, paths: Sequence[str], env: Mapping[str, str]) -> set[str]:
-    """Add files to our index, and return which. Git adds none where a filter refuses one: it is asked again for the others."""
+    """Return which files were added to our index.
+
+    Git adds none where a filter refuses one, so it is asked again without that.
+    """
     words = (*_SETTINGS, "update-index", "-z", "--add", "--remove", "--replace", "--stdin")
     added, said = set(paths), ""
     for _ in range(_MOST_REFUSED):
@@ -121,6 +124,6 @@ def _add(root: str, paths: Sequence[str], env: Mapping[str, str]) -> set[str]:
 
 
 def _refused(paths: Iterable[str], said: str) -> str | None:
-    """Return the file that git ended at, by its last words, None where they name none."""
+    """Return the file that git refused, by its error message, None where the message names none."""
     last = next((line for line in reversed(said.splitlines()) if line.startswith("fatal: ")), "")
     return max((path for path in paths if path in last), key=len, default=None)

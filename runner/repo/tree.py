@@ -1,6 +1,7 @@
-"""What stands in a commit: our files, the difference of two commits, and many blobs in one go.
+"""Read a commit: its task files and settings, the difference between two commits, and many blobs at once.
 
-Paths are below the root, wherever in its repository that lies: git reads and writes them relative to the folder it is run in.
+Paths are relative to the root, wherever it is in its repository: git reads and prints them relative to the folder it
+runs in.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _OURS = (FOLDER, SETTINGS_FILE)
 
 
 class File(Value):
-    """A file of a snapshot. `path` is below the root (`tasks/a.yaml`), `blob` the id of its content.
+    """A file of a commit or of a work tree. `path` is below the root (`tasks/a.yaml`), `blob` the id of its content.
 
-    `unreadable` says why a file or folder of a work tree cannot be read.
+    `unreadable` says why a file or folder of a work tree cannot be read; it is empty where it can.
     """
 
     path: str
@@ -31,7 +32,7 @@ class File(Value):
 
 
 class Changes(Value):
-    """From one commit to another: files that are new or changed, paths that are gone, and (old, new) of those renamed.
+    """What differs between two commits: files that are new or changed, paths that are gone, renamed paths (old, new).
 
     `settings` is the blob of `runner.yaml`: empty where there is none, None where it has not changed.
     """
@@ -42,12 +43,12 @@ class Changes(Value):
     settings: str | None = None
 
     def touch_tasks(self) -> bool:
-        """Return whether any file below `tasks/` is concerned."""
+        """Return whether any file below `tasks/` differs."""
         return bool(self.files or self.gone)
 
 
 def merge_base(root: str, one: str, other: str) -> str | None:
-    """Return the commit in which two lines of work have left each other, or None where git knows of none."""
+    """Return the last commit that both histories have (git-merge-base(1)), None where there is none."""
     try:
         return git(root, "merge-base", one, other).decode().strip()
     except GitError:
@@ -61,7 +62,7 @@ def settings_at(root: str, commit: str) -> str:
 
 
 def everything(root: str, commit: str) -> Changes:
-    """Return all files of ours in a commit. Raises GitError."""
+    """Return all task files and the settings of a commit. Raises GitError."""
     entries = list(entries_below(root, commit, _OURS))
     files = tuple(
         _file(path, mode, blob) for mode, blob, path in entries if _is_below_tasks(path) and mode in WITH_CONTENT
@@ -71,9 +72,9 @@ def everything(root: str, commit: str) -> Changes:
 
 
 def difference(root: str, old: str, new: str) -> Changes | None:
-    """Return what changed of ours between two commits, or None where git no longer has the old one.
+    """Return what differs between two commits in task files and settings, None where git no longer has the old commit.
 
-    A file counts as renamed where git says so by its own measure (half of its lines, gitdiffcore(7)).
+    A file counts as renamed where git says so: at least half of its content is the same (gitdiffcore(7)).
     """
     try:
         answer = git(root, "diff-tree", "-r", "-z", "-M", "--raw", "--relative", old, new, "--", *_OURS)
@@ -113,7 +114,10 @@ def is_in(root: str, commit: str, path: str) -> bool:
 def read_blobs(
     root: str, blobs: Sequence[str], largest: int, env: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, bytes]]:
-    """Yield each blob's id and content, through one git process; of one larger than `largest` only so much, and a byte."""
+    """Yield the id and content of each blob, through one git process; at most `largest` + 1 bytes of each.
+
+    Raises GitError.
+    """
     with Batch(root, env=env) as batch:
         for blob in batch.each(blobs):
             yield blob, batch.content(blob, largest + 1)

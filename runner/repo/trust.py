@@ -1,4 +1,4 @@
-"""Who answers for a file: whether a new commit has made it what it is that is signed by a key that is allowed to."""
+"""Decide whether a file is trusted: a new commit that gave the file its content is signed by an allowed key."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from runner.repo.tree import entries_below
 from runner.value import Value
 
 _OURS = (FOLDER, SETTINGS_FILE)
-#: What git says of a signature by one letter (git-log(1), %G?); G alone is one that counts.
+#: The letter for a good signature (git-log(1), %G?); no other one counts.
 _GOOD = "G"
-#: So many signatures are checked long before git is given up on, whatever key they are of.
+#: Signatures that one git command checks: few enough for its time limit, whatever kind their keys are.
 _BATCH = 200
 _IN_WORDS = {
     "N": "it has no signature",
@@ -33,31 +33,33 @@ _IN_WORDS = {
 }
 _SHORT = 12
 
-#: What stands at a path: whether that is a link, and the blob; None where there is nothing.
+#: The content at a path: whether it is a link, and the blob; None where there is no file.
 _Content = tuple[bool, str] | None
 
 
 class Seen(Value):
-    """What was looked at before. An approval counts once: what is signed among these commits, or below them, is an old one.
+    """The commits that were checked before.
 
-    `commits` are those that were in force or at HEAD, the last one first. `since` are the commits that were known before
-    something was refused, by its path: what it lacks is still an approval that came after them.
+    A signature counts once: one of these commits, or of an ancestor, is an old one.
+
+    `commits` are those that were in force or at HEAD, the last one first. `since` has, for each path that was refused,
+    the commits that were known before the refusal: the path still needs a signed commit that is newer than these.
     """
 
     commits: tuple[str, ...] = ()
     since: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
     def before(self, path: str) -> tuple[str, ...]:
-        """Return the commits that were known when a path was last accepted; none where nothing ever was."""
+        """Return the commits that were known when a path was last accepted; none where no path ever was."""
         return self.since.get(path, self.commits)
 
     def after(self, root: str, commits: Iterable[str], refused: Iterable[str]) -> Seen:
-        """Return what was looked at once these commits are, the one in force first, of which some paths were refused."""
+        """Return what is known after these commits were checked and some paths refused. The commit in force comes first."""
         since = {path: self.before(path) for path in refused}
         first, *_ = now = tuple(dict.fromkeys(commits))
         there, gone = _divided(root, dict.fromkeys((*now, *self.commits)))
         ends = git(root, "merge-base", "--independent", *there).decode().split() if len(there) > 1 else there
-        # What is gone cannot be compared with any more: once everything is accepted, it stands in nobody's way.
+        # A commit that is gone cannot be compared with; it is kept only as long as a path is refused.
         kept = (first, *(commit for commit in ends if commit != first), *(gone if since else ()))
         return Seen(kept, since)
 
@@ -73,7 +75,10 @@ class Seen(Value):
 
 
 class _Change(Value):
-    """The commits that may have made a path what it is, the last one first; `otherwise` is said where there is none."""
+    """The commits that may have given a path its content, the last one first.
+
+    `otherwise` is the reason where there is none.
+    """
 
     commits: tuple[str, ...]
     otherwise: str
@@ -82,12 +87,11 @@ class _Change(Value):
 def refusals(
     root: str, seen: Seen, commit: str, paths: Iterable[str], signers: str, below: tuple[str, ...] = _OURS
 ) -> dict[str, str]:
-    """Return why the content of a path at a commit is not to be trusted, for each path of which that is so. Raises GitError.
+    """Return the paths whose content at a commit is not trusted, each with the reason. Raises GitError.
 
-    All paths lie below those of `below`.
-
-    SSH keys are allowed by a file (ssh-keygen(1), ALLOWED SIGNERS), GPG keys by the keyring of this user, which has to trust them.
-    A path that is gone was changed by the commit that removed it.
+    All paths are at or below those of `below`. A file lists the allowed SSH keys (ssh-keygen(1), ALLOWED SIGNERS); GPG
+    keys are allowed where the keyring of this user trusts them. For a path that is gone, the commit that removed it
+    counts.
     """
     groups: dict[tuple[str, ...], list[str]] = {}
     for path in paths:
@@ -109,7 +113,7 @@ def _changes(
     wanted: Mapping[str, _Content],
     below: tuple[str, ...],
 ) -> dict[str, _Change]:
-    """Return how each path came to what it is; none of the paths that are what they were when they were last accepted."""
+    """Return the commits that changed each path; without the paths that are as they were when last accepted."""
     there, gone = _divided(root, before)
     accepted = _contents(root, before[0], below) if before and before[0] not in gone else None
     open_paths = [path for path in wanted if accepted is None or accepted.get(path) != wanted[path]]
@@ -122,9 +126,10 @@ def _changes(
 
 
 class _History(Value):
-    """The commits that are new: their parents, and what they have made of each path that they touch, children before parents.
+    """The new commits, children before parents: their own parents, and the content that each gave the paths it changed.
 
-    A merge touches what it has from none of its parents. `cut` are the commits below which a shallow clone has nothing.
+    A merge changes a path where its content differs from that of every parent. `cut` are the commits without whose
+    parents a shallow clone was made.
     """
 
     parents: Mapping[str, tuple[str, ...]]
@@ -133,7 +138,7 @@ class _History(Value):
 
     @classmethod
     def read(cls, root: str, known: Iterable[str], commit: str, below: tuple[str, ...]) -> _History:
-        """Return what of a commit's history is not that of the known commits."""
+        """Return the part of a commit's history that is not in the history of the known commits."""
         asked = "\n".join((commit, *(f"^{name}" for name in known), "--", *below, ""))
         options = ("--full-history", "--topo-order", "--parents", "--stdin")
         lines = git(root, "rev-list", *options, given=asked.encode()).decode().splitlines()
@@ -144,7 +149,7 @@ class _History(Value):
         return cls(parents, touches, _cut_off(root))
 
     def is_below(self, ancestor: str, commit: str) -> bool:
-        """Return whether a new commit descends from another new one."""
+        """Return whether the new commit `commit` descends from the new commit `ancestor`."""
         waiting, met = [commit], {commit}
         while waiting:
             new = set(self.parents.get(waiting.pop(), ())) - met
@@ -165,7 +170,7 @@ def _change(
     there: list[str],
 ) -> _Change:
     touches = history.touches.get(path, [])
-    # What a later commit has overtaken is not what anybody approves of now.
+    # A later commit has changed the path since: the signature of the earlier one does not count.
     made = [
         commit
         for place, (commit, then) in enumerate(touches)
@@ -173,24 +178,24 @@ def _change(
     ]
     whole = tuple(commit for commit in made if commit not in history.cut)
     if gone or (history.cut and before):
-        # Whether a commit is new can be told here only where it builds upon one that is known.
+        # Only a descendant of a known commit is certainly new here.
         whole = tuple(commit for commit in whole if there and _builds_upon(root, there[0], commit))
     return _Change(whole, _otherwise(history, before, gone, touches))
 
 
 def _otherwise(history: _History, before: tuple[str, ...], gone: list[str], touches: list[tuple[str, _Content]]) -> str:
     if gone:
-        return f"commit {gone[0][:_SHORT]}, which was known before, is gone from this repository: what is new cannot be told"
+        return f"commit {gone[0][:_SHORT]}, which was known before, is gone: which commits are new cannot be found out"
     cut = next((commit for commit, _ in touches if commit in history.cut), next(iter(history.cut), None))
     if cut is not None:
-        return f"who changed it is not known here: the clone is shallow at commit {cut[:_SHORT]}"
+        return f"which commit changed it is not known here: the clone is shallow at commit {cut[:_SHORT]}"
     if touches:
-        return f"no commit has made it what it is since commit {touches[0][0][:_SHORT]} changed it"
-    if before:
         return (
-            f"no commit since {before[0][:_SHORT]} changed it: what stands there is older, and so is whoever signed it"
+            f"commit {touches[0][0][:_SHORT]} changed it, and no commit after that gave it the content that it has now"
         )
-    return "no commit is known that changed it"
+    if before:
+        return f"no commit since {before[0][:_SHORT]} changed it: its content is older, and so is every signature of it"
+    return "no known commit changed it"
 
 
 def _why(change: _Change, said: Mapping[str, str]) -> str | None:
@@ -203,12 +208,12 @@ def _why(change: _Change, said: Mapping[str, str]) -> str | None:
 
 
 def _contents(root: str, commit: str, below: tuple[str, ...]) -> dict[str, _Content]:
-    """Return what stands at each path below some others in a commit."""
+    """Return the content of each path at or below some paths in a commit."""
     return {path: (mode == SYMLINK, blob) for mode, blob, path in entries_below(root, commit, below)}
 
 
 def _touched(root: str, commits: Iterable[str], below: tuple[str, ...]) -> Iterator[tuple[str, str, _Content]]:
-    """Yield each commit, each path below the root that it touches, and what it has made of that."""
+    """Yield each commit, each path below the root that it changes, and the content that it gives the path."""
     prefix = locate(root).prefix
     options = ("--stdin", "-r", "-z", "-c", "--root", "--raw", "--no-renames", "--no-abbrev")
     asked = "".join(f"{commit}\n" for commit in commits).encode()
@@ -219,7 +224,8 @@ def _touched(root: str, commits: Iterable[str], below: tuple[str, ...]) -> Itera
         if is_id(header):
             commit = header
             continue
-        # For each parent a colon, and its mode and blob before those that came of it (git-diff-tree(1), -c).
+        # A colon for each parent, then the modes and blobs of the parents, then those of the commit (git-diff-tree(1),
+        # -c).
         count = len(header) - len(header.lstrip(":"))
         words = header.lstrip(":").split(" ")
         mode, blob = words[count], words[2 * count + 1]
@@ -227,7 +233,7 @@ def _touched(root: str, commits: Iterable[str], below: tuple[str, ...]) -> Itera
 
 
 def _divided(root: str, commits: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Return which commits are in this repository, and which are not."""
+    """Return the commits that are in this repository, and those that are not."""
     names = list(commits)
     if not names:
         return [], []
@@ -255,7 +261,7 @@ def _signatures(root: str, commits: list[str], signers: str) -> dict[str, str]:
 
 
 def _cut_off(root: str) -> frozenset[str]:
-    """Return the commits below which a shallow clone has nothing: what they seem to change is older than they are."""
+    """Return the commits whose parents a shallow clone lacks: their changes cannot be told from older ones."""
     try:
         with open(git_path(root, "shallow"), encoding="ascii") as file:
             return frozenset(file.read().split())

@@ -1,4 +1,4 @@
-"""Files of a work tree that git will never store, whatever is edited: which there are, why, and what to do about it."""
+"""Find the files of a work tree that git will not store as they are, why, and what to do about it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ _PYTHON_CACHE = "__pycache__"
 
 
 class Uncommittable(Value):
-    """A file below the root that git will not store as it is on disk. `others` counts those that the same reason keeps out."""
+    """A file below the root that git will not store as it is on disk.
+
+    `others` counts further files with the same reason.
+    """
 
     path: str
     reason: str
@@ -34,9 +37,9 @@ class _Rule(Value):
 
 
 def uncommittable(root: str, paths: Sequence[str]) -> list[Uncommittable]:
-    """Return which of these files on disk can never be committed as they are, in the order given. Raises GitError.
+    """Return which of these files on disk git will not store as they are, in the order given. Raises GitError.
 
-    They are below `tasks/`, or `runner.yaml`.
+    `paths` are below `tasks/`, or `runner.yaml`.
     """
     entries = index_entries(root, (FOLDER, SETTINGS_FILE))
     known = {entry.path for entry in entries} | _others(root, (FOLDER, SETTINGS_FILE))
@@ -51,9 +54,10 @@ def uncommittable(root: str, paths: Sequence[str]) -> list[Uncommittable]:
 
 
 def uncommittable_data(root: str, folders: Sequence[str]) -> list[Uncommittable]:
-    """Return what can never be committed of the files that are no tasks below some folders. Raises GitError.
+    """Return which files below some folders, task files aside, git will not store as they are. Raises GitError.
 
-    Of the files that one rule ignores the first is returned, and of a folder that has no other files the folder.
+    Of the files that the same rule ignores, return the first; where all files of a folder are ignored, return the
+    folder.
     """
     if not folders:
         return []
@@ -69,26 +73,26 @@ def uncommittable_data(root: str, folders: Sequence[str]) -> list[Uncommittable]
 
 
 def overlooked(root: str, path: str) -> Uncommittable | None:
-    """Return that git is told to overlook the edits of a file, where it has some. Raises GitError."""
+    """Return a file whose edits git overlooks, None where it has no edits or git sees them. Raises GitError."""
     return next(_overlooked(root, index_entries(root, (path,)), {path}), None)
 
 
 def is_python_cache(path: str) -> bool:
-    """Return whether Python has made a file, which nobody misses."""
+    """Return whether a file is part of Python's cache of compiled modules."""
     return path.endswith(".pyc") or _PYTHON_CACHE in path.split("/")
 
 
 def _others(root: str, paths: Sequence[str], *words: str) -> set[str]:
-    """Return the files that git would add, or those that it ignores; a name that ends in a slash is a folder.
+    """Return the files that git would add, or with `--ignored` those that it ignores; a folder ends in a slash.
 
-    Where nothing else is asked for, such a folder is a repository of its own.
+    Without further words such a folder is another repository.
     """
     options = ("--others", "--exclude-standard", *words)
     return set(git(root, "ls-files", "-z", *options, "--", *paths).decode("utf-8", "surrogateescape").split("\0")[:-1])
 
 
 def _repository_above(root: str, path: str, submodules: set[str]) -> str | None:
-    """Return the nearest folder below the root that is a repository of its own and holds the file."""
+    """Return the nearest folder above a file that is another repository below the root, None where there is none."""
     folder = os.path.dirname(path)
     while folder:
         if folder in submodules or os.path.lexists(f"{root}/{folder}/.git"):
@@ -101,7 +105,7 @@ def _in_another(path: str, folder: str, submodules: set[str]) -> Uncommittable:
     if folder in submodules:
         reason = f"it is in the submodule {folder}, whose files are not part of this repository's commits"
         return Uncommittable(path, reason, f"move it out of {folder}")
-    reason = f"{folder} is a git repository of its own, whose files are not part of this repository's commits"
+    reason = f"{folder} is another git repository, whose files are not part of this repository's commits"
     return Uncommittable(path, reason, f"move it out of {folder}, or remove {folder}/.git")
 
 
@@ -111,7 +115,7 @@ def _by_rule(path: str, rule: _Rule) -> Uncommittable:
 
 
 def _first_of_each(rules: dict[str, _Rule]) -> Iterable[Uncommittable]:
-    """Return the first file that each rule keeps out, with the count of the others."""
+    """Return the first file that each rule ignores, with the count of the others."""
     first: dict[_Rule, Uncommittable] = {}
     for path, rule in rules.items():
         known = first.get(rule)
@@ -120,18 +124,18 @@ def _first_of_each(rules: dict[str, _Rule]) -> Iterable[Uncommittable]:
 
 
 def _ignored(root: str, paths: Iterable[str]) -> dict[str, _Rule]:
-    """Return the rule that keeps each file out which git ignores, by path."""
+    """Return the files that git ignores, each with the rule that says so. Raises GitError."""
     given = "".join(f"./{path}\0" for path in paths).encode("utf-8", "surrogateescape")
     if not given:
         return {}
-    # This command refuses to take names literally; behind a dot and a slash none is a pattern.
+    # This command refuses literal names; a path that begins with `./` is never a pattern.
     names = {"GIT_LITERAL_PATHSPECS": "0"}
     code, printed, said = run(root, "check-ignore", "-z", "-v", "--stdin", given=given, env=names)
     if code not in {0, _NOTHING_IGNORED}:
         raise explain(root, said)
     fields = iter(printed.decode("utf-8", "surrogateescape").split("\0")[:-1])
     answers = zip(fields, fields, fields, fields, strict=True)
-    # A rule that begins with an exclamation mark takes a file back in.
+    # A rule that begins with an exclamation mark includes a file again (gitignore(5)).
     return {
         path.removeprefix("./"): _Rule(source, line, pattern)
         for source, line, pattern, path in answers
@@ -140,7 +144,7 @@ def _ignored(root: str, paths: Iterable[str]) -> dict[str, _Rule]:
 
 
 def _overlooked(root: str, entries: Iterable[IndexEntry], wanted: set[str]) -> Iterator[Uncommittable]:
-    """Yield the files on disk whose edits git is told to overlook, where they differ from what is committed."""
+    """Yield the files on disk that differ from the index, and whose edits git overlooks. Raises GitError."""
     marked = {
         entry.path: entry
         for entry in entries
@@ -152,7 +156,7 @@ def _overlooked(root: str, entries: Iterable[IndexEntry], wanted: set[str]) -> I
         edited = [path for path, blob in found.blobs.items() if blob != marked[path].blob]
     for path in edited:
         flag = "skip-worktree" if marked[path].is_skipped else "assume-unchanged"
-        reason = f"git is told to overlook its edits ({flag})"
+        reason = f"git overlooks its edits ({flag})"
         yield Uncommittable(path, reason, f"git update-index --no-{flag} {quote(path)}")
 
 
@@ -161,7 +165,7 @@ def _is_file(root: str, path: str) -> bool:
 
 
 def _has_data(root: str, path: str) -> bool:
-    """Return whether a file, or any below a folder, is worth naming: task files are named by themselves, and caches never."""
+    """Return whether a path is, or holds, a file that is no task file and no cache."""
     if not os.path.isdir(f"{root}/{path}") or os.path.islink(f"{root}/{path}"):
         return _is_data(path)
     for folder, folders, names in os.walk(f"{root}/{path}"):

@@ -1,4 +1,4 @@
-"""The task files as they lie in the work tree, for people at work: what `validate` checks and `--worktree` runs."""
+"""Read the task files of the work tree, as git would store them: what `validate` checks and `--worktree` runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from runner.repo.tree import File, read_blobs
 
 
 def read_file(root: str, path: str, largest: int) -> bytes:
-    """Return a file's content; of one larger than `largest` only so much, and a byte. Raises RunnerError."""
+    """Return the content of a file, at most `largest` + 1 bytes. Raises RunnerError."""
     try:
         with open(os.path.join(root, path), "rb") as file:
             return file.read(largest + 1)
@@ -25,7 +25,7 @@ def read_file(root: str, path: str, largest: int) -> bytes:
 
 
 def read_settings(root: str, largest: int) -> bytes | None:
-    """Return what git has or would store of `runner.yaml`, or None where there is none."""
+    """Return the content of `runner.yaml` that git has or would store, None where there is no such file."""
     if os.path.isfile(os.path.join(root, SETTINGS_FILE)) and not is_link(root, SETTINGS_FILE):
         content = read_file(root, SETTINGS_FILE, largest)
         return stored_contents(root, {SETTINGS_FILE: content}, largest).get(SETTINGS_FILE, content)
@@ -33,18 +33,21 @@ def read_settings(root: str, largest: int) -> bytes | None:
 
 
 def is_link(root: str, path: str) -> bool:
-    """Return whether a path is a symbolic link: what it leads to has no history in git."""
+    """Return whether a path is a symbolic link, whose target has no history in git."""
     return os.path.islink(os.path.join(root, path))
 
 
 def list_files(root: str) -> Iterator[File]:
-    """Yield the files below `tasks/`, sorted, symbolic links unfollowed; `blob` is the id that git would give the content."""
+    """Yield the files below `tasks/`, sorted, without following symbolic links; `blob` is empty.
+
+    Raises RunnerError.
+    """
     top = os.path.join(root, FOLDER)
     if not os.path.isdir(top) or os.path.islink(top):
         raise RunnerError(f"there is no folder {FOLDER}/ in {root}", "make it, and put a task file into it")
     broken: list[OSError] = []
     for folder, folders, names in os.walk(top, onerror=broken.append):
-        # os.walk lists a link to a folder among the folders and does not go there.
+        # os.walk lists a link to a folder among the folders, and does not follow it.
         links = [name for name in folders if os.path.islink(os.path.join(folder, name))]
         folders[:] = sorted(set(folders) - set(links))
         for name in sorted(names + links):
@@ -57,9 +60,9 @@ def list_files(root: str) -> Iterator[File]:
 
 
 def stored_contents(root: str, contents: dict[str, bytes], largest: int) -> dict[str, bytes]:
-    """Return the files whose bytes on disk are not what git has or would store, each with what git would store.
+    """Return what git has or would store, by path, of the files for which that differs from the bytes on disk.
 
-    `contents` has the bytes on disk. Without a repository, or where git cannot say, there are none.
+    `contents` has the bytes on disk, by path. Without a repository, or where git cannot tell, return nothing.
     """
     try:
         entries = index_entries(root, sorted({path.partition("/")[0] for path in contents}))
@@ -77,9 +80,9 @@ def stored_contents(root: str, contents: dict[str, bytes], largest: int) -> dict
 
 
 def left_out(root: str, below: str, largest: int) -> dict[File, bytes]:
-    """Return the files at or below a path that git has and a sparse checkout leaves out of the work tree, with their contents.
+    """Return the files at or below a path that a sparse checkout leaves out of the work tree, with their contents.
 
-    Without a repository, or where git cannot say, there are none.
+    Without a repository, or where git cannot tell, return nothing.
     """
     try:
         entries = [it for it in index_entries(root, (below,)) if it.is_skipped and not _is_there(root, it.path)]
@@ -94,11 +97,11 @@ def _is_there(root: str, path: str) -> bool:
 
 
 def has_edits(root: str, path: str) -> bool:
-    """Return whether a file that is in the commit of HEAD differs from it, or is gone from disk. Raises GitError."""
+    """Return whether a file that HEAD has differs on disk, or is missing there. Raises GitError."""
     found = git(root, "status", "--porcelain=v1", "-z", "--untracked-files=no", "--no-renames", "--", path)
-    return bool(found) and not found.startswith(b"A")  # added, and in no commit yet
+    return bool(found) and not found.startswith(b"A")  # in the index, and not in HEAD
 
 
 def blob_id(content: bytes) -> str:
-    """Return the id that git (SHA-1) gives a content: unchanged files are known by it and not compiled again."""
+    """Return the id that git (SHA-1) gives a content; a file with a known id is not compiled again."""
     return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()

@@ -1,15 +1,19 @@
 """Cron expressions, as Debian's cron reads them and as it behaves when the clock is changed.
 
-`cronsim` knows which wall-clock minutes an expression matches; it is only ever asked about naive times. What a matching
-minute means on a night when the clock moves is decided here, after cron(8) of Debian (3.0pl1, "Special considerations"):
+`cronsim` knows which wall-clock minutes an expression matches; it is only ever asked about naive times. What a
+matching minute means on a night when the clock moves is decided here, after cron(8) of Debian (3.0pl1, "Special
+considerations"):
 
-- a *wildcard* job (minute or hour starts with `*`) follows the clock that is on the wall: a skipped minute does not happen,
+- a *wildcard* job (minute or hour starts with `*`) follows the clock that is on the wall: a skipped minute does not
+  happen,
   a repeated one happens again;
-- any other job has fixed times: those in a gap of less than three hours run in the first minute after it, and those in a
+- any other job has fixed times: those in a gap of less than three hours run in the first minute after it, and those in
+  a
   stretch of up to three hours that is repeated run the first time only;
 - a larger change is a correction of the clock: the new time counts at once, for every job.
 
-The manual says "less than three hours" for both; the daemon's own comparison takes in three hours backwards (Casey, 2010).
+The manual says "less than three hours" for both; the daemon's own comparison takes in three hours backwards (Casey,
+2010).
 """
 
 from __future__ import annotations
@@ -101,8 +105,8 @@ def _minute_from(instant: datetime) -> datetime:
 def parse_cron(text: str, zone: tzinfo) -> CronRule:
     """Return the rule of five fields or an `@` macro.
 
-    Raises ScheduleError (field `cron`) for everything that Debian's cron refuses, would silently never run, or would read as
-    something else than it says.
+    Raises ScheduleError (field `cron`) for everything that Debian's cron refuses, would silently never run, or would
+    read as something else than it says.
     """
     expression = " ".join(text.split()).lower()
     if expression.startswith("@"):

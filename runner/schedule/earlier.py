@@ -1,7 +1,7 @@
 """A schedule that counts from its anchor, continued to before it: for tasks that go on while the clock is behind their anchor.
 
-An anchor is a fact and never moves because of a clock. Where the present lies before it, either the clock was wrong then or
-it is wrong now; the grid is the same in both directions, so that no day and no hour of it moves either way.
+An anchor is a fact and never moves because of a clock. Where the present lies before it, either the clock was wrong
+then or it is wrong now; the grid is the same in both directions, so that no day and no hour of it moves either way.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ _MOST_TRIES = 100
 def earlier_anchor(frequency: int, unit: str, anchor: datetime, before: datetime, zone: tzinfo) -> datetime:
     """Return a point of the grid of an interval at or before an instant: whole periods before its anchor.
 
-    It has the day and the wall time of the anchor: a day that a month lacks, or a time in a gap, would change the grid.
+    It has the day and the wall time of the anchor: a day that a month lacks, or a time in a gap, would change the
+    grid.
     """
     if before >= anchor:
         return anchor

@@ -1,7 +1,8 @@
 """Wall clocks: from an instant to a wall time in a zone, and back, on every kind of night.
 
-A *wall time* is a naive datetime. PEP 495 gives the two rules that every schedule here rests on: with `fold=0` a time that
-does not exist takes the offset that was in force before the gap, and a time that occurs twice is the first of the two.
+A *wall time* is a naive datetime. PEP 495 gives the two rules that every schedule here rests on: with `fold=0` a time
+that does not exist takes the offset that was in force before the gap, and a time that occurs twice is the first of the
+two.
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo

@@ -35,9 +35,9 @@ class _Keys(Value):
 def parse_schedule(fields: Mapping[str, object]) -> Schedule:
     """Return the schedule that the keys of a task file describe.
 
-    Reads `frequency` + `unit`, `cron` or `rrule`; `start` and `end` (wall times in `timezone`, as text, date or naive datetime);
-    `timezone` (IANA name, default UTC); and `anchor`, an aware datetime, which stands in for a missing `start`. Other keys are
-    ignored. Raises ScheduleError for anything that cannot be meant.
+    Reads `frequency` + `unit`, `cron` or `rrule`; `start` and `end` (wall times in `timezone`, as text, date or naive
+    datetime); `timezone` (IANA name, default UTC); and `anchor`, an aware datetime, which stands in for a missing
+    `start`. Other keys are ignored. Raises ScheduleError for anything that cannot be meant.
     """
     zone = load_zone(str(fields.get("timezone") or "UTC"))
     start = _wall_time(fields, "start")

@@ -1,10 +1,11 @@
 """`rrule` (RFC 5545, section 3.3.10): dates by dateutil, on naive times only.
 
-dateutil walks from DTSTART, one period after another, until the year 9999. Both ends are moved here, so that a question costs
-the same however long ago a rule began and so that a rule that never comes is found out:
+dateutil walks from DTSTART, one period after another, until the year 9999. Both ends are moved here, so that a
+question costs the same however long ago a rule began and so that a rule that never comes is found out:
 
 - the walk begins at a period of the rule's own grid shortly before the wall time that is asked about;
-- it takes place in the same year of a later 400-year cycle of the Gregorian calendar (which has the same weekdays), so that the
+- it takes place in the same year of a later 400-year cycle of the Gregorian calendar (which has the same weekdays), so
+  that the
   year 9999 is only a few centuries away.
 
 HOURLY and MINUTELY rules are days by dateutil with a grid of minutes within each day.
@@ -56,8 +57,8 @@ class RecurrenceRule(Value):
     def after(self, instant: datetime) -> datetime | None:
         """Return the first slot strictly later than the instant, in UTC, or None where there is none.
 
-        Wall times in a gap resolve to later instants than some that follow them: the search goes on until the wall clock has
-        passed the best slot found.
+        Wall times in a gap resolve to later instants than some that follow them: the search goes on until the wall
+        clock has passed the best slot found.
         """
         best: datetime | None = None
         for wall in self.walls(earliest_wall(instant, self.zone)):
@@ -113,8 +114,9 @@ class RecurrenceRule(Value):
 def parse_recurrence(text: str, start: datetime | None, anchor: datetime | None, zone: tzinfo) -> RecurrenceRule:
     """Return the rule of an RFC 5545 text.
 
-    DTSTART is the wall time `start`; without it, the day of the anchor (or 1 January 2000) with the parts of the time of day
-    that the rule leaves open: finer ones than the finest it names are zero. Raises ScheduleError (field `rrule`).
+    DTSTART is the wall time `start`; without it, the day of the anchor (or 1 January 2000) with the parts of the time
+    of day that the rule leaves open: finer ones than the finest it names are zero. Raises ScheduleError (field
+    `rrule`).
     """
     parts = parse_parts(text)
     dtstart = start if start is not None else _implied_start(parts, anchor, zone)

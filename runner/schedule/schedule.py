@@ -42,7 +42,8 @@ class Schedule(Value):
     def latest(self, after: datetime, until: datetime) -> datetime | None:
         """Return the last slot in (after, until], in UTC, or None where there is none.
 
-        Costs a number of `after` calls that grows with the logarithm of the distance between two slots, not with the gap.
+        Costs a number of `after` calls that grows with the logarithm of the distance between two slots, not with the
+        gap.
         """
         if until <= after:
             return None

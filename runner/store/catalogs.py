@@ -39,13 +39,13 @@ _MILLISECOND = timedelta(milliseconds=1)
 class Source(Value):
     """From where the tasks in force were read, and what is settled there; the columns of `catalog`.
 
-    `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is what was
-    looked at for signatures, as `repo.trust` writes it.
+    `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is
+    what was looked at for signatures, as `repo.trust` writes it.
 
-    `files` are the paths that runs see of their commit; `files_commit` is the last one whose files were accepted, None where those
-    of `commit` are, empty where none ever were, and `files_seen` what was looked at then.
-    `branch` is the full name of the branch that HEAD was on, empty for none, None where the ref is another than HEAD;
-    `branch_before` the one that ran before HEAD was moved, `branch_since` when a command found it moved, in milliseconds.
+    `files` are the paths that runs see of their commit; `files_commit` is the last one whose files were accepted, None
+    where those of `commit` are, empty where none ever were, and `files_seen` what was looked at then. `branch` is the
+    full name of the branch that HEAD was on, empty for none, None where the ref is another than HEAD; `branch_before`
+    the one that ran before HEAD was moved, `branch_since` when a command found it moved, in milliseconds.
     """
 
     store_id: str
@@ -228,7 +228,10 @@ def _stored(row: tuple[Any, ...]) -> StoredTask:
 
 
 def add_task(session: Deciding, task_id: str, blob: str, version: Version | None, state: TaskState) -> int:
-    """Add a task that no commit has had before; return its key. One that was tried already keeps the record of that."""
+    """Add a task that no commit has had before; return its key.
+
+    One that was tried already keeps the record of that.
+    """
     times = {} if version is None else state_row(state, version.spec, version.policy.offset(task_id))
     row = {"blob": blob, "version": None if version is None else version.id, **times}
     tried = session.value("SELECT key FROM tasks WHERE id = ?", (task_id,))
@@ -239,7 +242,10 @@ def add_task(session: Deciding, task_id: str, blob: str, version: Version | None
 
 
 def add_tried(session: Deciding, task_id: str) -> int:
-    """Add a task that is only in the work tree, so that its runs are on record; return its key. Nothing is decided about it."""
+    """Add a task that is only in the work tree, so that its runs are on record; return its key.
+
+    Nothing is decided about it.
+    """
     return session.add("tasks", {"id": task_id})
 
 

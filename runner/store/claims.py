@@ -18,7 +18,10 @@ from runner.value import Value
 
 
 class Due(Value):
-    """A task with a slot that has come. `running` are its runs that have not ended; `commit` the one its version is from."""
+    """A task with a slot that has come.
+
+    `running` are its runs that have not ended; `commit` the one its version is from.
+    """
 
     key: int
     version: int
@@ -164,9 +167,13 @@ def _claim(session: Deciding, key: int, version: int, commit: str | None, decisi
 def _record_skip(
     session: Deciding, key: int, version: int, commit: str | None, decision: Decision, now: datetime
 ) -> int:
-    """Record a slot that is not run. A stretch of slots behind one run is one row: later ones are counted in `missed`."""
+    """Record a slot that is not run.
+
+    A stretch of slots behind one run is one row: later ones are counted in `missed`.
+    """
     slot = to_millis(decision.slot)
-    # One that goes on later, by a clock that was right for a while, is left as it is: what it stands for would be lost.
+    # One that goes on later, by a clock that was right for a while, is left as it is: what it stands for would be
+    # lost.
     stretch = session.value(
         """
         SELECT id FROM runs WHERE task = ? AND status = 'skipped' AND blocked_by = ? AND through < ?

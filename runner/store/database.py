@@ -37,7 +37,10 @@ FileId = tuple[int, int]
 
 
 def file_id(path: str) -> FileId:
-    """Return what tells the file of a store from another one in its place. Raises StoreGoneError where there is none."""
+    """Return what tells the file of a store from another one in its place.
+
+    Raises StoreGoneError where there is none.
+    """
     try:
         found = os.stat(path)
     except OSError as error:
@@ -47,7 +50,9 @@ def file_id(path: str) -> FileId:
 
 @contextmanager
 def recording(path: str, known: FileId) -> Iterator[Deciding]:
-    """Open the very store in which runs were taken, to record them. Raises StoreError; StoreGoneError where it is gone.
+    """Open the very store in which runs were taken, to record them.
+
+    Raises StoreError; StoreGoneError where it is gone.
 
     A task may remove it, and another process make a new one in its place: what ran is not known there.
     """
@@ -157,7 +162,8 @@ def _connect_as_it_lies(path: str) -> sqlite3.Connection:
 def _uri(path: str) -> str:
     """Return how a database is opened that is only read; one in a folder that cannot be written is read as it lies there.
 
-    A WAL database needs a writable folder even to be read, unless nobody can change it: https://sqlite.org/wal.html#readonly.
+    A WAL database needs a writable folder even to be read, unless nobody can change it:
+    https://sqlite.org/wal.html#readonly.
     """
     is_alive = os.access(os.path.dirname(path), os.W_OK) or os.path.exists(path + "-wal")
     return f"{as_uri(path)}?mode=rw" if is_alive else f"{as_uri(path)}?immutable=1"

@@ -1,7 +1,8 @@
 """What happens to runs: an attempt starts, an attempt ends, and in one place a run ends. Each with its event.
 
-Every change names the owner that makes it, and the attempt that it is about. Where another process owns the run by now, or another
-attempt is under way, nothing is changed: a supervisor that was stopped, and given up by others, cannot write into their record.
+Every change names the owner that makes it, and the attempt that it is about. Where another process owns the run by
+now, or another attempt is under way, nothing is changed: a supervisor that was stopped, and given up by others, cannot
+write into their record.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class AttemptEnd(Value):
     """How an attempt of a run ended. `reason` is that of the run from now on, None where it keeps its own.
 
-    `owner` is None for a run that waits for one; `retry_at` is when the next attempt may start, None where the run is over.
+    `owner` is None for a run that waits for one; `retry_at` is when the next attempt may start, None where the run is
+    over.
     """
 
     run_id: int
@@ -34,8 +36,9 @@ class AttemptEnd(Value):
     retry_at: datetime | None = None
 
 
-# `attempts` counts those that are on record as started: the one that is under way, or the one before it. Which of the two, the
-# attempt itself says: an owner that is late would else end the next attempt in the place of one that was ended by others.
+# `attempts` counts those that are on record as started: the one that is under way, or the one before it. Which of the
+# two, the attempt itself says: an owner that is late would else end the next attempt in the place of one that was
+# ended by others.
 _IS_UNDER_WAY = """
 EXISTS (SELECT 1 FROM attempts a WHERE a.run = runs.id AND a.number = runs.attempts AND a.status = 'running')
 """

@@ -198,7 +198,10 @@ def version_of(session: Reading, run_id: int) -> int:
 
 
 class Streak(Value):
-    """The ended runs of a task that tell since when it fails, without replays and trials. None where there is no such run."""
+    """The ended runs of a task that tell since when it fails, without replays and trials.
+
+    None where there is no such run.
+    """
 
     last: Run | None
     last_success: Run | None
@@ -230,7 +233,8 @@ def counts_since(session: Reading, since: datetime) -> Counts:
     of_commit = is_of_commit("runs")
     sql = f"SELECT status, count(*) FROM runs WHERE finished_at >= ? AND {of_commit} GROUP BY status"  # noqa: S608
     ended = {status: int(count) for status, count in session.ask(sql, (at,))}
-    # A skipped slot has no end. Ids grow with time: the scan ends at the first older row instead of reading all of history.
+    # A skipped slot has no end. Ids grow with time: the scan ends at the first older row instead of reading all of
+    # history.
     skipped = 0
     for (decided_at,) in session.ask("SELECT decided_at FROM runs WHERE status = 'skipped' ORDER BY id DESC"):
         if decided_at < at:

@@ -1,4 +1,7 @@
-"""The two small questions of an idle tick: has the commit moved, is anything due. Imports nothing that they do not need."""
+"""The two small questions of an idle tick: has the commit moved, is anything due.
+
+Imports nothing that they do not need.
+"""
 
 import os
 import sqlite3

@@ -29,7 +29,10 @@ def version_of(connection: sqlite3.Connection) -> int:
 
 
 def migrate(connection: sqlite3.Connection, path: str) -> None:
-    """Bring a store to the present version in one transaction. Raises StoreError for one that a newer runner has written."""
+    """Bring a store to the present version in one transaction.
+
+    Raises StoreError for one that a newer runner has written.
+    """
     version = version_of(connection)
     if version == VERSION:
         return

@@ -1,7 +1,7 @@
 """The queue: runs that wait for an owner, those that have one, and what owners are asked for.
 
-The contract that another engine takes over: take, started and ended (`endings`), release, cancel requests, owned runs. Whoever
-has a free slot takes the run that has waited longest.
+The contract that another engine takes over: take, started and ended (`endings`), release, cancel requests, owned runs.
+Whoever has a free slot takes the run that has waited longest.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _MILLISECOND = timedelta(milliseconds=1)
 class RunSettings(Value):
     """What the repository settles for all runs; `files` is what they see of their commit.
 
-    `secrets_file` is None where there is none; `accepted` is the commit whose files were accepted last, None where signatures are
-    not asked for, empty where none ever were.
+    `secrets_file` is None where there is none; `accepted` is the commit whose files were accepted last, None where
+    signatures are not asked for, empty where none ever were.
     """
 
     store_id: str
@@ -57,8 +57,8 @@ def run_settings(session: Reading) -> RunSettings:
     return RunSettings(store_id, max_parallel, grace * _MILLISECOND, secrets_file or None, folders, accepted)
 
 
-# Under `forbid` and `replace` the runs of a task come one after another, the oldest first. A run that tries the work tree is
-# in nobody's way.
+# Under `forbid` and `replace` the runs of a task come one after another, the oldest first. A run that tries the work
+# tree is in nobody's way.
 _WAITING = f"""
     FROM runs r JOIN versions v ON v.id = r.version JOIN tasks t ON t.key = r.task
     WHERE r.status = 'running' AND r.supervisor IS NULL
@@ -244,8 +244,8 @@ def asked_to_end(session: Reading, owner: str) -> list[tuple[int, str]]:
 class OwnedRun(Value):
     """A run that has an owner. `attempt` is under way where `started_at` says since when, else it may be about to be.
 
-    `overdue_at` is when an owner that is stopped should have ended it, `overdue_monotonic` when any owner should have, in
-    milliseconds of `clock.monotonic_millis`; None where nothing limits it yet.
+    `overdue_at` is when an owner that is stopped should have ended it, `overdue_monotonic` when any owner should have,
+    in milliseconds of `clock.monotonic_millis`; None where nothing limits it yet.
     """
 
     run_id: int

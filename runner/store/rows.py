@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 _MILLISECOND = timedelta(milliseconds=1)
 
-#: The columns of `versions` that make a schedule and what is done about its slots, in the order of `spec_of` and `policy_of`.
+#: The columns of `versions` that make a schedule and what is done about its slots, in the order of `spec_of` and
+#: `policy_of`.
 SPEC_COLUMNS = """
     v.timezone, v.frequency, v.unit, v.cron, v.rrule, v."start", v."end",
     v.concurrency_policy, v.catchup, v.starting_deadline, v.jitter, v.active

@@ -1,4 +1,7 @@
-"""Sessions: what may be asked of the store, and what may be changed. SQL that SQLite and PostgreSQL both read goes through them."""
+"""Sessions: what may be asked of the store, and what may be changed.
+
+SQL that SQLite and PostgreSQL both read goes through them.
+"""
 
 from __future__ import annotations
 
@@ -55,10 +58,12 @@ class Deciding(Reading):
 
     @contextmanager
     def transaction(self, *, durable: bool = True) -> Iterator[None]:
-        """Hold the write lock; commit at the end, roll back on any exception. Inside of another one it is a part of that.
+        """Hold the write lock; commit at the end, roll back on any exception.
 
-        A durable transaction is on the disk when this returns; another one is on it after the next checkpoint, and a power loss may
-        take it back as a whole (https://sqlite.org/pragma.html#pragma_synchronous).
+        Inside of another one it is a part of that.
+
+        A durable transaction is on the disk when this returns; another one is on it after the next checkpoint, and a
+        power loss may take it back as a whole (https://sqlite.org/pragma.html#pragma_synchronous).
         """
         if self._connection.in_transaction:
             yield
@@ -68,7 +73,8 @@ class Deciding(Reading):
         try:
             yield
         except BaseException:
-            # Does nothing where SQLite has rolled back already, as after some errors (https://sqlite.org/lang_transaction.html).
+            # Does nothing where SQLite has rolled back already, as after some errors
+            # (https://sqlite.org/lang_transaction.html).
             self._connection.rollback()
             raise
         self._connection.execute("COMMIT")

@@ -1,4 +1,7 @@
-"""Stores of version 1: what its five forms have in common is found here, and nowhere else. Frozen with migration 0002."""
+"""Stores of version 1: what its five forms have in common is found here, and nowhere else.
+
+Frozen with migration 0002.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from runner.taskfile.findings import Finding
 _LFS = b"version https://git-lfs.github.com/spec/"
 #: The first bytes of a file that git-crypt has encrypted.
 _GIT_CRYPT = b"\0GITCRYPT\0"
-#: How a merge marks what it could not merge (git-merge(1), HOW CONFLICTS ARE PRESENTED). Code is indented, and begins no line.
+#: How a merge marks what it could not merge (git-merge(1), HOW CONFLICTS ARE PRESENTED). Code is indented, and begins
+#: no line.
 _CONFLICT = re.compile(rb"(<{7}|\|{7}|={7}|>{7})( .*)?")
 
 

@@ -18,7 +18,11 @@ from runner.taskfile.compiler import compile_task
 from tests.support.project import NOON, RUNNER, Project
 
 _REPOSITORY = Path(__file__).parents[2]
-_DOCUMENTS = [_REPOSITORY / "README.md", _REPOSITORY / "CONTRIBUTING.md", *sorted((_REPOSITORY / "docs").rglob("*.md"))]
+_DOCUMENTS = [
+    _REPOSITORY / "README.md",
+    _REPOSITORY / "CONTRIBUTING.md",
+    *sorted((_REPOSITORY / "docs").rglob("*.md")),
+]
 _NAMES = [str(path.relative_to(_REPOSITORY)) for path in _DOCUMENTS]
 
 

@@ -75,7 +75,8 @@ def test_sixty_ticks_killed_at_random_run_no_slot_twice_and_leave_none_without_a
     project.commit()
     project.tick(NOON)
     dice = random.Random(20261123)
-    # Machines differ, and so does what else they do: the kills fall into the time that a whole tick takes here and now.
+    # Machines differ, and so does what else they do: the kills fall into the time that a whole tick takes here and
+    # now.
     begin = time.monotonic()
     project.installed("tick", now=NOON + MINUTE)
     whole = time.monotonic() - begin

@@ -14,7 +14,8 @@ _ALL = ["active", "schedule", "timezone"]
 _LONG = "\n".join(f"remove({number})" for number in range(50))
 _OFF = {**_DAILY, "active": False}
 
-#: What the change does → the keys before and after (None: no file); what the plan says: kinds, fields, whether it starts at once
+#: What the change does → the keys before and after (None: no file); what the plan says: kinds, fields, whether it
+#: starts at once
 _KINDS: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None, list[str], list[str], bool]] = {
     "adds": (None, _DAILY, ["added"], _ALL, False),
     "adds-at-once": (None, {}, ["added"], _ALL, True),

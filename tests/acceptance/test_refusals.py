@@ -160,7 +160,8 @@ def test_a_disk_that_takes_no_folder_is_named_and_nothing_is_left_half_made(
     assert done.stderr.startswith(f"error: the folder {disk}/state cannot be made: {reason}\nhint: ")
 
 
-# Where exactly memory runs out, in our code, in a library or in the interpreter itself, differs from machine to machine.
+# Where exactly memory runs out, in our code, in a library or in the interpreter itself, differs from machine to
+# machine.
 _NO_MEMORY = ("there is not enough memory", "failed to map segment from shared object", "the interpreter failed")
 _SCARCE = {
     "open files": ("ulimit -n 6", ("Too many open files", "cannot be opened")),

@@ -220,7 +220,8 @@ def test_what_was_decided_is_on_the_disk_before_anything_of_a_run_is_executed(
     project.tick()
     trace = tmp_path / "trace"
     calls = "trace=fsync,fdatasync,write,pwrite64,process"
-    # With somebody else in the store SQLite neither begins its log anew nor tidies it up, which both write to the disk anyway.
+    # With somebody else in the store SQLite neither begins its log anew nor tidies it up, which both write to the disk
+    # anyway.
     with project.database() as beside:
         beside.execute("PRAGMA wal_autocheckpoint = 0")
         beside.execute("UPDATE catalog SET commit_id = commit_id")

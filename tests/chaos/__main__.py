@@ -1,4 +1,7 @@
-"""`python -m tests.chaos [ROUNDS [SECONDS]]`: storms, one after another, and what is wrong after each. CHAOS_SEED repeats one."""
+"""`python -m tests.chaos [ROUNDS [SECONDS]]`: storms, one after another, and what is wrong after each.
+
+CHAOS_SEED repeats one.
+"""
 
 from __future__ import annotations
 

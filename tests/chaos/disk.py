@@ -1,4 +1,7 @@
-"""The disk of the state: full for a while, or not to be written. Needs a mount namespace of our own, or a user who is not root."""
+"""The disk of the state: full for a while, or not to be written.
+
+Needs a mount namespace of our own, or a user who is not root.
+"""
 
 from __future__ import annotations
 

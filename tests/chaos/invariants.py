@@ -145,7 +145,8 @@ def _attempts_fit_their_runs(evidence: Evidence) -> Iterator[str]:
 
 
 def _may_have_none(status: str, reason: str) -> bool:
-    # A run by hand whose owner is gone before it began is not taken up by others: who wanted it then may not want it now.
+    # A run by hand whose owner is gone before it began is not taken up by others: who wanted it then may not want it
+    # now.
     said = {"failed": "could not be started", "lost": "the run had not started"}
     return status == "skipped" or (status in said and said[status] in reason)
 
@@ -191,7 +192,8 @@ def _gaps(stretches: list[Stretch]) -> Iterator[str]:
 def _overlapping_gaps(stretches: list[Stretch]) -> Iterator[str]:
     """Yield where slots follow that nobody has decided; what was ahead of a wrong clock may be on record again.
 
-    A clock that was set back beyond the first tick leaves a gap up to that: nothing is owed from before a task was first seen.
+    A clock that was set back beyond the first tick leaves a gap up to that: nothing is owed from before a task was
+    first seen.
     """
     first_seen = min(stretches, key=lambda stretch: stretch.run_id).last
     spans = sorted((it.last - it.count + 1 if it.is_exact else 0, it.last) for it in stretches)

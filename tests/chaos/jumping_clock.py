@@ -19,8 +19,8 @@ _LONGEST = 5  # rounds that a wrong clock stays wrong
 class JumpingClock:
     """`corrections` are jumps to come, by round: a clock that was set wrong is set right again.
 
-    Unless it `may_go_far_back`, it goes back by no more than an hour. Either way tasks go on from the present, and slots can be
-    counted again that were counted as missed.
+    Unless it `may_go_far_back`, it goes back by no more than an hour. Either way tasks go on from the present, and
+    slots can be counted again that were counted as missed.
     """
 
     may_go_far_back: bool
@@ -40,7 +40,10 @@ class JumpingClock:
         return jump
 
     def _jump(self, number: int, dice: random.Random) -> timedelta:
-        """Jump. Back is for a while: until then nothing new is due. Forth is for good, or for a while, and then for good."""
+        """Jump.
+
+        Back is for a while: until then nothing new is due. Forth is for good, or for a while, and then for good.
+        """
         [size] = dice.choices(_JUMPS, _ODDS)
         if size == _TO_1970 and not self.may_go_far_back:
             size = _YEAR

@@ -32,7 +32,10 @@ def is_of_runner(pid: int) -> bool:
 
 
 def send(pid: int, mark: str, number: int) -> bool:
-    """Send a signal to a process of ours; return whether it was one. It is held by a descriptor before it is asked who it is."""
+    """Send a signal to a process of ours; return whether it was one.
+
+    It is held by a descriptor before it is asked who it is.
+    """
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:

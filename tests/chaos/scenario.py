@@ -25,10 +25,12 @@ from tests.support.waiting import wait_until
 
 #: How often a round begins with a commit, or with trouble with the disk, which lasts for so many rounds at most.
 _COMMIT, _TROUBLE, _LONGEST = 0.25, 0.06, 3
-#: How often the rules of zones are swapped, and a command is started in another container; rounds that a tick is stopped for.
+#: How often the rules of zones are swapped, and a command is started in another container; rounds that a tick is
+#: stopped for.
 _SWAP, _ELSEWHERE, _LONGEST_STOP = 0.08, 0.25, 4
 _OLDER = 3  # of so many storms one begins with a store of an older version
-#: Seconds within which something is killed, while it begins or while it runs; and for which a round waits for its commands.
+#: Seconds within which something is killed, while it begins or while it runs; and for which a round waits for its
+#: commands.
 _DELAYS = (0.3, 0.3, 0.9)
 _WAITS = (0.0, 0.1, 0.2, 0.4, 0.8)
 _MOST_UNDER_WAY = 5
@@ -173,7 +175,8 @@ class Scenario:
         for command in self.commands.under_way:
             command.send(signal.SIGTERM)  # a tick stays up to a minute for retries that come due in its own
         self.commands.wait_until_few(0)
-        # Who decides for a tick that was killed goes on: on a busy machine for longer than a tick waits for the database.
+        # Who decides for a tick that was killed goes on: on a busy machine for longer than a tick waits for the
+        # database.
         wait_until(lambda: not processes.holders(self.commands.mark, "runner.db"), "the end of those who decide")
         self.task_files.clear()
         self.clock.now = (self.clock.latest + 10 * MINUTE).replace(second=0)

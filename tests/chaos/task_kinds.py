@@ -1,4 +1,7 @@
-"""The kinds of tasks that live through the storm. Each execution leaves one line with a witness outside of the state."""
+"""The kinds of tasks that live through the storm.
+
+Each execution leaves one line with a witness outside of the state.
+"""
 
 from __future__ import annotations
 
@@ -65,8 +68,8 @@ KINDS = {
     "stubborn": TaskKind(_STUBBORN, {"timeout": "1s", "kill_grace": "1s", "cron": "8,25,41,59 * * * *"}),
     "loud": TaskKind(_LOUD, {"frequency": 6, "unit": "minutes"}),
 }
-#: What is left behind by a tick that was killed can only be ended from where it is seen: where ticks of several containers take
-#: turns, another one may have said first that the run is lost, and nothing is left to be known by.
+#: What is left behind by a tick that was killed can only be ended from where it is seen: where ticks of several
+#: containers take turns, another one may have said first that the run is lost, and nothing is left to be known by.
 SEEN_EVERYWHERE = tuple(kind for kind in KINDS if kind != "litter")
 #: Never edited, due every minute: every one of their slots is counted in the end.
 STEADY = {

@@ -22,7 +22,8 @@ _MICROSECOND = timedelta(microseconds=1)
 #: Starts of at least daily schedules are counted over a week, which has all weekdays; others over a year.
 _WEEK, _YEAR = timedelta(days=7), timedelta(days=364)
 _MINUTES = {"minutes": 1, "hours": 60}
-#: A schedule with more slots than this in the two days around a clock change has no fixed times that people would miss.
+#: A schedule with more slots than this in the two days around a clock change has no fixed times that people would
+#: miss.
 _MOST_FIXED = 12
 
 

@@ -70,7 +70,8 @@ def cron_walls(expression: str, zone: str, begin: str, end: str) -> list[str]:
         ("30 23 * * *", "America/St_Johns", "2010-11-06 12:00", "2010-11-07 12:00", ["11-06 23:30-0230"]),
         ("0 * * * *", "America/St_Johns", "2010-11-06 23:00", "2010-11-07 02:00",
          ["11-06 23:00-0230", "11-07 00:00-0230", "11-07 00:00-0330", "11-07 01:00-0330"]),
-        # Caracas: 03:00 became 02:30, and nine years later 02:30 became 03:00; Pyongyang: midnight became 23:30, 23:30 midnight.
+        # Caracas: 03:00 became 02:30, and nine years later 02:30 became 03:00; Pyongyang: midnight became 23:30, 23:30
+        # midnight.
         ("45 2 * * *", "America/Caracas", "2007-12-09", "2007-12-10", ["12-09 02:45-0400"]),
         ("45 2 * * *", "America/Caracas", "2016-05-01", "2016-05-02", ["05-01 03:00-0400"]),
         ("*/15 2 * * *", "America/Caracas", "2016-05-01", "2016-05-02", ["05-01 02:00-0430", "05-01 02:15-0430"]),

@@ -27,7 +27,11 @@ def test_whatever_has_ended_a_transaction_its_own_error_is_told_and_nothing_is_k
 ) -> None:
     store = str(tmp_path / "runner.db")
 
-    with pytest.raises(StoreError, match="UNIQUE constraint failed"), deciding(store) as session, session.transaction():
+    with (
+        pytest.raises(StoreError, match="UNIQUE constraint failed"),
+        deciding(store) as session,
+        session.transaction(),
+    ):
         _fail(session, clause)
 
     with deciding(store) as session:

@@ -86,7 +86,10 @@ _HOSTILE: dict[str, tuple[str | bytes, set[str]]] = {
     "a merge key for code": ("<<: {active: true}\nfrequency: 1\nunit: days\n" + _CODE, {"unknown-key", "missing-key"}),
     # tags
     "a Python object": ("!!python/object/apply:os.system ['touch executed']\n", {"yaml-tag"}),
-    "a Python object for a value": (_HEAD + "owner: !!python/object/apply:os.mkdir [executed]\n" + _CODE, {"yaml-tag"}),
+    "a Python object for a value": (
+        _HEAD + "owner: !!python/object/apply:os.mkdir [executed]\n" + _CODE,
+        {"yaml-tag"},
+    ),
     "a Python name": (_HEAD + "owner: !!python/name:os.system\n" + _CODE, {"yaml-tag"}),
     "a Python object for a key": ("!!python/object/new:os.mkdir [executed]: x\n", {"yaml-tag"}),
     "tagged code": (_HEAD + "code: !!str |\n  print()\n", {"yaml-tag"}),

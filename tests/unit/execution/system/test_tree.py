@@ -288,7 +288,8 @@ while not os.path.exists({str(beat)!r}):
         halt.touch()
 
 
-#: Has children leave processes that flee by forking; prints how many of them are alive once those that were left are killed.
+#: Has children leave processes that flee by forking; prints how many of them are alive once those that were left are
+#: killed.
 _ROUNDS = """\
 import os, time
 from runner.execution.system import linux, processes
