@@ -1,4 +1,4 @@
-"""What the operating system refuses: no bug of ours, and nothing that one command could mend."""
+"""Explain what the operating system refuses: no bug of ours, and nothing that the command can repair."""
 
 from __future__ import annotations
 

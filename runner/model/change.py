@@ -9,7 +9,7 @@ from runner.value import Value
 
 ADDED, REMOVED, RENAMED = "added", "removed", "renamed"
 CHANGED, ACTIVATED, DEACTIVATED = "changed", "activated", "deactivated"
-BROKEN, MENDED = "broken", "mended"
+BROKEN, REPAIRED = "broken", "repaired"
 
 
 class Difference(Value):

@@ -56,7 +56,7 @@ def _is_partial(root: str) -> bool:
 
 
 def _bring_contents(root: str, ref_path: str, patience: float) -> None:
-    """Fetch the contents of our files that a partial clone lacks, so that a tick that reads them later does not wait."""
+    """Fetch the contents of our files that a partial clone lacks, so that a later tick does not wait for them."""
     nothing = git(root, "hash-object", "-t", "tree", "--stdin").decode().strip()
     # Counting lines needs the contents, and git requests all missing ones together.
     _ask(root, patience, "diff-tree", "-r", "--numstat", nothing, commit_of(root, ref_path), "--", *_OURS)

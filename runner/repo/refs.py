@@ -176,7 +176,7 @@ def _why_not_head(root: str) -> GitError:
 
 
 def _target_of_head(root: str) -> str:
-    """Return the ref that HEAD points to, empty where it is a commit. It is read from the file: git names no damaged ref."""
+    """Return the ref that HEAD points to, empty where it is a commit; from the file, as git names no damaged ref."""
     try:
         with open(git_path(root, "HEAD"), encoding="utf-8", errors="replace") as file:
             content = file.read(_LONGEST)

@@ -45,7 +45,7 @@ class IndexEntry(Value):
 
     @property
     def is_skipped(self) -> bool:
-        """Whether git ignores the file on disk (skip-worktree), as it does where a sparse checkout leaves files out."""
+        """Whether git ignores the file on disk (skip-worktree), as for files that a sparse checkout leaves out."""
         return self.mark in {_SKIPPED, _SKIPPED.lower()}
 
     @property

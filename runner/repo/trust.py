@@ -54,7 +54,7 @@ class Seen(Value):
         return self.since.get(path, self.commits)
 
     def after(self, root: str, commits: Iterable[str], refused: Iterable[str]) -> Seen:
-        """Return what is known after these commits were checked and some paths refused. The commit in force comes first."""
+        """Return what is known after these commits were checked, the one in force first, and some paths refused."""
         since = {path: self.before(path) for path in refused}
         first, *_ = now = tuple(dict.fromkeys(commits))
         there, gone = _divided(root, dict.fromkeys((*now, *self.commits)))
@@ -126,7 +126,7 @@ def _changes(
 
 
 class _History(Value):
-    """The new commits, children before parents: their own parents, and the content that each gave the paths it changed.
+    """The new commits, children first: their parents, and the content that each gave the paths that it changed.
 
     A merge changes a path where its content differs from that of every parent. `cut` are the commits without whose
     parents a shallow clone was made.

@@ -156,7 +156,7 @@ def _overlooked(root: str, entries: Iterable[IndexEntry], wanted: set[str]) -> I
         edited = [path for path, blob in found.blobs.items() if blob != marked[path].blob]
     for path in edited:
         flag = "skip-worktree" if marked[path].is_skipped else "assume-unchanged"
-        reason = f"git overlooks its edits ({flag})"
+        reason = f"git ignores its edits ({flag})"
         yield Uncommittable(path, reason, f"git update-index --no-{flag} {quote(path)}")
 
 

@@ -36,9 +36,9 @@ def next_in_words(value: Status, now: datetime) -> str:
 
 def _troubles(value: Status, now: datetime) -> Iterator[str]:
     if value.overdue is not None:
-        yield f"no tick has come since {local(value.overdue, UTC)}: overdue for {_whole(now - value.overdue)}"
+        yield f"no tick has run since {local(value.overdue, UTC)}: overdue for {_whole(now - value.overdue)}"
     elif not value.has_ticked and value.active:
-        yield "no tick has come yet"
+        yield "no tick has run yet"
     if value.moved is not None:
         before, branch = followed("HEAD", value.moved.before), followed("HEAD", value.moved.branch)
         yield f"HEAD was moved from {before} to {branch}, whose tasks run"

@@ -1,4 +1,4 @@
-"""Contents that are no YAML at all, and that have a name: pointers of Git LFS, files of git-crypt, conflicts of a merge."""
+"""Name contents that are no YAML at all: pointers of Git LFS, files of git-crypt, merge conflicts."""
 
 from __future__ import annotations
 

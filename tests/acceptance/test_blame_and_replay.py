@@ -13,7 +13,7 @@ _GOOD, _BAD = "print('fine')", "print('fine')\nraise ValueError('no')"
 
 @pytest.fixture
 def failing(project: Project) -> Project:
-    """A project whose task has succeeded, was changed by three commits of which two touch it, and has failed twice since."""
+    """A project whose task succeeded, and has failed twice since three commits, two of which changed it."""
     project.task("report", _GOOD)
     project.task("other", _GOOD, active=False)
     project.commit("Add it")

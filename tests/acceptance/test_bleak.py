@@ -1,4 +1,4 @@
-"""`.ci/bleak`: the surroundings in which CI runs the tests; `make test TESTS=@FILE` after it runs what was skipped there."""
+"""`.ci/bleak`: the worst surroundings in which CI runs the tests, and `make test TESTS=@FILE` for the skipped ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where HEAD is what is followed, its branch is named, and moving it is said loudly; a ref that is named is not moved by it."""
+"""Ticks that follow HEAD name its branch, and warn after a switch; ticks that follow a named ref ignore a switch."""
 
 from __future__ import annotations
 

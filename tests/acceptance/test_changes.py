@@ -251,7 +251,7 @@ def test_slots_that_an_edit_has_overtaken_are_on_record_with_the_reason(project:
     project.task("removed", frequency=10, unit="minutes")
     project.commit()
     project.tick()
-    # No tick comes for half an hour; meanwhile:
+    # No tick runs for half an hour; meanwhile:
     project.task("edited", frequency=1, unit="hours")
     project.task("switched-off", frequency=10, unit="minutes", active=False)
     (project.root / "tasks/removed.yaml").unlink()

@@ -1,4 +1,4 @@
-"""Clocks that jump, either way, by minutes or by years: no slot runs twice, no schedule moves, and work goes on at once."""
+"""Clocks that jump, forward or back, by minutes or years: no slot runs twice, no schedule moves, no run waits."""
 
 from __future__ import annotations
 

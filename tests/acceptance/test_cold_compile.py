@@ -29,7 +29,7 @@ def large(project: Project) -> Project:
 
 
 def _workers(pid: int) -> list[int]:
-    """Return the processes in which a command compiles: forks of it that have no forks themselves, and have done some work.
+    """Return the processes in which a command compiles: its forks that have no children, and have done some work.
 
     A git that is just being started looks like a fork, too, until it is git; the processor has not worked for it yet.
     """

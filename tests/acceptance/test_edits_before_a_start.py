@@ -1,4 +1,4 @@
-"""A slot whose minute has come belongs to the schedule of that minute, whatever is edited before its jittered start."""
+"""A slot keeps the schedule of its minute, whatever is edited between that minute and its jittered start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A remote is followed: asked now and then, beside what is due, and whatever it does, the last known commit goes on."""
+"""Ticks fetch a remote at an interval, while tasks run. The last known commit stays in force when that fails."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _OF_THE_MOMENT = {"started_at", "finished_at", "duration_seconds", "last_decisio
 
 @pytest.fixture
 def failing(project: Project) -> Project:
-    """A repository with all that git is asked for: a task that fails since somebody renamed and changed it, and edits."""
+    """A repository with all that runner asks git about: a task that has failed since a rename and edits of it."""
     project.task("häufig", "print('häufig')")
     project.task("old", "\n".join(f"print({number})" for number in range(20)))
     project.task("hello", "print('fine')")

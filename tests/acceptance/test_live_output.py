@@ -253,7 +253,7 @@ def test_what_is_written_to_a_file_just_before_it_is_put_aside_is_followed(proje
         first = live.stat().st_ino
 
         def act(_frame: FrameType, event: str, function: object) -> None:
-            """Put the file aside in the moment between the last look at it and the question whether there is a newer one."""
+            """Replace the file after the reader's last read of it, and before the reader checks for a newer one."""
             if event == "c_call" and function is time.sleep:
                 sys.setprofile(look)
 

@@ -1,4 +1,4 @@
-"""What is on disk and in no commit is named: files that git will never store, edits that somebody has forgotten to commit."""
+"""Commands name what is on disk and in no commit: files that git will never store, and forgotten edits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _in_a_repository_of_its_own(project: Project) -> str:
     nested.root.mkdir()
     nested.git("init", "--quiet")
     project.write("tasks/vendor/deep/task.yaml", _TEXT)
-    return "tasks/vendor is a git repository of its own, whose files are not part of this repository's commits"
+    return "tasks/vendor is another git repository, whose files are not part of this repository's commits"
 
 
 def _by_the_excludes_file_of_a_person(project: Project) -> str:
@@ -53,7 +53,7 @@ def _by_the_excludes_file_of_a_person(project: Project) -> str:
 
 def _in_a_work_tree_of_another_repository(project: Project) -> str:
     project.git("worktree", "add", "--quiet", "-b", "other", "tasks/vendor")
-    return "tasks/vendor is a git repository of its own, whose files are not part of this repository's commits"
+    return "tasks/vendor is another git repository, whose files are not part of this repository's commits"
 
 
 def _in_a_submodule_that_is_not_there(project: Project) -> str:
@@ -75,13 +75,13 @@ def _in_a_submodule(project: Project) -> str:
 def _by_skip_worktree(project: Project) -> str:
     project.git("update-index", "--skip-worktree", "tasks/hello.yaml")
     project.task("hello", "print('edited')", cron="0 0 * * *")
-    return "git is told to overlook its edits (skip-worktree)"
+    return "git ignores its edits (skip-worktree)"
 
 
 def _by_assume_unchanged(project: Project) -> str:
     project.git("update-index", "--assume-unchanged", "tasks/hello.yaml")
     project.task("hello", "print('edited')", cron="0 0 * * *")
-    return "git is told to overlook its edits (assume-unchanged)"
+    return "git ignores its edits (assume-unchanged)"
 
 
 _KINDS = [
@@ -173,7 +173,7 @@ def _a_module_of_another_repository(project: Project) -> str:
     project.write("lib/own/helpers.py", "")
     project.git("init", "--quiet", "lib/own")
     return (
-        "no run sees it: lib/own is a git repository of its own, whose files are not part of this repository's commits"
+        "no run sees it: lib/own is another git repository, whose files are not part of this repository's commits"
     )
 
 
@@ -182,7 +182,7 @@ def _overlooked_data(project: Project) -> str:
     project.commit()
     project.git("update-index", "--skip-worktree", "lib/helpers.py")
     project.write("lib/helpers.py", "edited = 1\n")
-    return "no run sees it: git is told to overlook its edits (skip-worktree)"
+    return "no run sees it: git ignores its edits (skip-worktree)"
 
 
 def _data_of_the_settings(project: Project) -> str:
@@ -296,7 +296,7 @@ def test_an_edit_is_judged_by_what_git_would_store_of_it_and_nothing_is_stored(c
 
 
 def test_line_ends_that_git_keeps_are_judged(committed: Project) -> None:
-    """A file that was committed with other line ends keeps them, whatever the attributes say (gitattributes(5), `text=auto`)."""
+    """A file that was committed with CRLF keeps it, whatever the attributes are (gitattributes(5), `text=auto`)."""
     crlf = _TEXT.replace("\n", "\r\n")
     committed.write("tasks/hello.yaml", crlf.encode())
     committed.commit()
@@ -437,7 +437,7 @@ def _removed_from_the_index(project: Project) -> str:
 def _overlooked(project: Project) -> str:
     _by_skip_worktree(project)
     return (
-        "tasks/hello.yaml has edits, and ticks do not run them: git is told to overlook its edits (skip-worktree): "
+        "tasks/hello.yaml has edits, and ticks do not run them: git ignores its edits (skip-worktree): "
         "git update-index --no-skip-worktree tasks/hello.yaml"
     )
 

@@ -1,4 +1,4 @@
-"""Who owns a run: whoever is killed, stopped, frozen or robbed of its file, no attempt is made twice and no record mixed up."""
+"""Owners of runs: killed, stopped, frozen, or without their file. No attempt is made twice, no record is mixed up."""
 
 from __future__ import annotations
 

@@ -206,7 +206,7 @@ def _predicted(plan: Plan, side: str) -> dict[str, list[datetime]]:
 
 @pytest.fixture
 def quick(project: Project) -> Iterator[Project]:
-    """The project, with its state in memory where the machine has a place for that: thousands of ticks wait for no disk."""
+    """The project, with its state in memory where that is possible, so that thousands of ticks wait for no disk."""
     memory = Path("/dev/shm")
     with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
         yield Project(project.root, Path(folder) / "state")

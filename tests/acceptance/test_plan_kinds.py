@@ -1,4 +1,4 @@
-"""Every kind of change in a plan, through the real command: its name, its fields, when it starts, what it may touch."""
+"""Every kind of change in a plan, by the real command: its name, its fields, its starts, what the code may touch."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_file_that_breaks_is_mended_or_was_never_valid_is_told_apart(project: 
     assert done.returncode == 1
     assert {name: it["kinds"] for name, it in changes.items()} == {
         "breaks": ["broken"],
-        "mends": ["mended"],
+        "mends": ["repaired"],
         "begins-broken": ["added", "broken"],
     }
     assert changes["breaks"]["notes"] == ["its file is not valid: the last valid version stays in use"]

@@ -1,4 +1,4 @@
-"""What the operating system refuses is one clear line, named for what it is, and exit code 1; only a bug of ours is 3."""
+"""What the operating system refuses is one clear line with the cause, and exit code 1; only a bug of ours is 3."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def test_a_ref_that_does_not_exist_is_named(project: Project) -> None:
     with pytest.raises(RunnerError, match="there is no ref 'origin/production'") as caught:
         project.tick()
 
-    assert caught.value.hint == "mend `git.ref` in runner.yaml, or fetch it"
+    assert caught.value.hint == "correct `git.ref` in runner.yaml, or fetch the ref"
 
 
 def test_a_sha256_repository_is_read_like_any_other(tmp_path: Path) -> None:

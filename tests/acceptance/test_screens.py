@@ -1,4 +1,4 @@
-"""What people see: tables at every width of a terminal, filters, the verdict of `status`, a task in the place of its last run."""
+"""Screens: tables at every width of a terminal, filters, the verdict of `status`, a task instead of its last run."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def test_status_begins_with_a_verdict(project: Project) -> None:
     project.task("daily", frequency=1, unit="days", start="2026-06-01 12:00", timezone="Europe/Berlin")
     project.task("asleep", active=False)
     project.commit()
-    assert _verdict(project, 0) == "no tick has come yet"
+    assert _verdict(project, 0) == "no tick has run yet"
 
     project.tick()
 
@@ -302,7 +302,7 @@ def test_status_says_since_when_ticks_do_not_come(project: Project) -> None:
         assert value["overdue_since"] == "2026-06-10T12:01:00Z"
         assert value["last_decision_at"].startswith("2026-06-10T12:00:00")
         said = project.runner("status", now=NOON + minutes * MINUTE).stdout
-        assert said.startswith(f"no tick has come since 2026-06-10 12:01 UTC: overdue for {late}\n"), said
+        assert said.startswith(f"no tick has run since 2026-06-10 12:01 UTC: overdue for {late}\n"), said
         assert f"often at 2026-06-10 14:01 CEST (overdue for {late})" in said
         assert "last tick  2026-06-10 12:00 UTC" in said
         assert value["verdict"] == said.splitlines()[0]

@@ -1,4 +1,4 @@
-"""A secret reaches the task that names it, and nothing else: neither the store, nor a file, nor what any command shows."""
+"""A secret reaches the task that names it, and nothing else: no store, no file, and no output of any command."""
 
 from __future__ import annotations
 

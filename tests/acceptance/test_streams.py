@@ -1,4 +1,4 @@
-"""Whatever standard output and standard error are: no command shows a bug of ours, and what cannot be written is said."""
+"""Whatever standard output and error are, no command ends in a bug of ours, and each says what cannot be written."""
 
 from __future__ import annotations
 

@@ -341,7 +341,7 @@ def test_a_line_of_work_that_was_left_does_not_come_back_by_its_old_signatures(s
     signed.git("reset", "--quiet", "--hard", left)
     _tick(signed, 3)
     assert _last(signed) == b"rewritten\n"
-    assert "what stands there is older" in _problems(signed)["tasks/hello.yaml"]
+    assert "its content is older" in _problems(signed)["tasks/hello.yaml"]
 
     signed.git("reset", "--quiet", "--hard", rewritten)
     _tick(signed, 4)
@@ -444,7 +444,7 @@ def test_a_signed_change_that_another_has_overtaken_does_not_count_whoever_merge
     _tick(signed, 1)
 
     assert _last(signed) == b"by ada\n"
-    assert "no commit has made it what it is since" in _problems(signed)["tasks/hello.yaml"]
+    assert "no commit after that gave it the content that it has now" in _problems(signed)["tasks/hello.yaml"]
 
 
 def test_what_is_put_back_to_what_is_in_force_needs_no_signature(signed: Project) -> None:

@@ -118,7 +118,7 @@ def _answers(project: Project, *tasks: str) -> list[Any]:
 
 
 def _lived(root: Path, edit: Callable[[Project], str], *, is_tried: bool) -> list[Any]:
-    """Have a repository live for some minutes, with an edit that is tried, or not, before the first tick and after one."""
+    """Tick a repository for some minutes; where `is_tried`, also try an edit before the first tick and after one."""
     project = Project.create(root / "project")
     project.task("hello", "print('committed')")
     project.task("broken")

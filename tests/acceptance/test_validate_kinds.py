@@ -1,4 +1,4 @@
-"""Every kind of faulty file, through the real command and in each of its formats: the line, the column, the code, what to do."""
+"""Every kind of faulty file, by the real command, in each of its formats: line, column, code, hint."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_faulty_settings_are_shown_like_faulty_tasks(
 
 @pytest.fixture
 def corpus(project: Project) -> list[str]:
-    """Put every invalid example into a project; return what is expected of them, as `file:line:column: code: message`."""
+    """Put every invalid example into a project; return the expected problems, as `file:line:column: code: message`."""
     for path in _INVALID.glob("*.yaml"):
         project.write(f"tasks/{path.name}", path.read_bytes())
     return sorted(

@@ -1,4 +1,4 @@
-"""Rules of time zones that change under a store: a slot is decided by the rules of the minute in which it is decided, and once."""
+"""Rules of time zones that change after slots were stored: a slot is decided once, by the rules of that minute."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Evidence:
     before: int = 0
 
     def went_back(self) -> bool:
-        """Return whether a tick has found the clock set back: then slots are counted again that were counted ahead of it."""
+        """Return whether a tick found the clock set back: then it counts again slots that were counted before."""
         sql = "SELECT 1 FROM events WHERE kind = 'clock_set_back' LIMIT 1"
         return self.store.execute(sql).fetchone() is not None
 

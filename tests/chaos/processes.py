@@ -27,7 +27,7 @@ def kill(pid: int, mark: str) -> bool:
 
 
 def is_of_runner(pid: int) -> bool:
-    """Return whether a process below a command is the command itself, and not a task: these lead sessions of their own."""
+    """Return whether a process below a command belongs to the command: each task leads a session of its own."""
     return _stat(pid, _SESSION) != str(pid)
 
 

@@ -148,7 +148,7 @@ def processes_of(tick: subprocess.Popen[str]) -> list[int]:
 def kill_tick(tick: subprocess.Popen[str]) -> None:
     """Kill the launcher of a tick, and return when the decider has ended, too.
 
-    Until then the decider holds the lock of the owner. In production the next tick comes a minute later.
+    Until then the decider holds the lock of the owner. In production the next tick runs a minute later.
     """
     pids = processes_of(tick)
     tick.kill()

@@ -1,4 +1,4 @@
-"""Policies: what is done about slots that come late, behind another run or spread by jitter; and about failed attempts."""
+"""Policies for late slots, slots during another run, slots with jitter, and failed attempts."""
 
 from __future__ import annotations
 

@@ -115,7 +115,7 @@ def _next(
 
 
 def _status(context: typer.Context, json: Json = False) -> int:
-    """Show whether ticks come and tasks succeed.
+    """Show whether ticks run and tasks succeed.
 
     Also shows the commit, failures, problems and uncommitted edits.
     """

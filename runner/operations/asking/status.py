@@ -55,7 +55,7 @@ class Status(Value):
     """The answer of `status`.
 
     `next_slot` is the first slot that is not decided: (task, slot, slot on the task's wall clock). `overdue` is that
-    slot where no tick has come to decide it in time, else None. `last_decided` is when a tick last decided anything;
+    slot that no tick has decided in time, else None. `last_decided` is when a tick last decided anything;
     `has_ticked` says whether a tick has ever come. `unread` are the files below `tasks/` that are not read as tasks,
     each with the reason. `unanswered` are the runs whose owner does not do its work, each with a sentence about the
     owner. `clock` says what was wrong with the clock in the last day. `moved` says from which branch HEAD was moved in

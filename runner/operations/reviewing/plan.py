@@ -17,7 +17,7 @@ from runner.model.change import (
     BROKEN,
     CHANGED,
     DEACTIVATED,
-    MENDED,
+    REPAIRED,
     REMOVED,
     RENAMED,
     AtOnce,
@@ -44,8 +44,8 @@ _MINUTE = timedelta(minutes=1)
 
 #: Events of a task that already has a file, and the kinds of change that a plan calls them.
 _KINDS = {
-    event.ADDED: MENDED,
-    event.RECOVERED: MENDED,
+    event.ADDED: REPAIRED,
+    event.RECOVERED: REPAIRED,
     event.REMOVED: REMOVED,
     event.RENAMED: RENAMED,
     event.DEGRADED: BROKEN,

@@ -27,7 +27,7 @@ _MANY = (
 
 @pytest.fixture
 def many(project: Project) -> tuple[Project, dict[str, str]]:
-    """A repository in which each name of `_MANY` is that of a branch, of a remote's branch and of a tag, each of its own commit."""
+    """A repository in which each name of `_MANY` is a branch, a remote branch and a tag, each at another commit."""
     commits = {}
     names = [f"refs/{kind}/{name}" for kind in ("heads", "remotes", "tags") for name in _MANY]
     for path in ("refs/remotes/origin/HEAD", *names):

@@ -1,4 +1,4 @@
-"""Cron on every kind of night: a table that a person can check, and a simulation of Debian's daemon that checks the rest."""
+"""Cron on every kind of night: a table that people can check, and a simulation of Debian's daemon for the rest."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ _STORIES: tuple[Callable[[Deciding], None], ...] = (_catalog, _decide, _run, _fe
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[Asked]]:
-    """The tables of a new store, as PostgreSQL has them; and all that the stories have run on it, with what it holds then."""
+    """The tables of a new store in PostgreSQL, and the statements that the stories run on it, with their results."""
     path = str(tmp_path_factory.mktemp("store") / "runner.db")
     with deciding(path):
         pass  # that makes it

@@ -1,4 +1,4 @@
-"""Task files as an attacker or an accident would write them: each ends in a task or in problems, soon, and nothing is executed."""
+"""Task files of an attacker, or by accident: each soon ends in a task or in problems, and nothing is executed."""
 
 from __future__ import annotations
 
