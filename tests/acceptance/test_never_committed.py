@@ -172,9 +172,7 @@ def _an_ignored_module(project: Project) -> str:
 def _a_module_of_another_repository(project: Project) -> str:
     project.write("lib/own/helpers.py", "")
     project.git("init", "--quiet", "lib/own")
-    return (
-        "no run sees it: lib/own is another git repository, whose files are not part of this repository's commits"
-    )
+    return "no run sees it: lib/own is another git repository, whose files are not part of this repository's commits"
 
 
 def _overlooked_data(project: Project) -> str:
