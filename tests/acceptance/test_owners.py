@@ -200,7 +200,7 @@ def test_a_run_whose_owner_file_may_not_be_opened_is_left_alone_and_status_says_
         for words in (("tick",), ("status",), ("status", "--json")):
             done = _without_rights(project, *words)
             assert done.returncode == 0, done.stderr
-        assert "may not be opened" in _without_rights(project, "status").stdout
+        assert "may not open its owner file" in _without_rights(project, "status").stdout
         assert is_alive(family.pid("attempt-1"))
         file.chmod(mode)
         family.note("end")
