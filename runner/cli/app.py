@@ -100,8 +100,8 @@ def run(words: list[str]) -> int:
         code = typer.main.get_command(app).main(args=words or ["--help"], prog_name="runner", standalone_mode=False)
     except Abort:
         return _INTERRUPTED
-    except SystemExit as ending:  # the shell's completion
-        code = ending.code
+    except SystemExit as system_exit:  # the shell's completion
+        code = system_exit.code
     except TyperException as error:
         complain(_sentence(error), _help_hint(error))
         return _USAGE

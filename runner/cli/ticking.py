@@ -69,16 +69,16 @@ def _think(
         from runner.operations.ticking.tick import Request, TickProcesses, tick  # noqa: PLC0415
 
         tells_output = watch is not None and watch.wants_output
-        crew = TickProcesses(
+        processes = TickProcesses(
             made[0],
-            lambda workshop, run_settings: LauncherClient(
-                events, orders, workshop, run_settings.secrets_file, tells_output=tells_output
+            lambda state_paths, run_settings: LauncherClient(
+                events, orders, state_paths, run_settings.secrets_file, tells_output=tells_output
             ),
             lambda: _check_parent(launcher),
             _load_report,
             watch,
         )
-        report = tick(workspace, clock.now(), crew, request or Request())
+        report = tick(workspace, clock.now(), processes, request or Request())
         (show or _show)(report)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - every error is explained where it is met
         from runner.cli.failure import explain  # noqa: PLC0415 - most ticks meet no error

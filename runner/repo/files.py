@@ -17,7 +17,7 @@ _NOTHING = {
     64: "6ef19b41225c5369f1c104d45d8d85efa9b057b53b14b4b9b939dd74decc5321",
 }
 #: Git leaves the task files out: there may be ten thousand of them beside ten others (gitglossary(7), pathspec).
-_BUT_TASKS = tuple(f":(exclude,glob,icase){FOLDER}/**/*.{ending}" for ending in ("yaml", "yml"))
+_BUT_TASKS = tuple(f":(exclude,glob,icase){FOLDER}/**/*.{suffix}" for suffix in ("yaml", "yml"))
 _LONGEST_LINK = 4096  # PATH_MAX
 #: The mode of the folders of a checkout.
 READ_ONLY = 0o555

@@ -58,8 +58,8 @@ def _decide(project: Project, now: datetime, only: frozenset[str] | None = None)
     decide(project.workspace, now, Request(chosen), lambda: None)
     with deciding(project.workspace.database) as session, session.transaction(durable=False):
         for job in queue.take(session, "nobody:1:1", now, 1000).jobs:
-            ending = AttemptResult("succeeded", now, now, exit_code=0)
-            end_attempt(session, AttemptEnd(job.run_id, 1, "nobody:1:1", ending, None))
+            result = AttemptResult("succeeded", now, now, exit_code=0)
+            end_attempt(session, AttemptEnd(job.run_id, 1, "nobody:1:1", result, None))
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
 from runner.model.state import SKIP, START, Decision, TaskDecision, TaskState
 from runner.model.task import Policy, ScheduleSpec
-from runner.operations.ticking.outcome import outcome
+from runner.operations.ticking.outcome import decide_outcome
 from runner.value import replace
 from tests.support.nights import DAY, HOUR, MICROSECOND, MINUTE, NIGHTS, Night, at, slots
 
@@ -396,7 +396,7 @@ def test_a_wait_beyond_all_numbers_is_the_longest(attempt: int) -> None:
 # What the end of an attempt means
 
 
-def ending(status: str, *, began: bool = True, reason: str | None = "why") -> AttemptResult:
+def result_of(status: str, *, began: bool = True, reason: str | None = "why") -> AttemptResult:
     """Return the end of an attempt, a minute past noon."""
     return AttemptResult(status, NOON if began else None, NOON + MINUTE, reason)
 
@@ -422,28 +422,31 @@ def job(attempt: int = 1, retry: Retry = ONCE) -> Job:
 def test_what_becomes_of_a_run_whose_attempt_did_not_succeed(
     status: str, attempt: int, attempts: int, *, asked: bool, said: str, waits: int | None
 ) -> None:
-    meant = outcome(job(attempt, Retry(attempts)), ending(status), asked=asked)
+    meant = decide_outcome(job(attempt, Retry(attempts)), result_of(status), asked=asked)
     assert meant.reason == said
     assert meant.retry_at == (None if waits is None else NOON + MINUTE + waits * SECOND)
 
 
 def test_an_attempt_that_never_began_is_not_repeated() -> None:
-    assert outcome(job(1, Retry(3)), ending("failed", began=False), asked=False).retry_at is None
+    assert decide_outcome(job(1, Retry(3)), result_of("failed", began=False), asked=False).retry_at is None
 
 
 def test_an_attempt_that_ended_without_a_reason_is_told_by_its_status() -> None:
-    assert outcome(job(1, Retry(2)), ending("failed", reason=None), asked=False).reason == "attempt 1 of 2: failed"
+    assert (
+        decide_outcome(job(1, Retry(2)), result_of("failed", reason=None), asked=False).reason
+        == "attempt 1 of 2: failed"
+    )
 
 
 def test_success_ends_it_and_says_at_which_attempt() -> None:
-    first = outcome(job(1, Retry(3)), ending("succeeded", reason=None), asked=False)
-    third = outcome(job(3, Retry(3)), ending("succeeded", reason=None), asked=False)
+    first = decide_outcome(job(1, Retry(3)), result_of("succeeded", reason=None), asked=False)
+    third = decide_outcome(job(3, Retry(3)), result_of("succeeded", reason=None), asked=False)
     assert (first.reason, first.retry_at) == (None, None)
     assert (third.reason, third.retry_at) == ("succeeded at attempt 3", None)
 
 
 def test_a_run_that_succeeded_though_it_was_asked_to_end_has_succeeded() -> None:
-    assert outcome(job(1, Retry(3)), ending("succeeded", reason=None), asked=True).retry_at is None
+    assert decide_outcome(job(1, Retry(3)), result_of("succeeded", reason=None), asked=True).retry_at is None
 
 
 def test_a_task_without_retry_is_tried_once() -> None:

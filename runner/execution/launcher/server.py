@@ -87,7 +87,7 @@ class Server:
         if isinstance(event, Started):
             self._send("started", run_id, to_micros(event.at))
         elif isinstance(event, Ended):
-            self._send("ended", run_id, pack_result(event.ending), event.live_file)
+            self._send("ended", run_id, pack_result(event.result), event.live_file)
         elif isinstance(event, Printed):
             self._send_output(run_id, event.data)
         else:

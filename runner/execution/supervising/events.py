@@ -17,13 +17,13 @@ class Started(Value):
 
 
 class Ended(Value):
-    """An attempt has ended, and none of its processes is left. If it never began, `ending` has no `started_at`.
+    """An attempt has ended, and none of its processes is left. If it never began, `result` has no `started_at`.
 
     `live_file` is the file that has its output, to be removed once the end is on record; None for a short attempt.
     """
 
     job: Job
-    ending: AttemptResult
+    result: AttemptResult
     live_file: str | None = None
 
 

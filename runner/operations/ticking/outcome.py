@@ -21,15 +21,15 @@ class Outcome(Value):
     retry_at: datetime | None
 
 
-def outcome(job: Job, ending: AttemptResult, *, asked: bool) -> Outcome:
+def decide_outcome(job: Job, result: AttemptResult, *, asked: bool) -> Outcome:
     """Return the outcome of the run. `asked` says that a request to end the run had been made: then there is no retry.
 
     There is no retry either where the attempt never started: the next one would fail in the same way.
     """
-    if ending.status == SUCCEEDED:
+    if result.status == SUCCEEDED:
         return Outcome(f"succeeded at attempt {job.attempt}" if job.attempt > 1 else None, None)
-    may_retry = ending.status in {FAILED, TIMED_OUT, LOST, CANCELLED} and ending.started_at is not None and not asked
-    retry_at = job.retry.next_at(job.attempt, ending.finished_at) if may_retry else None
+    may_retry = result.status in {FAILED, TIMED_OUT, LOST, CANCELLED} and result.started_at is not None and not asked
+    retry_at = job.retry.next_at(job.attempt, result.finished_at) if may_retry else None
     if job.attempt == 1 and retry_at is None:
-        return Outcome(ending.reason, None)
-    return Outcome(f"attempt {job.attempt} of {job.retry.attempts}: {ending.reason or ending.status}", retry_at)
+        return Outcome(result.reason, None)
+    return Outcome(f"attempt {job.attempt} of {job.retry.attempts}: {result.reason or result.status}", retry_at)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from runner import clock
 from runner.execution.supervising.events import Ended, Printed, Started
 from runner.model.statuses import RETRYING
-from runner.operations.ticking.outcome import outcome
+from runner.operations.ticking.outcome import decide_outcome
 from runner.store import history
 from runner.store.database import reading
 from runner.value import Value
@@ -42,7 +42,7 @@ class Watch:
         self.wants_output = wants_output
 
     def happened(self, event: Started | Ended, *, asked: bool) -> None:
-        """Report that an attempt has started or ended. `asked` is as in `outcome`."""
+        """Report that an attempt has started or ended. `asked` is as in `decide_outcome`."""
         self._tell(_begin(event) if isinstance(event, Started) else _end(event, asked=asked))
 
     def printed(self, event: Printed) -> None:
@@ -66,15 +66,15 @@ def _begin(event: Started) -> Progress:
 
 
 def _end(event: Ended, *, asked: bool) -> Progress:
-    job, ending = event.job, event.ending
-    result = outcome(job, ending, asked=asked)
+    job, result = event.job, event.result
+    outcome = decide_outcome(job, result, asked=asked)
     return Progress(
-        at=ending.finished_at,
+        at=result.finished_at,
         run_id=job.run_id,
         task=job.task,
-        status=ending.status if result.retry_at is None else RETRYING,
+        status=result.status if outcome.retry_at is None else RETRYING,
         attempt=job.attempt,
-        took=None if ending.started_at is None else ending.finished_at - ending.started_at,
-        reason=result.reason,
-        retry_at=result.retry_at,
+        took=None if result.started_at is None else result.finished_at - result.started_at,
+        reason=outcome.reason,
+        retry_at=outcome.retry_at,
     )

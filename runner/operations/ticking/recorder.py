@@ -6,7 +6,7 @@ from runner import clock
 from runner.execution.supervising.events import Ended, Started
 from runner.execution.supervising.live_output import remove
 from runner.model.job import Job
-from runner.operations.ticking.outcome import outcome
+from runner.operations.ticking.outcome import decide_outcome
 from runner.store.database import FileId, recording
 from runner.store.endings import AttemptEnd, end_attempt, record_start
 from runner.store.queue import asked_to_end, release
@@ -23,7 +23,7 @@ class Recorder:
         self._known = known
         self._owner = owner
         self._starts: list[Started] = []
-        self._endings: list[tuple[Ended, bool]] = []
+        self._ended: list[tuple[Ended, bool]] = []
         self._released: list[tuple[int, int]] = []
         self._since: float | None = None
 
@@ -32,7 +32,7 @@ class Recorder:
         if isinstance(event, Started):
             self._starts.append(event)
         else:
-            self._endings.append((event, asked))
+            self._ended.append((event, asked))
         if self._since is None:
             self._since = clock.monotonic()
 
@@ -60,20 +60,20 @@ class Recorder:
                     job = started.job
                     limit = job.timeout + job.kill_grace
                     record_start(session, self._owner, job.run_id, job.attempt, started.at, limit)
-                for ended, asked in self._endings:
+                for ended, asked in self._ended:
                     end_attempt(session, self._end(ended, asked=asked))
                 release(session, self._owner, self._released, clock.now())
             requests = asked_to_end(session, self._owner)
-        for ended, _ in self._endings:
+        for ended, _ in self._ended:
             if ended.live_file is not None:
                 remove(ended.live_file)
         self._starts.clear()
-        self._endings.clear()
+        self._ended.clear()
         self._released.clear()
         self._since = None
         return requests
 
     def _end(self, ended: Ended, *, asked: bool) -> AttemptEnd:
-        job, ending = ended.job, ended.ending
-        result = outcome(job, ending, asked=asked)
-        return AttemptEnd(job.run_id, job.attempt, self._owner, ending, result.reason, result.retry_at)
+        job, result = ended.job, ended.result
+        outcome = decide_outcome(job, result, asked=asked)
+        return AttemptEnd(job.run_id, job.attempt, self._owner, result, outcome.reason, outcome.retry_at)

@@ -390,7 +390,7 @@ class Supervisor:
         while self._under_way and not self._executor.is_lost:
             asked = self._executor.signals.stopped_by == signal.SIGINT
             events = self._executor.wait(_PAUSE)
-            self._interrupted += [e.job for e in events if isinstance(e, Ended) and e.ending.status == CANCELLED]
+            self._interrupted += [e.job for e in events if isinstance(e, Ended) and e.result.status == CANCELLED]
             self._note(events, asked=asked)
 
     def _record_all(self) -> None:

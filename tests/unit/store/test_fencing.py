@@ -34,8 +34,8 @@ def _start(owner: str, attempt: int) -> Step:
 
 def _end(owner: str | None, attempt: int, status: str, *, began: bool = True, retry: bool = False) -> Step:
     started_at, code = (NOON + MINUTE, 0) if began else (None, None)
-    ending = AttemptResult(status, started_at, _LATER, status, exit_code=code, output=b"written by one owner")
-    end = AttemptEnd(1, attempt, owner, ending, status, NOON if retry else None)
+    result = AttemptResult(status, started_at, _LATER, status, exit_code=code, output=b"written by one owner")
+    end = AttemptEnd(1, attempt, owner, result, status, NOON if retry else None)
     return lambda session: end_attempt(session, end)
 
 

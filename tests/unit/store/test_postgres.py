@@ -109,8 +109,8 @@ def _end(
 ) -> endings.AttemptEnd:
     error = None if status == "succeeded" else RunError("ValueError", "it's \\ odd", "tasks/often.yaml", 5)
     code = None if error else 0
-    ending = AttemptResult(status, NOON, NOON + MINUTE, None, code, None, error, "Traceback", b"\0'\\\xff", 3)
-    return endings.AttemptEnd(run, attempt, owner, ending, status, retry_at)
+    result = AttemptResult(status, NOON, NOON + MINUTE, None, code, None, error, "Traceback", b"\0'\\\xff", 3)
+    return endings.AttemptEnd(run, attempt, owner, result, status, retry_at)
 
 
 def _run(session: Deciding) -> None:

@@ -46,7 +46,7 @@ _JOBS = st.builds(
     env=st.lists(st.tuples(_TEXTS, _TEXTS), max_size=3).map(tuple),
     secrets=st.lists(_TEXTS, max_size=3).map(tuple),
 )
-_ENDINGS = st.builds(
+_RESULTS = st.builds(
     AttemptResult,
     status=_TEXTS,
     started_at=st.none() | _INSTANTS,
@@ -71,15 +71,15 @@ def _pipe() -> Iterator[tuple[Receiver, Sender]]:
         os.close(writing)
 
 
-@given(job=_JOBS, ending=_ENDINGS)
-def test_a_job_and_an_ending_are_the_same_at_the_other_end(job: Job, ending: AttemptResult) -> None:
+@given(job=_JOBS, result=_RESULTS)
+def test_a_job_and_a_result_are_the_same_at_the_other_end(job: Job, result: AttemptResult) -> None:
     with _pipe() as (receiver, sender):
         sender.send("start", pack_job(job))
-        sender.send("ended", pack_result(ending))
-        (_, packed_job), (_, packed_ending) = receiver.receive()
+        sender.send("ended", pack_result(result))
+        (_, packed_job), (_, packed_result) = receiver.receive()
 
     assert unpack_job(packed_job) == job
-    assert unpack_result(packed_ending) == ending
+    assert unpack_result(packed_result) == result
 
 
 @given(sizes=st.lists(st.sampled_from([0, 1, 100, 4_096, 65_535, 65_536, 65_537, 300_000]), max_size=8))
