@@ -235,7 +235,7 @@ def _steps() -> dict[str, str]:
 def test_the_steps_of_the_github_workflow_post_the_plan_of_the_change(forge: Forge, change: Project) -> None:
     environment = _github(forge.url) | {"GITHUB_BASE_REF": "main"}
 
-    done = _bash(change, _steps()["Say what the change means"], environment)
+    done = _bash(change, _steps()["Show what the change does"], environment)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert forge.comments[0]["body"].startswith(_MARK)
@@ -250,7 +250,7 @@ def test_the_github_workflow_shows_problems_on_their_lines_and_plans_all_the_sam
     change.commit()
 
     shown = _bash(change, _steps()["Show problems on their lines"], {})
-    planned = _bash(change, _steps()["Say what the change means"], _github(forge.url) | {"GITHUB_BASE_REF": "main"})
+    planned = _bash(change, _steps()["Show what the change does"], _github(forge.url) | {"GITHUB_BASE_REF": "main"})
 
     assert shown.returncode == 1
     assert shown.stdout.startswith("::error file=tasks/broken.yaml,line=5,col=8,title=python::")

@@ -76,6 +76,22 @@ def test_every_document_that_a_file_names_is_in_the_repository(path: Path) -> No
     assert [name for name in sorted(named) if not (_REPOSITORY / name).is_file()] == []
 
 
+#: What is no prose in a document: examples in fences, and the rows of tables.
+_NO_PROSE = re.compile(r"^(?P<fence>`{3,}).*?^(?P=fence)$|^\|.*?$", re.MULTILINE | re.DOTALL)
+_COMMENT = re.compile(r"^\s*(#|--)")
+
+
+@pytest.mark.parametrize("path", _TEXTS, ids=lambda path: str(path.relative_to(_REPOSITORY)))
+def test_no_line_of_prose_has_120_columns_or_more(path: Path) -> None:
+    text = path.read_text(encoding="utf-8", errors="replace")
+    if path.suffix == ".md":
+        lines = _NO_PROSE.sub("", text).splitlines()
+    else:
+        lines = [line for line in text.splitlines() if _COMMENT.match(line)]
+
+    assert [line for line in lines if len(line) >= 120] == []
+
+
 def test_every_command_in_a_document_works_on_the_samples(tmp_path: Path) -> None:
     project = Project.create(tmp_path / "samples")
     for name in ("tasks", "schema", "runner.yaml"):
