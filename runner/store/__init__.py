@@ -1,1 +1,1 @@
-"""SQLite: what was decided, what ran, and the compiled tasks. One module a question; SQL stands nowhere else."""
+"""The SQLite database of decisions, runs and compiled tasks. No other package contains SQL."""

@@ -1,4 +1,4 @@
-"""What SQLite's errors mean for the person at the keyboard."""
+"""Convert an error of SQLite into a StoreError, with the cause in words and a hint."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from contextlib import contextmanager
 
 from runner.errors import StoreError
 
-#: SQLite's result code (https://sqlite.org/rescode.html) → what happened, what to do
+#: A result code of SQLite (https://sqlite.org/rescode.html) → the end of the message, and the hint.
 _MEANINGS = {
     "SQLITE_BUSY": (
-        "is locked by another process for more than 10 s",
-        "`runner status` names a runner that is stopped; otherwise look for an open sqlite3 shell",
+        "has been locked by another process for more than 10 s",
+        "`runner status` names a supervisor that is stopped; if there is none, look for an open sqlite3 shell",
     ),
     "SQLITE_READONLY": ("cannot be written", "check the permissions of the file and its folder"),
     "SQLITE_CANTOPEN": ("cannot be opened", "check that its folder exists and is writable"),
@@ -32,7 +32,7 @@ _MEANINGS = {
 
 @contextmanager
 def explained(path: str) -> Iterator[None]:
-    """Turn SQLite's errors about the database at `path` into a StoreError that says what to do."""
+    """Raise an sqlite3.Error of the context as the StoreError that `explain` returns for the database at `path`."""
     try:
         yield
     except sqlite3.Error as error:
@@ -40,11 +40,11 @@ def explained(path: str) -> Iterator[None]:
 
 
 def explain(error: sqlite3.Error, path: str) -> StoreError:
-    """Return the error in words."""
+    """Return a StoreError for an error about the database at `path`, with a hint for the user."""
     name = getattr(error, "sqlite_errorname", "") or ""
-    for code, (what, hint) in _MEANINGS.items():
+    for code, (cause, hint) in _MEANINGS.items():
         if name == code or name.startswith(code + "_"):
-            return StoreError(f"the database {path} {what}", hint)
+            return StoreError(f"the database {path} {cause}", hint)
     return StoreError(
-        f"the database {path} cannot be used: {error}", "run `runner status` to see more, or restore a backup"
+        f"the database {path} cannot be used: {error}", "run `runner status` for details, or restore a backup"
     )

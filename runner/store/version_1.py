@@ -1,6 +1,6 @@
-"""Stores of version 1: what its five forms have in common is found here, and nowhere else.
+"""Convert stores of version 1, which has five forms, for migration 0002.
 
-Frozen with migration 0002.
+Like that migration, this module must not change after its release.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from typing import Any
 
-#: What the widest form has beyond that of 0.1.0, with what the shorter ones meant by its absence.
+#: The columns that the widest form has and that of 0.1.0 lacks. A default is what a store without the column meant.
 _ADDED = {
     "catalog": (
         "shutdown_grace INTEGER NOT NULL DEFAULT 30000",
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS remote (
 
 
 def widen(connection: sqlite3.Connection) -> None:
-    """Add the columns and the table that this form of version 1 lacks."""
+    """Add the columns and the table that a form of version 1 lacks."""
     for table, columns in _ADDED.items():
         present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
         for column in columns:
@@ -62,7 +62,7 @@ def widen(connection: sqlite3.Connection) -> None:
 
 
 def definition(*columns: Any) -> str:
-    """Return what a version declares beside its schedule, as version 2 keeps it: the columns in the order of migration 0002."""
+    """Return `versions.definition`, a JSON object, from columns of version 1 in the order of migration 0002."""
     code, code_line, timeout, kill_grace, description, owner, tags, env, secrets = columns[:9]
     attempts, delay, backoff, max_delay, memory, cpu, processes, open_files, file_size = columns[9:]
     pairs = [pair.split("=", 1) for pair in env.split("\0") if pair]

@@ -32,7 +32,7 @@ def test_a_database_of_a_newer_version_is_left_alone(used: Project) -> None:
     done = used.runner("tick", now=NOON + MINUTE)
 
     assert done.returncode == 1
-    assert "was written by a newer runner (schema 99, this one knows 2)" in done.stderr
+    assert "was written by a newer runner (schema 99, this one supports 2)" in done.stderr
     assert "hint: update runner, or give another state folder" in done.stderr
 
 
@@ -68,7 +68,7 @@ def test_a_locked_database_is_waited_for_and_then_named(used: Project) -> None:
         done = used.runner("tick", now=NOON + MINUTE)
 
     assert done.returncode == 1
-    assert "is locked by another process for more than 10 s" in done.stderr
+    assert "has been locked by another process for more than 10 s" in done.stderr
     [run] = used.tick(NOON + 2 * MINUTE).started
     assert run.missed == 1
 
