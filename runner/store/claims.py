@@ -1,4 +1,4 @@
-"""Deciding slots: which tasks are due, and what was decided about them."""
+"""Find the tasks that are due, and record the decisions about their slots and the runs that persons request."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from runner.value import Value
 
 
 class Due(Value):
-    """A task with a slot that has come.
+    """A task that has a next slot, with the state and the runs that a decision depends on.
 
-    `running` are its runs that have not ended; `commit` the one its version is from.
+    `running` are the ids of its runs that have not ended, without trials. `commit` is the commit of its version.
     """
 
     key: int
@@ -40,9 +40,9 @@ _DUE = f"""
 
 
 def due_tasks(session: Reading, now: datetime, only: frozenset[str] | None) -> Iterator[Due]:
-    """Yield the tasks with a slot that has come, longest-waiting first; of those named in `only`, where it is given.
+    """Yield the tasks whose next slot is due, the longest-waiting first; with `only`, those whose id it has.
 
-    The tasks may be changed while they come: which ones they are is known before the first does.
+    The caller may change tasks meanwhile: the list of due tasks is read before the first one is yielded.
     """
     sql = "SELECT key, id FROM tasks WHERE next_due <= ? ORDER BY next_due, id"
     for key, task_id in list(session.ask(sql, (to_millis(now),))):
@@ -64,20 +64,24 @@ def _due(session: Reading, sql: str, *values: int) -> Iterator[Due]:
 
 
 class Clock(Value):
-    """What ticks knew of time: when one last decided something, and from when the clock was set back, where it is behind."""
+    """What ticks have recorded about the clock.
+
+    `decided_at` is when a tick last decided a slot, None if none has. `behind_until` is the instant from which the
+    clock was set back; None if it was not set back, or has passed that instant again.
+    """
 
     decided_at: datetime | None
     behind_until: datetime | None
 
 
 def clock_of(session: Reading) -> Clock:
-    """Return what the last ticks knew of time."""
+    """Return what earlier ticks have recorded about the clock."""
     row = session.one("SELECT decided_at, clock_behind_until FROM catalog") or (None, None)
     return Clock(instant(row[0]), instant(row[1]))
 
 
 def set_clock(session: Deciding, clock: Clock) -> None:
-    """Record what this tick knows of time."""
+    """Record what this tick has found about the clock."""
     session.change(
         "UPDATE catalog SET decided_at = ?, clock_behind_until = ?",
         (millis(clock.decided_at), millis(clock.behind_until)),
@@ -85,33 +89,33 @@ def set_clock(session: Deciding, clock: Clock) -> None:
 
 
 def zones_in_use(session: Reading) -> list[str]:
-    """Return the names of the zones that tasks with a next slot follow, sorted."""
+    """Return the sorted names of the time zones of tasks that have a next slot."""
     sql = "SELECT DISTINCT v.timezone FROM tasks t JOIN versions v ON v.id = t.version WHERE t.next_due IS NOT NULL ORDER BY 1"
     return [name for (name,) in session.ask(sql)]
 
 
 def zone_files(session: Reading) -> str:
-    """Return the files of the zones as they were when the next slots were computed."""
+    """Return the recorded description of the zone files with which the next slots were computed; empty if none is."""
     return str(session.value("SELECT zones FROM catalog") or "")
 
 
 def set_zone_files(session: Deciding, files: str) -> None:
-    """Record the files of the zones that the next slots were computed with."""
+    """Record the description (`runner.zone_files`) of the zone files with which the next slots were computed."""
     session.change("UPDATE catalog SET zones = ?", (files,))
 
 
 def start_by(session: Deciding, now: datetime) -> None:
-    """Let runs that wait for an instant ahead start now: they were decided while the clock was wrong."""
+    """Let waiting runs that are due later start now: their slots were decided before the clock was set back."""
     at = to_millis(now)
     session.change(
         "UPDATE runs SET due_at = ? WHERE status = 'running' AND supervisor IS NULL AND due_at > ?", (at, at)
     )
 
 
-def record(session: Deciding, due: Due, verdict: TaskDecision, now: datetime) -> tuple[list[int], list[int]]:
-    """Record what was decided and where the task stands after it; return the ids of what is to be run, and of what is not."""
-    claimed, skipped = record_decisions(session, due.key, due.version, due.commit, verdict.decisions, now)
-    set_state(session, due.key, due.task, due.spec, due.policy, verdict.state)
+def record(session: Deciding, due: Due, decided: TaskDecision, now: datetime) -> tuple[list[int], list[int]]:
+    """Record the decisions about a task's slots, and its new state; return the ids of claimed and of skipped runs."""
+    claimed, skipped = record_decisions(session, due.key, due.version, due.commit, decided.decisions, now)
+    set_state(session, due.key, due.task, due.spec, due.policy, decided.state)
     return claimed, skipped
 
 
@@ -123,9 +127,9 @@ def record_decisions(
     decisions: tuple[Decision, ...],
     now: datetime,
 ) -> tuple[list[int], list[int]]:
-    """Record what was decided about slots of a task; return the ids of what is to be run, and of what is not.
+    """Record the decisions about a task's slots; return the ids of claimed and of skipped runs.
 
-    A slot that is on record already, because the clock was set back since, stays as it is.
+    A slot that was decided before the clock was set back is not decided again.
     """
     claimed, skipped = [], []
     for decision in decisions:
@@ -139,7 +143,7 @@ def record_decisions(
 
 
 def is_decided(session: Reading, key: int, slot: datetime) -> bool:
-    """Return whether a slot is on record already: the clock may have been set back since."""
+    """Return whether a slot has been decided, perhaps before the clock was set back."""
     sql = """SELECT 1 FROM runs WHERE task = ? AND scheduled_for = ? AND "trigger" <> 'replay'"""
     return session.one(sql, (key, to_millis(slot))) is not None
 
@@ -167,25 +171,25 @@ def _claim(session: Deciding, key: int, version: int, commit: str | None, decisi
 def _record_skip(
     session: Deciding, key: int, version: int, commit: str | None, decision: Decision, now: datetime
 ) -> int:
-    """Record a slot that is not run.
+    """Record a slot that is not run; return the id of its row.
 
-    A stretch of slots behind one run is one row: later ones are counted in `missed`.
+    All slots that the same run blocks have one row: `through` is the last of them, `missed` counts all but the first.
     """
     slot = to_millis(decision.slot)
-    # One that goes on later, by a clock that was right for a while, is left as it is: what it stands for would be
-    # lost.
-    stretch = session.value(
+    # A row whose `through` is later was written before the clock was set back. It is not changed, because it would
+    # lose its later slots.
+    known = session.value(
         """
         SELECT id FROM runs WHERE task = ? AND status = 'skipped' AND blocked_by = ? AND through < ?
         ORDER BY through DESC LIMIT 1
         """,
         (key, decision.blocked_by, slot),
     )
-    if stretch is not None:
+    if known is not None:
         session.change(
-            "UPDATE runs SET through = ?, missed = missed + ? WHERE id = ?", (slot, decision.missed + 1, stretch)
+            "UPDATE runs SET through = ?, missed = missed + ? WHERE id = ?", (slot, decision.missed + 1, known)
         )
-        return int(stretch)
+        return int(known)
     run_id = session.add(
         "runs",
         {
@@ -207,7 +211,10 @@ def _record_skip(
 
 
 class RunRequest(Value):
-    """A run that a person asks for: a version of a task, and the run that is made again where it is a replay."""
+    """A run that a person requests: the key of its task, the version and its commit.
+
+    For a replay, `replayed` is the id of the run that it repeats, and `scheduled_for` the slot of that run.
+    """
 
     key: int
     version: int
@@ -216,18 +223,18 @@ class RunRequest(Value):
     scheduled_for: datetime | None = None
 
 
-def claim_by_hand(session: Deciding, wanted: RunRequest, owner: str, now: datetime) -> int:
-    """Record a run that a person asked for; it takes no slot, and is owned at once. Return its id."""
+def claim_by_hand(session: Deciding, request: RunRequest, owner: str, now: datetime) -> int:
+    """Record a run that a person requests, and return its id. It claims no slot, and has its owner from the start."""
     run_id = session.add(
         "runs",
         {
-            "task": wanted.key,
-            "version": wanted.version,
-            "commit_id": wanted.commit,
-            "trigger": MANUAL if wanted.replayed is None else REPLAY,
+            "task": request.key,
+            "version": request.version,
+            "commit_id": request.commit,
+            "trigger": MANUAL if request.replayed is None else REPLAY,
             "status": RUNNING,
-            "reason": "asked for by hand" if wanted.replayed is None else f"replay of run {wanted.replayed}",
-            "scheduled_for": millis(wanted.scheduled_for),
+            "reason": "requested by hand" if request.replayed is None else f"replay of run {request.replayed}",
+            "scheduled_for": millis(request.scheduled_for),
             "decided_at": to_millis(now),
             "due_at": to_millis(now),
             "supervisor": owner,
@@ -238,6 +245,6 @@ def claim_by_hand(session: Deciding, wanted: RunRequest, owner: str, now: dateti
 
 
 def runs_under_way(session: Reading, key: int, *, or_tried: bool = False) -> tuple[int, ...]:
-    """Return the runs of a task that have not ended, the oldest first; with `or_tried` also those that try the work tree."""
+    """Return the ids of a task's runs that have not ended, the oldest first; with `or_tried`, of trials, too."""
     sql = "SELECT id, coalesce(commit_id, '') FROM runs WHERE task = ? AND status = 'running' ORDER BY id"
     return tuple(run_id for run_id, commit in session.ask(sql, (key,)) if or_tried or commit != WORKTREE)

@@ -1,8 +1,8 @@
-"""What happens to runs: an attempt starts, an attempt ends, and in one place a run ends. Each with its event.
+"""Record the start of an attempt, the end of an attempt and, in one place, the end of a run, each with its event.
 
-Every change names the owner that makes it, and the attempt that it is about. Where another process owns the run by
-now, or another attempt is under way, nothing is changed: a supervisor that was stopped, and given up by others, cannot
-write into their record.
+Every change names the owner that makes it, and the attempt. It has no effect if another process owns the run now, or
+another attempt is under way. So a supervisor that continues after others have ended its runs cannot change their
+records.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from runner.store.events import note
 from runner.store.session import Deciding
 from runner.value import Value
 
-#: How much later than its time limit and its grace an attempt is overdue: its owner does not do its work then.
+#: How long after its `timeout` and `kill_grace` an attempt is overdue: its owner does not respond then.
 MARGIN = timedelta(seconds=60)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
 class AttemptEnd(Value):
-    """How an attempt of a run ended. `reason` is that of the run from now on, None where it keeps its own.
+    """How an attempt of a run ended. `reason` is the new reason of the run, None where the run keeps its reason.
 
-    `owner` is None for a run that waits for one; `retry_at` is when the next attempt may start, None where the run is
-    over.
+    `owner` is None for a run that waits for one. `retry_at` is when the next attempt may start, None where no attempt
+    follows.
     """
 
     run_id: int
@@ -36,31 +36,34 @@ class AttemptEnd(Value):
     retry_at: datetime | None = None
 
 
-# `attempts` counts those that are on record as started: the one that is under way, or the one before it. Which of the
-# two, the attempt itself says: an owner that is late would else end the next attempt in the place of one that was
-# ended by others.
+# `runs.attempts` is the number of the last attempt whose start is recorded. The current attempt is that one if it is
+# under way, else the next one. A change must name it: otherwise a late owner, whose attempt was ended by another
+# process, would end the next attempt.
 _IS_UNDER_WAY = """
 EXISTS (SELECT 1 FROM attempts a WHERE a.run = runs.id AND a.number = runs.attempts AND a.status = 'running')
 """
-_IS_OWNERS = "id = ? AND status = 'running' AND coalesce(supervisor, '') = ?"
-_CURRENT = f"{_IS_OWNERS} AND CASE WHEN {_IS_UNDER_WAY} THEN attempts ELSE attempts + 1 END = ?"
-#: An attempt that is about to start: of an owner, and the number that it will have.
-NOT_STARTED = f"{_IS_OWNERS} AND attempts + 1 = ? AND NOT {_IS_UNDER_WAY}"
+_IS_OWNED = "id = ? AND status = 'running' AND coalesce(supervisor, '') = ?"
+_IS_CURRENT = f"{_IS_OWNED} AND CASE WHEN {_IS_UNDER_WAY} THEN attempts ELSE attempts + 1 END = ?"
+#: The condition that an attempt has not started. Its values: the id of the run, the owner, the number of the attempt.
+NOT_STARTED = f"{_IS_OWNED} AND attempts + 1 = ? AND NOT {_IS_UNDER_WAY}"
 
 
-#: The columns that `overdue` has values for.
+#: The assignment of the values that `overdue` returns.
 OVERDUE = "overdue_at = ?, overdue_monotonic = ?"
 
 
 def overdue(now: datetime, after: timedelta) -> tuple[int, int]:
-    """Return when an owner is late: on the clock of people, which may jump, and on the one that nobody can set."""
+    """Return when an attempt is overdue, in milliseconds: of the system clock, and of the clock that cannot be set."""
     return to_millis(now + after), monotonic_millis() + after // _MILLISECOND
 
 
 def record_start(
     session: Deciding, owner: str, run_id: int, attempt: int, started_at: datetime, limit: timedelta
 ) -> bool:
-    """Record that an attempt has started, with the time that it may take at most; return whether the run is the owner's."""
+    """Record the start of an attempt, and when it is overdue. `limit` is the longest time that it may take.
+
+    Return False, without a change, if the run is not the owner's or this attempt is not its next one.
+    """
     at = to_millis(started_at)
     is_owner = session.change(
         f"UPDATE runs SET attempts = ?, started_at = coalesce(started_at, ?), {OVERDUE} WHERE {NOT_STARTED}",  # noqa: S608 - constants of ours
@@ -77,12 +80,13 @@ def record_start(
 
 
 def end_attempt(session: Deciding, end: AttemptEnd) -> bool:
-    """Record how an attempt ended, and with it the run, unless it is tried again; return whether the run was the owner's.
+    """Record the end of an attempt and, unless another attempt follows, of its run.
 
-    A run that somebody wanted to end is not tried again. An attempt that never started leaves no row.
+    Return False, without a change, if the run is not the owner's or another attempt is under way. No attempt follows
+    in a run that was asked to end. An attempt that never started gets no row.
     """
     row = session.one(
-        f"SELECT cancel_reason, attempts FROM runs WHERE {_CURRENT}",  # noqa: S608 - a constant of ours
+        f"SELECT cancel_reason, attempts FROM runs WHERE {_IS_CURRENT}",  # noqa: S608 - a constant of ours
         (end.run_id, end.owner or "", end.attempt),
     )
     if row is None:
@@ -99,7 +103,7 @@ def end_attempt(session: Deciding, end: AttemptEnd) -> bool:
 
 
 def _end_run(session: Deciding, end: AttemptEnd, attempts: int) -> None:
-    """End a run: the one statement that does."""
+    """End a run. No other statement does."""
     ending = end.ending
     is_skipped = ending.status == event.SKIPPED
     session.change(

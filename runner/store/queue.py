@@ -1,7 +1,7 @@
-"""The queue: runs that wait for an owner, those that have one, and what owners are asked for.
+"""The queue: runs that wait for an owner, runs that have one, and the requests to end them.
 
-The contract that another engine takes over: take, started and ended (`endings`), release, cancel requests, owned runs.
-Whoever has a free slot takes the run that has waited longest.
+A tick that has a free concurrency slot takes the run that has waited longest. These functions, with `record_start` and
+`end_attempt` of `endings`, are what another database has to provide.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class RunSettings(Value):
-    """What the repository settles for all runs; `files` is what they see of their commit.
+    """The settings of the repository that apply to all runs, and the id of the store.
 
-    `secrets_file` is None where there is none; `accepted` is the commit whose files were accepted last, None where
-    signatures are not asked for, empty where none ever were.
+    `files` are the paths that runs see of their commit; `secrets_file` is None where there is none. `accepted` is the
+    last commit whose files were accepted: empty if there is none, None if signatures are not required.
     """
 
     store_id: str
@@ -44,7 +44,7 @@ class RunSettings(Value):
 
 
 def run_settings(session: Reading) -> RunSettings:
-    """Return what the repository settles for all runs."""
+    """Return the settings of the repository that apply to all runs."""
     row = session.one(
         """
         SELECT store_id, max_parallel, shutdown_grace, secrets_file, files,
@@ -57,8 +57,8 @@ def run_settings(session: Reading) -> RunSettings:
     return RunSettings(store_id, max_parallel, grace * _MILLISECOND, secrets_file or None, folders, accepted)
 
 
-# Under `forbid` and `replace` the runs of a task come one after another, the oldest first. A run that tries the work
-# tree is in nobody's way.
+# Under `forbid` and `replace`, the runs of a task run one after another, the oldest first. A trial of the work tree
+# blocks no other run.
 _WAITING = f"""
     FROM runs r JOIN versions v ON v.id = r.version JOIN tasks t ON t.key = r.task
     WHERE r.status = 'running' AND r.supervisor IS NULL
@@ -72,22 +72,23 @@ _JOB = f"""
     SELECT r.id, t.id, r.scheduled_for, r.attempts, r."trigger", r.commit_id, v.blob, t.data, {TASK_COLUMNS}
     FROM runs r JOIN versions v ON v.id = r.version JOIN tasks t ON t.key = r.task WHERE r.id = ?
 """  # noqa: S608 - columns are constants of ours
-_TASK = 8  # where TASK_COLUMNS begin in it
+_TASK = 8  # the index of the first of TASK_COLUMNS in a row of _JOB
 
 
 class Taken(Value):
-    """What was taken from the queue: jobs to be started now, and the runs that were too late for their slots by then."""
+    """What was taken from the queue: jobs to start now, and the ids of runs that waited too long for their slots."""
 
     jobs: list[Job]
     missed: list[int]
 
 
 def take(session: Deciding, owner: str, now: datetime, most: int, only: frozenset[str] | None = None) -> Taken:
-    """Take runs whose time has come, at most so many, the longest-waiting first; call it inside of a durable transaction.
+    """Take at most `most` runs that are due, the longest-waiting first; with `only`, runs of the tasks with these ids.
 
-    A slot that is too late by now, as its task sees it, is put on record as missed instead.
+    A run that has waited too long, by the policy of its task, ends as skipped instead. Call it inside a durable
+    transaction.
     """
-    where, values = _of(only)
+    where, values = _of_tasks(only)
     jobs: list[Job] = []
     missed: list[int] = []
     while len(jobs) < most:
@@ -99,7 +100,7 @@ def take(session: Deciding, owner: str, now: datetime, most: int, only: frozense
         if not run_ids:
             break
         for run_id in run_ids:
-            if _is_missed(session, run_id, now):
+            if _skip_if_too_late(session, run_id, now):
                 missed.append(run_id)
             else:
                 jobs.append(_take(session, run_id, owner, now))
@@ -107,7 +108,7 @@ def take(session: Deciding, owner: str, now: datetime, most: int, only: frozense
 
 
 def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
-    # From here to its start is a moment: who takes longer has been stopped.
+    # An owner starts an attempt within moments of taking it. One that needs more than this time is stopped.
     session.change(
         f"UPDATE runs SET supervisor = ?, {OVERDUE} WHERE id = ?",  # noqa: S608 - a constant of ours
         (owner, *overdue(now, MARGIN * 2), run_id),
@@ -117,7 +118,7 @@ def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
 
 
 def _note_wait(session: Deciding, run_id: int, now: datetime) -> None:
-    """Add to the reason of a run how long it has waited since its minute, where it has not been started in it."""
+    """Add to the reason of a run how long it has waited, unless it starts in its minute or the next one."""
     sql = "SELECT reason, due_at, decided_at, attempts FROM runs WHERE id = ? AND scheduled_for IS NOT NULL"
     reason, due_at, decided_at, attempts = session.one(sql, (run_id,)) or (None, None, None, 0)
     if due_at is None or attempts:
@@ -127,8 +128,8 @@ def _note_wait(session: Deciding, run_id: int, now: datetime) -> None:
         session.change("UPDATE runs SET reason = ? WHERE id = ?", (f"{reason}; {waited}", run_id))
 
 
-def _is_missed(session: Deciding, run_id: int, now: datetime) -> bool:
-    """Return whether a waiting run is too late for its slot by now; then it is on record as missed."""
+def _skip_if_too_late(session: Deciding, run_id: int, now: datetime) -> bool:
+    """End a waiting run as skipped if it has waited too long for its slot; return whether it has."""
     row = session.one(
         """
         SELECT r.scheduled_for, r.due_at, r.attempts, v.timezone, v.frequency, v.unit, v.cron, v.rrule, v."start", v."end",
@@ -140,47 +141,48 @@ def _is_missed(session: Deciding, run_id: int, now: datetime) -> bool:
         (run_id,),
     )
     if row is None or row[0] is None or row[2] > 0:
-        return False  # by hand, or another attempt of a run that began in time
+        return False  # requested by a person, or it began in time and waits for another attempt
     slot, due_at = from_millis(row[0]), from_millis(row[1])
-    why = planning.missed_in_the_queue(policy_of(row[3:]), slot, due_at, now, has_newer=bool(row[14]))
-    if why is None:
+    reason = planning.missed_in_the_queue(policy_of(row[3:]), slot, due_at, now, has_newer=bool(row[14]))
+    if reason is None:
         return False
-    end_attempt(session, AttemptEnd(run_id, 1, None, AttemptResult(SKIPPED, None, now, why), why))
+    end_attempt(session, AttemptEnd(run_id, 1, None, AttemptResult(SKIPPED, None, now, reason), reason))
     return True
 
 
 def next_due(session: Reading, only: frozenset[str] | None = None) -> datetime | None:
-    """Return when the first of the waiting runs may start, whether or not another run of its task is in its way."""
-    where, values = _of(only)
+    """Return when the first waiting run is due, even if another run of its task blocks it; None if no run waits."""
+    where, values = _of_tasks(only)
     sql = "SELECT min(r.due_at) FROM runs r JOIN tasks t ON t.key = r.task WHERE r.status = 'running' AND r.supervisor IS NULL"
     return instant(session.value(sql + where, values))
 
 
-def _of(only: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
+def _of_tasks(only: frozenset[str] | None) -> tuple[str, tuple[str, ...]]:
+    """Return an SQL condition that limits runs to tasks by their ids, and its values; empty for all tasks."""
     if only is None:
         return "", ()
     return f" AND t.id IN ({', '.join('?' * len(only))})", tuple(only)
 
 
 def job(session: Reading, run_id: int) -> Job:
-    """Return what it takes to make the next attempt of a run."""
+    """Return the job of the next attempt of a run. Raises LookupError where there is no such run."""
     row = session.one(_JOB, (run_id,))
     if row is None:
         raise LookupError(f"there is no run {run_id}")
     task = task_of(row[1], row[_TASK:])
-    # Whoever asks for a run by hand looks at how it ends, and asks again.
+    # A run that a person requested has no retry: the person sees how it ends, and can request it again.
     made = job_of(task, row[0], row[3] + 1, instant(row[2]), retry=ONCE if row[4] in BY_HAND else task.retry)
     return replace(made, commit=row[5] or "", blob=row[6], data=row[7] or "")
 
 
 def taken_job(session: Deciding, run_id: int) -> Job:
-    """Return what it takes to make the next attempt of a run; from now on its task has a folder for what it keeps."""
+    """Return the job of the next attempt of a run; name the data folder of its task if it has none yet."""
     found = job(session, run_id)
     return found if found.data else replace(found, data=data_folder(session, found.task))
 
 
 def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None, *, retry: Retry) -> Job:
-    """Return an attempt of a run of a task as what is to be run."""
+    """Return the job of one attempt of a run: what its task declares, and the data of the run."""
     return Job(
         run_id=run_id,
         task=task.id,
@@ -200,7 +202,11 @@ def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None
 
 
 def release(session: Deciding, owner: str, taken: Iterable[tuple[int, int]], now: datetime) -> None:
-    """Let somebody else take runs, each with its attempt, that were taken and never started; who was asked to end, ends."""
+    """Return runs to the queue that an owner has taken and not started; end those that were asked to end.
+
+    `taken` are ids of runs, each with the number of its attempt. A run that has started, or that the owner does not
+    own any more, is not changed.
+    """
     for run_id, attempt in taken:
         row = session.one(f"SELECT cancel_reason FROM runs WHERE {NOT_STARTED}", (run_id, owner, attempt))  # noqa: S608
         if row is None:
@@ -217,7 +223,10 @@ def release(session: Deciding, owner: str, taken: Iterable[tuple[int, int]], now
 
 
 def ask_to_end(session: Deciding, run_id: int, reason: str, now: datetime) -> str | None:
-    """Ask the owner of a run to end it, and return who that is; end it at once where it has none, and return None."""
+    """Ask the owner of a run to end it, and return the owner. A run without an owner ends at once.
+
+    Return None where no owner has to end the run.
+    """
     row = session.one("SELECT supervisor, attempts FROM runs WHERE id = ? AND status = 'running'", (run_id,))
     if row is None:
         return None
@@ -230,22 +239,22 @@ def ask_to_end(session: Deciding, run_id: int, reason: str, now: datetime) -> st
 
 
 def owners_asked(session: Reading) -> list[str]:
-    """Return the owners of runs that somebody wants to end."""
+    """Return the owners that are asked to end a run."""
     sql = "SELECT DISTINCT supervisor FROM runs WHERE status = 'running' AND supervisor IS NOT NULL AND cancel_reason IS NOT NULL"
     return [owner for (owner,) in session.ask(sql)]
 
 
 def asked_to_end(session: Reading, owner: str) -> list[tuple[int, str]]:
-    """Return the runs of an owner that somebody wants to end, with the reason."""
+    """Return the ids of the runs that an owner is asked to end, each with the reason."""
     sql = "SELECT id, cancel_reason FROM runs WHERE status = 'running' AND supervisor = ? AND cancel_reason IS NOT NULL"
     return [(run_id, reason) for run_id, reason in session.ask(sql, (owner,))]
 
 
 class OwnedRun(Value):
-    """A run that has an owner. `attempt` is under way where `started_at` says since when, else it may be about to be.
+    """A run that has an owner. `attempt` is under way since `started_at`; None if its start is not recorded.
 
-    `overdue_at` is when an owner that is stopped should have ended it, `overdue_monotonic` when any owner should have,
-    in milliseconds of `clock.monotonic_millis`; None where nothing limits it yet.
+    The attempt is overdue after `overdue_at` if its owner is stopped, and after `overdue_monotonic`, in milliseconds
+    of `clock.monotonic_millis`, in any case. Both are None where they are not recorded.
     """
 
     run_id: int
@@ -261,12 +270,12 @@ class OwnedRun(Value):
 
     @property
     def is_recorded(self) -> bool:
-        """Whether it is on record that the attempt has started."""
+        """Whether the start of the attempt is recorded."""
         return self.started_at is not None
 
 
 def owned_runs(session: Reading) -> list[OwnedRun]:
-    """Return the runs that have an owner, by their ids."""
+    """Return the runs that have an owner, in the order of their ids."""
     rows = list(
         session.ask(
             """
@@ -281,14 +290,14 @@ def owned_runs(session: Reading) -> list[OwnedRun]:
 
 def _owned(session: Reading, row: tuple[int, str, int | None, str | None, str, int | None, int | None]) -> OwnedRun:
     run_id, owner, started_at, cancel_reason, trigger, overdue_at, overdue_monotonic = row
-    wanted = job(session, run_id)
+    following = job(session, run_id)
     return OwnedRun(
         run_id,
         owner,
-        wanted.attempt if started_at is None else wanted.attempt - 1,
+        following.attempt if started_at is None else following.attempt - 1,
         instant(started_at),
-        wanted.retry,
-        wanted.timeout,
+        following.retry,
+        following.timeout,
         cancel_reason,
         trigger in BY_HAND,
         instant(overdue_at),
@@ -297,7 +306,7 @@ def _owned(session: Reading, row: tuple[int, str, int | None, str | None, str, i
 
 
 def is_under_way(session: Reading, run_id: int, attempt: int) -> bool:
-    """Return whether an attempt has not ended, or has not been recorded at all while its run goes on."""
+    """Return whether an attempt has not ended. One that is not recorded has not ended while its run has not."""
     status = session.value(
         """
         SELECT coalesce(a.status, r.status) FROM runs r LEFT JOIN attempts a ON a.run = r.id AND a.number = ? WHERE r.id = ?

@@ -1,4 +1,4 @@
-"""From rows to values and back."""
+"""Convert rows of the database to values, and values to columns."""
 
 from __future__ import annotations
 
@@ -23,52 +23,51 @@ if TYPE_CHECKING:
 
 _MILLISECOND = timedelta(milliseconds=1)
 
-#: The columns of `versions` that make a schedule and what is done about its slots, in the order of `spec_of` and
-#: `policy_of`.
+#: The columns of `versions` that `spec_of` and `policy_of` read, in this order, and `active`.
 SPEC_COLUMNS = """
     v.timezone, v.frequency, v.unit, v.cron, v.rrule, v."start", v."end",
     v.concurrency_policy, v.catchup, v.starting_deadline, v.jitter, v.active
 """
-#: The columns of `versions` that make a task, in the order of `task_of`.
+#: The columns of `versions` that `task_of` reads, in this order.
 TASK_COLUMNS = f"{SPEC_COLUMNS}, v.definition"
-_ACTIVE, _DEFINITION = 11, 12  # where these stand in them
-#: The columns of `tasks` that make a state, in the order of `state_of`.
+_ACTIVE, _DEFINITION = 11, 12  # their indexes in TASK_COLUMNS
+#: The columns of `tasks` that `state_of` reads, in this order.
 STATE_COLUMNS = "t.anchor, t.watermark, t.watermark_wall, t.resumed_at, t.last_run_slot, t.next_slot"
-#: How many they are.
+#: The number of STATE_COLUMNS.
 STATE = 6
 
 
-def is_of_commit(runs: str) -> str:
-    """Return the condition that a row of `runs`, as it is called in a question, is no run that tries the work tree."""
-    return f"coalesce({runs}.commit_id, '') <> '{WORKTREE}'"
+def is_of_commit(alias: str) -> str:
+    """Return the SQL condition that a row of `runs`, by its alias in the query, is not a trial of the work tree."""
+    return f"coalesce({alias}.commit_id, '') <> '{WORKTREE}'"
 
 
 def instant(millis: int | None) -> datetime | None:
-    """Return the instant of a column."""
+    """Return the instant of a column in milliseconds since 1970; None for NULL."""
     return None if millis is None else from_millis(millis)
 
 
 def millis(moment: datetime | None) -> int | None:
-    """Return the column of an instant."""
+    """Return the column of an instant, in milliseconds since 1970; NULL for None."""
     return None if moment is None else to_millis(moment)
 
 
 def span(millis: int | None) -> timedelta | None:
-    """Return the duration of a column."""
+    """Return the duration of a column in milliseconds; None for NULL."""
     return None if millis is None else millis * _MILLISECOND
 
 
 def spec_of(row: Row) -> ScheduleSpec:
-    """Return the schedule in SPEC_COLUMNS."""
+    """Return the schedule of a row that begins with SPEC_COLUMNS."""
     return _spec(*row[:7])
 
 
 def policy_of(row: Row) -> Policy:
-    """Return the policy in SPEC_COLUMNS."""
+    """Return the policy of a row that begins with SPEC_COLUMNS."""
     return _policy(*row[7:11])
 
 
-# Thousands of tasks share a few hundred schedules, and one value serves them all.
+# Thousands of tasks share a few hundred schedules: the cache makes the value of each one once.
 @lru_cache(maxsize=4096)
 def _spec(*columns: Any) -> ScheduleSpec:
     return ScheduleSpec(*columns)
@@ -80,7 +79,7 @@ def _policy(concurrency_policy: str, catchup: str, starting_deadline: int | None
 
 
 def task_of(task_id: str, row: Row) -> Task:
-    """Return the task in TASK_COLUMNS."""
+    """Return the task of a row of TASK_COLUMNS, with its code."""
     return Task(
         id=task_id,
         schedule=spec_of(row),
@@ -91,25 +90,25 @@ def task_of(task_id: str, row: Row) -> Task:
 
 
 def version_row(task: Task) -> dict[str, object]:
-    """Return the columns of `versions` that make a task."""
+    """Return the columns of `versions` for a task, without the blobs and the id."""
     spec, policy = task.schedule, task.policy
     return {
         **as_dict(spec),
         "active": int(task.active),
         "concurrency_policy": policy.concurrency_policy,
         "catchup": policy.catchup,
-        "starting_deadline": _whole(policy.starting_deadline),
-        "jitter": _whole(policy.jitter),
+        "starting_deadline": _whole_millis(policy.starting_deadline),
+        "jitter": _whole_millis(policy.jitter),
         "definition": json.dumps(definition_of(task), ensure_ascii=False),
     }
 
 
-def _whole(duration: timedelta | None) -> int | None:
+def _whole_millis(duration: timedelta | None) -> int | None:
     return None if duration is None else duration // _MILLISECOND
 
 
 def state_of(row: Row) -> TaskState:
-    """Return the state in STATE_COLUMNS."""
+    """Return the state of a row that begins with STATE_COLUMNS."""
     anchor, watermark, wall, resumed_at, last_run_slot, next_slot = row[:STATE]
     return TaskState(
         instant(anchor),
@@ -122,7 +121,7 @@ def state_of(row: Row) -> TaskState:
 
 
 def state_row(state: TaskState, spec: ScheduleSpec, offset: timedelta) -> dict[str, object]:
-    """Return the columns of `tasks` that say where a task stands, with `next_due` and `next_local`."""
+    """Return the columns of `tasks` for a state. `offset` is how much later than its slots the task starts."""
     slot = state.next_slot
     return {
         "anchor": millis(state.anchor),
@@ -137,7 +136,7 @@ def state_row(state: TaskState, spec: ScheduleSpec, offset: timedelta) -> dict[s
 
 
 def local_text(moment: datetime, spec: ScheduleSpec) -> str:
-    """Return an instant on the wall clock of a schedule, `2026-03-29 03:30 CEST`."""
+    """Return an instant as a wall time in the zone of a schedule: `2026-03-29 03:30 CEST`."""
     return _local_text(moment, spec.timezone)
 
 
