@@ -1,4 +1,4 @@
-"""Which commit the tasks are from, and the tasks that are compiled from it."""
+"""Record and query the commit in force, its tasks, their versions and its problems."""
 
 from __future__ import annotations
 
@@ -37,15 +37,18 @@ _MILLISECOND = timedelta(milliseconds=1)
 
 
 class Source(Value):
-    """From where the tasks in force were read, and what is settled there; the columns of `catalog`.
+    """The commit in force and the settings of the repository: the columns of `catalog`.
 
-    `commit` is None before the first commit was; `shutdown_grace` and `fetch_every` are in milliseconds; `seen` is
-    what was looked at for signatures, as `repo.trust` writes it.
-
-    `files` are the paths that runs see of their commit; `files_commit` is the last one whose files were accepted, None
-    where those of `commit` are, empty where none ever were, and `files_seen` what was looked at then. `branch` is the
-    full name of the branch that HEAD was on, empty for none, None where the ref is another than HEAD; `branch_before`
-    the one that ran before HEAD was moved, `branch_since` when a command found it moved, in milliseconds.
+    - `commit`: None before the first commit is put in force.
+    - `settings_blob`, `settings_seen`, `head_settings`: the blobs of `runner.yaml` that is in force; that the commit
+      has, which may be invalid; and that HEAD has.
+    - `shutdown_grace`, `fetch_every`: in milliseconds.
+    - `files`: the paths that runs see of their commit, one in a line; empty for the default.
+    - `files_commit`: the last commit whose files were accepted; None if those of `commit` are, empty if there is none.
+    - `seen`, `files_seen`: the commits that were checked for signatures, of tasks and of files (`repo.trust.Seen`).
+    - `branch`: the full name of the branch of HEAD, empty if HEAD is detached; None if another ref is followed.
+    - `branch_before`: the branch that HEAD was on before it was moved.
+    - `branch_since`: when a command found that HEAD was moved, in milliseconds since 1970.
     """
 
     store_id: str
@@ -71,7 +74,7 @@ class Source(Value):
     branch_since: int | None = None
 
     def following(self, settings: Settings) -> Source:
-        """Return the origin with what the `runner.yaml` of HEAD says of git."""
+        """Return the source with the settings of git, which the `runner.yaml` of HEAD determines."""
         return replace(
             self,
             ref=settings.ref,
@@ -81,7 +84,7 @@ class Source(Value):
         )
 
     def settled_by(self, settings: Settings) -> Source:
-        """Return the origin with what a `runner.yaml` settles."""
+        """Return the source with the settings for runs, which the `runner.yaml` of their commit determines."""
         return replace(
             self,
             max_parallel=settings.max_parallel,
@@ -91,39 +94,39 @@ class Source(Value):
         )
 
 
-_ORIGIN = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
+_SOURCE_COLUMNS = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
     max_parallel, shutdown_grace, secrets_file, files, files_commit, files_seen,
     fetch_every, require_signed, allowed_signers, seen,
     branch, branch_before, branch_since"""
 
 
 def source(session: Reading) -> Source:
-    """Return from where the tasks in force were read."""
-    row = session.one(f"SELECT {_ORIGIN} FROM catalog") or ("",)  # noqa: S608 - columns are constants of ours
+    """Return the commit in force and the settings of the repository."""
+    row = session.one(f"SELECT {_SOURCE_COLUMNS} FROM catalog") or ("",)  # noqa: S608 - columns are constants of ours
     found = Source(*row)
     return replace(found, require_signed=bool(found.require_signed))
 
 
 def set_source(session: Deciding, new: Source) -> None:
-    """Record from where the tasks in force were read."""
-    assignments = ", ".join(f"{name.strip()} = ?" for name in _ORIGIN.split(","))
+    """Record the commit in force and the settings of the repository."""
+    assignments = ", ".join(f"{name.strip()} = ?" for name in _SOURCE_COLUMNS.split(","))
     values = as_dict(new) | {"require_signed": int(new.require_signed)}
     session.change(f"UPDATE catalog SET {assignments}", tuple(values.values()))  # noqa: S608
 
 
 def others_due(session: Reading, key: int, since: datetime, until: datetime) -> int:
-    """Return how many tasks but one have their next slot decided in [since, until)."""
+    """Return how many other tasks have a next slot that is due in [since, until)."""
     sql = "SELECT count(*) FROM tasks WHERE next_due >= ? AND next_due < ? AND key <> ?"
     return int(session.value(sql, (to_millis(since), to_millis(until), key)))
 
 
 def present_blobs(session: Reading) -> dict[str, str]:
-    """Return the blob of every task whose file is in the commit, by id."""
+    """Return the blob of each task whose file is in the commit, by the id of the task."""
     return dict(session.ask("SELECT id, blob FROM tasks WHERE blob IS NOT NULL"))
 
 
 def has_tasks(session: Reading) -> bool:
-    """Return whether any task was ever seen."""
+    """Return whether the store has any task."""
     return session.one("SELECT 1 FROM tasks LIMIT 1") is not None
 
 
@@ -134,7 +137,7 @@ def is_present(session: Reading, task_id: str) -> bool:
 
 
 def known_blobs(session: Reading, settings_blob: str, blobs: Iterable[str]) -> set[str]:
-    """Return which of the blobs have been compiled under those settings before."""
+    """Return those of the blobs that have been compiled with these settings."""
     wanted = set(blobs)
     if len(wanted) > _FEW:
         rows = session.ask("SELECT blob FROM versions WHERE settings_blob = ?", (settings_blob,))
@@ -144,22 +147,22 @@ def known_blobs(session: Reading, settings_blob: str, blobs: Iterable[str]) -> s
 
 
 def add_version(session: Deciding, blob: str, settings_blob: str, task: Task) -> None:
-    """Keep a compiled task for good."""
+    """Record a compiled task as a version, unless it is recorded already. Versions never change."""
     row = {"blob": blob, "settings_blob": settings_blob, **version_row(task)}
     names = ", ".join(f'"{name}"' for name in row)
     marks = ", ".join("?" * len(row))
-    sql = f"INSERT INTO versions ({names}) VALUES ({marks}) ON CONFLICT (blob, settings_blob) DO NOTHING"  # noqa: S608 - columns are ours
+    sql = f"INSERT INTO versions ({names}) VALUES ({marks}) ON CONFLICT (blob, settings_blob) DO NOTHING"  # noqa: S608 - constants of ours
     session.change(sql, tuple(row.values()))
 
 
 def version_of(session: Reading, blob: str, settings_blob: str) -> Version | None:
-    """Return the version compiled from a blob."""
+    """Return the version compiled from a blob with these settings; None if there is none."""
     sql = f"SELECT {SPEC_COLUMNS}, v.id FROM versions v WHERE v.blob = ? AND v.settings_blob = ?"  # noqa: S608
     row = session.one(sql, (blob, settings_blob))
     return None if row is None else Version(row[-1], spec_of(row), policy_of(row), bool(row[11]))
 
 
-#: More than this are looked up faster by reading all.
+#: For more blobs than this, one query for all versions is faster than one for each blob.
 _FEW = 200
 
 _STORED = f"""
@@ -169,20 +172,21 @@ _STORED = f"""
 
 
 def find_task(session: Reading, task_id: str) -> StoredTask | None:
-    """Return the task of an id, also where its file is gone."""
+    """Return the task with an id, even if its file is gone; None if there is none."""
     row = session.one(f"{_STORED} WHERE t.id = ?", (task_id,))
     return None if row is None else _stored(row)
 
 
 def stored_tasks(session: Reading) -> Iterator[StoredTask]:
-    """Yield every task whose file is in the commit, by id."""
+    """Yield the tasks whose files are in the commit, in the order of their ids."""
     return map(_stored, session.ask(f"{_STORED} WHERE t.blob IS NOT NULL ORDER BY t.id"))
 
 
 class ListedTask(Value):
-    """What is listed of a task. `spec` is None while its file was never valid, `starts` where no slot is planned.
+    """What `list` shows of a task. `spec` is None if its file was never valid.
 
-    `starts` is later than the next slot where the task has jitter; `definition` is what `definition_of` returns.
+    `starts` is when its next slot starts, jitter included; None if no slot is planned. `definition` is what
+    `definition_of` returns.
     """
 
     id: str
@@ -194,7 +198,7 @@ class ListedTask(Value):
 
 
 def listed_tasks(session: Reading) -> Iterator[ListedTask]:
-    """Yield what is listed of every task whose file is in the commit, by id: quickly, for there are thousands."""
+    """Yield what `list` shows of the tasks whose files are in the commit, by id. It is fast enough for thousands."""
     sql = f"""
         SELECT {TASK_COLUMNS}, t.id, t.invalid_commit, t.next_slot FROM tasks t LEFT JOIN versions v ON v.id = t.version
         WHERE t.blob IS NOT NULL ORDER BY t.id
@@ -205,13 +209,13 @@ def listed_tasks(session: Reading) -> Iterator[ListedTask]:
 def _listed(row: tuple[Any, ...]) -> ListedTask:
     active, definition, task_id, invalid, slot = row[-5:]
     if definition is None:
-        return ListedTask(task_id, None, False, False, None, {})  # noqa: FBT003 - by place it is quicker
+        return ListedTask(task_id, None, False, False, None, {})  # noqa: FBT003 - keyword arguments are slower
     starts = None if slot is None else from_millis(slot) + policy_of(row).offset(task_id)
     return ListedTask(task_id, spec_of(row), bool(active), invalid is not None, starts, json.loads(definition))
 
 
 def load_task(session: Reading, version: int, task_id: str) -> Task:
-    """Return a version of a task, with its code."""
+    """Return a version of a task, with its code. Raises LookupError where there is no such version."""
     row = session.one(f"SELECT {TASK_COLUMNS} FROM versions v WHERE v.id = ?", (version,))  # noqa: S608
     if row is None:
         raise LookupError(f"there is no version {version}")
@@ -228,29 +232,26 @@ def _stored(row: tuple[Any, ...]) -> StoredTask:
 
 
 def add_task(session: Deciding, task_id: str, blob: str, version: Version | None, state: TaskState) -> int:
-    """Add a task that no commit has had before; return its key.
-
-    One that was tried already keeps the record of that.
-    """
+    """Add a task that no commit has had before, and return its key. One that has only trials keeps its row and key."""
     times = {} if version is None else state_row(state, version.spec, version.policy.offset(task_id))
     row = {"blob": blob, "version": None if version is None else version.id, **times}
-    tried = session.value("SELECT key FROM tasks WHERE id = ?", (task_id,))
-    if tried is None:
+    key = session.value("SELECT key FROM tasks WHERE id = ?", (task_id,))
+    if key is None:
         return session.add("tasks", {"id": task_id, **row})
-    _update(session, tried, row)
-    return int(tried)
+    _update(session, key, row)
+    return int(key)
 
 
 def add_tried(session: Deciding, task_id: str) -> int:
-    """Add a task that is only in the work tree, so that its runs are on record; return its key.
+    """Add a task that is only in the work tree, so that its trials can be recorded; return its key.
 
-    Nothing is decided about it.
+    It has no version in force, so no tick decides about it.
     """
     return session.add("tasks", {"id": task_id})
 
 
 def data_folder(session: Deciding, task_id: str) -> str:
-    """Return the name of the folder in which a task keeps what lasts from run to run; renamed tasks keep it."""
+    """Return the name of a task's data folder, which its runs share. A task that is renamed keeps it."""
     found = session.value("SELECT data FROM tasks WHERE id = ?", (task_id,))
     if found is not None:
         return str(found)
@@ -258,29 +259,29 @@ def data_folder(session: Deciding, task_id: str) -> str:
     number = 1
     while session.one("SELECT 1 FROM tasks WHERE data = ?", (name,)) is not None:
         number += 1
-        name = f"{plain}+{number}"  # a task that is called otherwise by now has the first one
+        name = f"{plain}+{number}"  # a task that had this id before it was renamed keeps the plain name
     session.change("UPDATE tasks SET data = ? WHERE id = ?", (name, task_id))
     return name
 
 
 def put_in_force(session: Deciding, key: int, task_id: str, blob: str, version: Version, state: TaskState) -> None:
-    """Let a task go on with a valid version of its file."""
+    """Record that a valid version of a task is in force, with the state of the task."""
     row = state_row(state, version.spec, version.policy.offset(task_id))
     _update(session, key, {"blob": blob, "version": version.id, "valid_commit": None, "invalid_commit": None, **row})
 
 
 def set_state(session: Deciding, key: int, task_id: str, spec: ScheduleSpec, policy: Policy, state: TaskState) -> None:
-    """Record where a task stands."""
+    """Record the state of a task."""
     _update(session, key, state_row(state, spec, policy.offset(task_id)))
 
 
 def _update(session: Deciding, key: int, columns: dict[str, object]) -> None:
     assignments = ", ".join(f"{name} = ?" for name in columns)
-    session.change(f"UPDATE tasks SET {assignments} WHERE key = ?", (*columns.values(), key))  # noqa: S608 - columns are ours
+    session.change(f"UPDATE tasks SET {assignments} WHERE key = ?", (*columns.values(), key))  # noqa: S608 - constants of ours
 
 
 def degrade(session: Deciding, key: int, blob: str, valid: str | None, invalid: str | None) -> None:
-    """Note that a task's file is invalid: its last valid version, from commit `valid`, stays in force."""
+    """Record that a task's file is invalid since commit `invalid`; its version of commit `valid` stays in force."""
     session.change(
         """
         UPDATE tasks SET blob = ?, valid_commit = ?, invalid_commit = ? WHERE key = ?
@@ -290,12 +291,12 @@ def degrade(session: Deciding, key: int, blob: str, valid: str | None, invalid: 
 
 
 def set_blob(session: Deciding, key: int, blob: str) -> None:
-    """Note the file of a task that was never valid and still is not."""
+    """Record the blob of a task's file that is invalid, and was never valid."""
     session.change("UPDATE tasks SET blob = ? WHERE key = ?", (blob, key))
 
 
 def retire(session: Deciding, key: int) -> None:
-    """Note that a task's file is gone. Its history stays, and so does where it stood."""
+    """Record that a task's file is gone. Its history and its state are kept, without the next slot."""
     session.change(
         """
         UPDATE tasks SET blob = NULL, valid_commit = NULL, invalid_commit = NULL,
@@ -307,23 +308,23 @@ def retire(session: Deciding, key: int) -> None:
 
 
 def rename_task(session: Deciding, old: str, new: str) -> bool:
-    """Give a task another id, with all its state and history; False where the new id already has a history of its own.
+    """Give a task another id; its state and its history are kept. Trials under the new id become part of the history.
 
-    What was only tried under the new id joins that history.
+    Return False, without a change, if there is no such task or a commit has had a task with the new id.
     """
-    renamed, tried = find_task(session, old), find_task(session, new)
-    if renamed is None or (tried is not None and not tried.is_only_tried):
+    renamed, present = find_task(session, old), find_task(session, new)
+    if renamed is None or (present is not None and not present.is_only_tried):
         return False
-    if tried is not None:
-        session.change("UPDATE runs SET task = ? WHERE task = ?", (renamed.key, tried.key))
-        session.change("DELETE FROM events WHERE task = ?", (tried.key,))
-        session.change("DELETE FROM tasks WHERE key = ?", (tried.key,))
+    if present is not None:
+        session.change("UPDATE runs SET task = ? WHERE task = ?", (renamed.key, present.key))
+        session.change("DELETE FROM events WHERE task = ?", (present.key,))
+        session.change("DELETE FROM tasks WHERE key = ?", (present.key,))
     session.change("UPDATE tasks SET id = ? WHERE id = ?", (new, old))
     return True
 
 
 def set_problems(session: Deciding, files: Iterable[str], problems: Iterable[Problem]) -> None:
-    """Replace what is known to be wrong with some files."""
+    """Replace the recorded problems of some files."""
     session.change_many("DELETE FROM problems WHERE file = ?", [(file,) for file in files])
     session.change_many(
         "INSERT INTO problems VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -332,7 +333,7 @@ def set_problems(session: Deciding, files: Iterable[str], problems: Iterable[Pro
 
 
 def has_refused(session: Reading) -> bool:
-    """Return whether any file is not taken over because of who changed it."""
+    """Return whether a change of any file was refused because no allowed key has signed it."""
     return session.one("SELECT 1 FROM problems WHERE code = ? LIMIT 1", (REFUSED,)) is not None
 
 
@@ -343,7 +344,7 @@ def problems(session: Reading) -> tuple[Problem, ...]:
 
 
 def next_slot(session: Reading) -> tuple[str, datetime, str] | None:
-    """Return the first slot planned: its task, its instant, and that on the task's wall clock."""
+    """Return the first planned slot: the id of its task, when it is due, and the same as a wall time of the task."""
     sql = "SELECT id, next_due, next_local FROM tasks WHERE next_due IS NOT NULL ORDER BY next_due, id LIMIT 1"
     row = session.one(sql)
     return None if row is None else (row[0], from_millis(row[1]), row[2])

@@ -1,4 +1,4 @@
-"""What happened, in the order in which it was recorded. Each event stands in the transaction that makes it true."""
+"""Record events, in the transaction of their cause, and query them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.value import Value
 
 
 class Event(Value):
-    """One event; `kind` is a word of `model.event`, `detail` more about it for people."""
+    """One event. `kind` is a word of `model.event`, `detail` a text for the user."""
 
     at: datetime
     kind: str
@@ -29,7 +29,7 @@ def note(
     commit: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """Add an event; call it inside of the transaction that makes it true."""
+    """Add an event. Call it inside the transaction of its cause."""
     session.change(
         "INSERT INTO events (at, kind, task, run, attempt, commit_id, detail) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (to_millis(at), kind, task, run, attempt, commit, detail),
@@ -40,12 +40,12 @@ _EVENT = "SELECT at, kind, commit_id, detail FROM events"
 
 
 def of_task(session: Reading, key: int) -> list[Event]:
-    """Return what happened to a task itself, its runs aside, the oldest first."""
+    """Return the events of a task, without those of its runs, the oldest first."""
     return [_event(row) for row in session.ask(f"{_EVENT} WHERE task = ? AND run IS NULL ORDER BY at, id", (key,))]
 
 
 def of_clock(session: Reading, since: datetime) -> list[Event]:
-    """Return what ticks have found wrong with the clock since an instant, in the order in which they found it."""
+    """Return the last events of the clock since an instant, at most 20, in the order in which they were recorded."""
     rows = session.ask(f"{_EVENT} WHERE task IS NULL AND run IS NULL ORDER BY id DESC LIMIT 20")
     found = [_event(row) for row in rows]
     return [event for event in reversed(found) if event.at >= since]

@@ -1,4 +1,4 @@
-"""What happened: runs, newest first."""
+"""Query the runs and their attempts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Any
 
-    #: A condition of a question, and its values.
+    #: An SQL condition, and its values.
     _Condition = tuple[str, tuple[object, ...]]
 
 _RUN = """
@@ -29,19 +29,19 @@ _RUN = """
 
 
 class Counts(Value):
-    """How many runs are waiting or running now, and how many ended each way since an instant."""
+    """The number of runs that have not ended, and for each status the number of runs that ended since an instant."""
 
     running: int
     since: dict[str, int]
 
 
-#: What tells runs apart that have the status `running`: the words that people are told of them.
+#: The words that commands show for runs of the status `running` → the condition of each.
 _UNDER_WAY = {
     RUNNING: "r.status = 'running' AND r.started_at IS NOT NULL AND r.supervisor IS NOT NULL",
     RETRYING: "r.status = 'running' AND r.started_at IS NOT NULL AND r.supervisor IS NULL",
     WAITING: "r.status = 'running' AND r.started_at IS NULL",
 }
-#: When a run was, for people: when it started; where it has not, its slot; else when it was asked for.
+#: The time of a run that commands show: its start; before that its slot; without a slot, the time of the request.
 _WHEN = "coalesce(r.started_at, r.scheduled_for, r.decided_at)"
 
 
@@ -51,8 +51,8 @@ def find_runs(
     status: str | None = None,
     limit: int | None = None,
 ) -> list[Run]:
-    """Return runs, newest first: of one task, of one status, at most `limit`."""
-    return _found(session, [*_of_task(task), *_of_status(status)], limit)
+    """Return at most `limit` runs, newest first, of one task and one status; None for all."""
+    return _find(session, [*_of_task(task), *_of_status(status)], limit)
 
 
 def shown_runs(
@@ -63,16 +63,16 @@ def shown_runs(
     since: datetime | None,
     until: datetime | None,
 ) -> list[Run]:
-    """Return runs, newest first: of which people are told `word`, that were in [since, until)."""
+    """Return at most `limit` runs in [since, until), newest first, of one task and one shown word; None for all."""
     conditions = [*_of_task(task)]
     conditions += [(_UNDER_WAY[word], ())] if word in _UNDER_WAY else _of_status(word)
     conditions += [] if since is None else [(f"{_WHEN} >= ?", (to_millis(since),))]
     conditions += [] if until is None else [(f"{_WHEN} < ?", (to_millis(until),))]
-    return _found(session, conditions, limit)
+    return _find(session, conditions, limit)
 
 
 def _of_task(task: str | None) -> list[_Condition]:
-    # The task is found first, so that its index serves: a filter on the joined name would read every run.
+    # A subquery for the key, so that SQLite uses the index of runs by task: a filter on `t.id` would read every run.
     return [] if task is None else [("r.task = (SELECT key FROM tasks WHERE id = ?)", (task,))]
 
 
@@ -80,7 +80,7 @@ def _of_status(status: str | None) -> list[_Condition]:
     return [] if status is None else [("r.status = ?", (status,))]
 
 
-def _found(session: Reading, conditions: list[_Condition], limit: int | None) -> list[Run]:
+def _find(session: Reading, conditions: list[_Condition], limit: int | None) -> list[Run]:
     where = " AND ".join(condition for condition, _ in conditions) or "1 = 1"
     values = [value for _, given in conditions for value in given]
     sql = f"{_RUN} WHERE {where} ORDER BY r.id DESC"
@@ -90,13 +90,13 @@ def _found(session: Reading, conditions: list[_Condition], limit: int | None) ->
 
 
 def runs_by_id(session: Reading, run_ids: Iterable[int]) -> list[Run]:
-    """Return those runs, in the order of their ids."""
+    """Return the runs with these ids, in the order of the ids."""
     sql = f"{_RUN} WHERE r.id = ?"
     return [_run(row) for run_id in sorted(run_ids) for row in session.ask(sql, (run_id,))]
 
 
 def last_runs(session: Reading) -> dict[str, Run]:
-    """Return the newest run of every task that is no skipped slot, no replay and no trial of the work tree, by the task's id."""
+    """Return the newest run of each task, by the id of the task. Skipped slots, replays and trials do not count."""
     sql = f"""
         {_RUN} WHERE r.id IN (
             SELECT (
@@ -109,32 +109,32 @@ def last_runs(session: Reading) -> dict[str, Run]:
 
 
 def last_run(session: Reading, task_id: str) -> Run | None:
-    """Return the newest run of a task that is neither a skipped slot nor a replay."""
+    """Return the newest run of a task; None if it has none. Skipped slots and replays do not count, trials do."""
     of_task = """r.task = (SELECT key FROM tasks WHERE id = ?) AND r.status <> 'skipped' AND r."trigger" <> 'replay'"""
     return _one(session, f"{of_task} ORDER BY r.id DESC", task_id)
 
 
 class Progress(Value):
-    """How far a run has come: its status, and number and status of each attempt."""
+    """The status of a run, None if there is no such run, and the number and the status of each attempt."""
 
     status: str | None
     attempts: tuple[tuple[int, str], ...]
 
 
 def progress(session: Reading, run_id: int) -> Progress:
-    """Return how far a run has come, without what it has printed."""
+    """Return the statuses of a run and of its attempts, without their output."""
     rows = session.ask("SELECT number, status FROM attempts WHERE run = ? ORDER BY number", (run_id,))
     attempts = tuple((number, status) for number, status in rows)
     return Progress(session.value("SELECT status FROM runs WHERE id = ?", (run_id,)), attempts)
 
 
 def output(session: Reading, run_id: int, number: int) -> bytes:
-    """Return what an attempt has printed, as far as it was kept."""
+    """Return the recorded output of an attempt; empty if there is none."""
     return bytes(session.value("SELECT output FROM outputs WHERE run = ? AND attempt = ?", (run_id, number)) or b"")
 
 
 def run_details(session: Reading, run_id: int) -> RunDetails | None:
-    """Return all that is known of a run, or None where there is no such run."""
+    """Return a run with all of its attempts and their output; None if there is no such run."""
     row = session.one(f"{_RUN} WHERE r.id = ?", (run_id,))
     if row is None:
         return None
@@ -167,40 +167,40 @@ def _attempt(row: tuple[Any, ...]) -> AttemptRecord:
 
 
 def run_at(session: Reading, key: int, instant: datetime) -> Run | None:
-    """Return the run, skipped ones included, of the last slot at or before an instant; replays aside."""
+    """Return the run or the skipped row of a task's last slot at or before an instant. Replays do not count."""
     condition = """r.task = ? AND r.scheduled_for <= ? AND r."trigger" <> 'replay' ORDER BY r.scheduled_for DESC"""
     return _one(session, condition, key, to_millis(instant))
 
 
 def run_after(session: Reading, key: int, instant: datetime) -> Run | None:
-    """Return the run, skipped ones included, of the first slot after an instant that was decided; replays aside."""
+    """Return the run or the skipped row of a task's first decided slot after an instant. Replays do not count."""
     condition = """r.task = ? AND r.scheduled_for > ? AND r."trigger" <> 'replay' ORDER BY r.scheduled_for"""
     return _one(session, condition, key, to_millis(instant))
 
 
 def stretch(session: Reading, run_id: int) -> tuple[datetime | None, int | None, datetime]:
-    """Return the last slot that a skipped row stands for, the run in its way, and when it was decided."""
+    """Return the last slot that a skipped row covers, the id of the run that blocked it, and when it was decided."""
     sql = "SELECT through, blocked_by, decided_at FROM runs WHERE id = ?"
     through, blocked_by, decided_at = session.one(sql, (run_id,)) or (None, None, 0)
     return instant(through), blocked_by, from_millis(decided_at)
 
 
 def decided_before(session: Reading, moment: datetime) -> datetime | None:
-    """Return when a slot was decided last, of any task, before an instant."""
+    """Return when a tick last decided a slot of any task before an instant; None if no tick did."""
     by_tick = """"trigger" NOT IN ('manual', 'replay')"""
     sql = f"SELECT decided_at FROM runs WHERE decided_at < ? AND {by_tick} ORDER BY id DESC LIMIT 1"  # noqa: S608
     return instant(session.value(sql, (to_millis(moment),)))
 
 
 def version_of(session: Reading, run_id: int) -> int:
-    """Return the version of its task that a run was pinned to."""
+    """Return the id of the version with which a run was started."""
     return int(session.value("SELECT version FROM runs WHERE id = ?", (run_id,)))
 
 
 class Streak(Value):
-    """The ended runs of a task that tell since when it fails, without replays and trials.
+    """The last run of a task that has ended, its last success, and the first and the number of failures since then.
 
-    None where there is no such run.
+    A run is None where there is none. Skipped slots, replays and trials do not count.
     """
 
     last: Run | None
@@ -210,7 +210,7 @@ class Streak(Value):
 
 
 def streak(session: Reading, task_id: str) -> Streak:
-    """Return since when a task fails: its last success, and what has failed after that."""
+    """Return the last success of a task, and the failures since then."""
     of_task = f"""r.task = (SELECT key FROM tasks WHERE id = ?) AND r."trigger" <> 'replay' AND {is_of_commit("r")}"""  # noqa: S608
     failed = f"{of_task} AND r.status IN ('failed', 'timed_out', 'lost') AND r.id > ?"
     last = _one(session, f"{of_task} AND r.status NOT IN ('running', 'skipped') ORDER BY r.id DESC", task_id)
@@ -227,14 +227,13 @@ def _one(session: Reading, condition: str, *values: object) -> Run | None:
 
 
 def counts_since(session: Reading, since: datetime) -> Counts:
-    """Return how many runs are under way, and how many ended each way since an instant, without trials of the work tree."""
+    """Return how many runs have not ended, trials included, and how many ended since, by status, without trials."""
     running = int(session.value("SELECT count(*) FROM runs WHERE status = 'running'"))
     at = to_millis(since)
     of_commit = is_of_commit("runs")
     sql = f"SELECT status, count(*) FROM runs WHERE finished_at >= ? AND {of_commit} GROUP BY status"  # noqa: S608
     ended = {status: int(count) for status, count in session.ask(sql, (at,))}
-    # A skipped slot has no end. Ids grow with time: the scan ends at the first older row instead of reading all of
-    # history.
+    # A skipped slot has no `finished_at`. Ids grow with time, so the scan stops at the first row that is older.
     skipped = 0
     for (decided_at,) in session.ask("SELECT decided_at FROM runs WHERE status = 'skipped' ORDER BY id DESC"):
         if decided_at < at:
@@ -244,7 +243,7 @@ def counts_since(session: Reading, since: datetime) -> Counts:
 
 
 def _run(row: tuple[Any, ...]) -> Run:
-    """Return the run in the columns of _RUN, which stand in the order of its names: by place it is made quickly."""
+    """Return the run of a row of _RUN, whose columns are in the order of the fields: positional values are faster."""
     error = None if row[14] is None else RunError(*row[14:18])
     values = (*row[:6], *map(instant, row[6:9]), *row[9:14], error, instant(row[18]))
     return Run(*values)

@@ -1,19 +1,19 @@
-"""The two small questions of an idle tick: has the commit moved, is anything due.
+"""The one query of an idle tick: whether there is a new commit, and whether anything is due.
 
-Imports nothing that they do not need.
+This module imports only what the query needs, because every tick loads it.
 """
 
 import os
 import sqlite3
 
-#: What each byte of a path is in a URI.
+#: The form of each byte of a path in a URI.
 _QUOTED = [chr(byte) if 32 < byte < 127 and byte not in b"%?#" else f"%{byte:02x}" for byte in range(256)]  # noqa: PLR2004 - ASCII
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
     from typing import Any
 
-_QUESTION = """
+_QUERY = """
 SELECT
     (SELECT user_version FROM pragma_user_version), c.commit_id, c.head_id, c.ref_path,
     (SELECT group_concat(DISTINCT supervisor) FROM runs WHERE status = 'running'),
@@ -31,7 +31,7 @@ LEFT JOIN tasks t ON t.key = (SELECT key FROM tasks WHERE next_due IS NOT NULL O
 
 
 class NextWork:
-    """What the store expects next. A plain class: dataclasses would cost an idle tick half as much again."""
+    """The row of the query. A plain class: to load `dataclasses` would make an idle tick half as long again."""
 
     __slots__ = (
         *("version", "commit", "head", "ref_path", "owners", "is_asked", "waiting", "overdue"),
@@ -47,18 +47,21 @@ class NextWork:
         self.fetch_every, self.fetch_tried, self.is_open, self.ref, self.branch = row[15:]
 
     def is_fetch_due(self, now: int) -> bool:
-        """Return whether the remote that is followed is to be asked in this minute; also after a clock was set back."""
+        """Return whether a fetch is due at `now`, in milliseconds since 1970.
+
+        It is due if the interval has passed since the last try, or if the clock was set back to before that.
+        """
         if self.fetch_every is None or self.fetch_tried is None:
             return self.fetch_every is not None
         return not self.fetch_tried <= now < self.fetch_tried + self.fetch_every
 
 
 def look(path: str) -> NextWork | None:
-    """Return what the store expects next, or None where it cannot say: the whole tick will find out why."""
+    """Return the row of the query, None if the store cannot be read: then the whole tick runs and reports why."""
     try:
         connection = _connect(path)
         try:
-            row = connection.execute(_QUESTION).fetchone()
+            row = connection.execute(_QUERY).fetchone()
         finally:
             connection.close()
     except sqlite3.Error:
@@ -67,10 +70,10 @@ def look(path: str) -> NextWork | None:
 
 
 def as_uri(path: str) -> str:
-    """Return a path, whatever its bytes, as SQLite's URI, to which parameters can be added (https://sqlite.org/uri.html)."""
+    """Return a path, which may have any bytes, as a URI for SQLite without parameters (https://sqlite.org/uri.html)."""
     return "file:" + "".join(map(_QUOTED.__getitem__, os.fsencode(path)))
 
 
 def _connect(path: str) -> sqlite3.Connection:
-    # mode=rw: a missing file is not made.
+    # mode=rw: SQLite does not create a missing file.
     return sqlite3.connect(f"{as_uri(path)}?mode=rw", timeout=10, isolation_level=None, uri=True)

@@ -1,4 +1,4 @@
-"""How it stands with the remote that is followed: when it was asked, since when that fails, whether what came can be read."""
+"""Record when the followed branch was fetched, and why a fetch fails or a fetched commit cannot be put in force."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _MINUTE = 60_000
 
 
 class Remote(Value):
-    """When a fetch last succeeded; since when fetches fail, and why; since when what came cannot be put in force, and why."""
+    """When a fetch last succeeded, and since when and why fetches fail.
+
+    `stuck_since` and `stuck`: since when and why the fetched commit cannot be put in force. None where it can.
+    """
 
     fetched_at: datetime | None
     failing_since: datetime | None
@@ -23,34 +26,34 @@ class Remote(Value):
 
 
 def load(session: Reading) -> Remote:
-    """Return how it stands."""
+    """Return what is recorded about fetches."""
     sql = "SELECT fetched_at, failing_since, failure, stuck_since, stuck FROM remote"
     fetched, failing_since, failure, stuck_since, stuck = session.one(sql) or (None,) * 5
     return Remote(instant(fetched), instant(failing_since), failure, instant(stuck_since), stuck)
 
 
 def note_try(session: Deciding, now: datetime) -> None:
-    """Note that the remote is asked, before it is: who is killed meanwhile is not followed by another try at once.
+    """Record the minute of a fetch before it begins, so that a fetch that is killed is not repeated at once.
 
-    Its minute counts: ticks come a moment earlier or later in theirs.
+    The seconds are dropped, because cron starts ticks a moment earlier or later in their minutes.
     """
     millis = to_millis(now)
     session.change("UPDATE remote SET tried_at = ?", (millis - millis % _MINUTE,))
 
 
 def note_fetched(session: Deciding, now: datetime) -> None:
-    """Note that a fetch has succeeded."""
+    """Record that a fetch has succeeded."""
     session.change("UPDATE remote SET fetched_at = ?, failing_since = NULL, failure = NULL", (to_millis(now),))
 
 
 def note_failure(session: Deciding, now: datetime, why: str) -> None:
-    """Note that a fetch has failed; since when they do stays."""
+    """Record that a fetch has failed. The time of the first failure in a row is kept."""
     sql = "UPDATE remote SET failing_since = coalesce(failing_since, ?), failure = ?"
     session.change(sql, (to_millis(now), why))
 
 
 def note_stuck(session: Deciding, now: datetime, why: str | None) -> None:
-    """Note why what was fetched cannot be put in force, or that it can."""
+    """Record why the fetched commit cannot be put in force; None if it can. The time of the first error is kept."""
     if why is None:
         session.change("UPDATE remote SET stuck_since = NULL, stuck = NULL WHERE stuck IS NOT NULL")
         return
