@@ -26,7 +26,7 @@ from runner.store.rows import (
 from runner.store.session import Deciding, Reading
 from runner.value import Value, as_dict, replace
 
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+TYPE_CHECKING = False  # type checkers know this name; importing `typing` would slow down a tick
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
@@ -40,10 +40,10 @@ class Source(Value):
     """The commit in force and the settings of the repository: the columns of `catalog`.
 
     - `commit`: None before the first commit is put in force.
-    - `settings_blob`, `settings_seen`, `head_settings`: the blobs of `runner.yaml` that is in force; that the commit
-      has, which may be invalid; and that HEAD has.
+    - `settings_blob`: the blob of the `runner.yaml` in force, `settings_seen` that of the commit, which may be invalid,
+      and `head_settings` that of HEAD.
     - `shutdown_grace`, `fetch_every`: in milliseconds.
-    - `files`: the paths that runs see of their commit, one in a line; empty for the default.
+    - `files`: the paths that runs see of their commit, one per line; empty for the default.
     - `files_commit`: the last commit whose files were accepted; None if those of `commit` are, empty if there is none.
     - `seen`, `files_seen`: the commits that were checked for signatures, of tasks and of files (`repo.trust.Seen`).
     - `branch`: the full name of the branch of HEAD, empty if HEAD is detached; None if another ref is followed.

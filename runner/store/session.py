@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from contextlib import contextmanager
 
-TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+TYPE_CHECKING = False  # type checkers know this name; importing `typing` would slow down a tick
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
