@@ -31,7 +31,7 @@ class AttemptEnd(Value):
     run_id: int
     attempt: int
     owner: str | None
-    ending: AttemptResult
+    result: AttemptResult
     reason: str | None
     retry_at: datetime | None = None
 
@@ -92,8 +92,8 @@ def end_attempt(session: Deciding, end: AttemptEnd) -> bool:
     if row is None:
         return False
     cancel_reason, attempts = row
-    if end.ending.started_at is not None:
-        _add_attempt(session, end, end.ending.started_at)
+    if end.result.started_at is not None:
+        _add_attempt(session, end, end.result.started_at)
         attempts = end.attempt
     if end.retry_at is None or cancel_reason is not None:
         _end_run(session, end, attempts)
@@ -104,8 +104,8 @@ def end_attempt(session: Deciding, end: AttemptEnd) -> bool:
 
 def _end_run(session: Deciding, end: AttemptEnd, attempts: int) -> None:
     """End a run. No other statement does."""
-    ending = end.ending
-    is_skipped = ending.status == event.SKIPPED
+    result = end.result
+    is_skipped = result.status == event.SKIPPED
     session.change(
         """
         UPDATE runs SET status = ?, reason = coalesce(?, reason), finished_at = ?, attempts = ?,
@@ -114,16 +114,16 @@ def _end_run(session: Deciding, end: AttemptEnd, attempts: int) -> None:
         WHERE id = ?
         """,
         (
-            *(ending.status, end.reason, None if is_skipped else to_millis(ending.finished_at), attempts),
-            *(None if ending.started_at is None else to_millis(ending.started_at), is_skipped, end.run_id),
+            *(result.status, end.reason, None if is_skipped else to_millis(result.finished_at), attempts),
+            *(None if result.started_at is None else to_millis(result.started_at), is_skipped, end.run_id),
         ),
     )
     kind = event.SKIPPED if is_skipped else event.ENDED
-    note(session, kind, ending.finished_at, run=end.run_id, attempt=attempts or None, detail=ending.status)
+    note(session, kind, result.finished_at, run=end.run_id, attempt=attempts or None, detail=result.status)
 
 
 def _wait_for_retry(session: Deciding, end: AttemptEnd, retry_at: datetime, attempts: int) -> None:
-    started_at = end.ending.started_at
+    started_at = end.result.started_at
     session.change(
         """
         UPDATE runs SET supervisor = NULL, overdue_at = NULL, overdue_monotonic = NULL, due_at = ?, reason = ?, attempts = ?,
@@ -135,26 +135,26 @@ def _wait_for_retry(session: Deciding, end: AttemptEnd, retry_at: datetime, atte
             *(None if started_at is None else to_millis(started_at), end.run_id),
         ),
     )
-    note(session, event.RETRIED, end.ending.finished_at, run=end.run_id, attempt=attempts, detail=end.ending.status)
+    note(session, event.RETRIED, end.result.finished_at, run=end.run_id, attempt=attempts, detail=end.result.status)
 
 
 def _add_attempt(session: Deciding, end: AttemptEnd, started_at: datetime) -> None:
-    ending, error = end.ending, end.ending.error
+    result, error = end.result, end.result.error
     columns = {
         "run": end.run_id,
         "number": end.attempt,
-        "status": ending.status,
-        "reason": ending.reason,
+        "status": result.status,
+        "reason": result.reason,
         "started_at": to_millis(started_at),
-        "finished_at": to_millis(ending.finished_at),
-        "exit_code": ending.exit_code,
-        "signal": ending.signal,
+        "finished_at": to_millis(result.finished_at),
+        "exit_code": result.exit_code,
+        "signal": result.signal,
         "error_type": None if error is None else error.type,
         "error_message": None if error is None else error.message,
         "error_file": None if error is None else error.file,
         "error_line": None if error is None else error.line,
-        "output_dropped_bytes": ending.output_dropped_bytes,
-        "traceback": ending.traceback,
+        "output_dropped_bytes": result.output_dropped_bytes,
+        "traceback": result.traceback,
     }
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     update = ", ".join(f"{name} = excluded.{name}" for name in columns)
@@ -162,8 +162,8 @@ def _add_attempt(session: Deciding, end: AttemptEnd, started_at: datetime) -> No
         f"INSERT INTO attempts ({names}) VALUES ({marks}) ON CONFLICT (run, number) DO UPDATE SET {update}",  # noqa: S608
         tuple(columns.values()),
     )
-    if ending.output:
+    if result.output:
         session.change(
             "INSERT INTO outputs (run, attempt, output) VALUES (?, ?, ?) ON CONFLICT (run, attempt) DO NOTHING",
-            (end.run_id, end.attempt, ending.output),
+            (end.run_id, end.attempt, result.output),
         )
