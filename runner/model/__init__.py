@@ -1,1 +1,1 @@
-"""The vocabulary (docs/glossary.md): frozen values, no I/O."""
+"""Immutable values, named by the words of docs/glossary.md. No I/O."""

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from runner.value import Value
 
-#: The type of error on record where the code ended itself with words, as in `sys.exit("no rows")`.
+#: The type of the error on record where the code exits with a text, as in `sys.exit("no rows")`.
 EXIT = "SystemExit"
 
 
 class RunError(Value):
-    """The exception that ended the code, or EXIT with the words with which it ended itself.
+    """The exception that ended the code, or EXIT with the text of `sys.exit`.
 
     `file` and `line` are those of the innermost frame in the task's file, if any.
     """
@@ -23,7 +23,7 @@ class RunError(Value):
 
 
 class AttemptResult(Value):
-    """How an attempt ended. One of exit_code and signal is set, unless nothing was started."""
+    """How an attempt ended. Either `exit_code` or `signal` is set, unless no process was started."""
 
     status: str
     started_at: datetime | None

@@ -1,4 +1,4 @@
-"""What a catalog is made of: the files of one commit, each compiled to a task or to problems. The store keeps it."""
+"""The entries of a catalog: the files of one commit, each compiled to a task or to problems."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from runner.value import Value
 
 
 class CompiledFile(Value):
-    """What became of one file: a task where it is valid, and its problems. `path` is relative to the root."""
+    """A compiled file: its task where the file is valid, and its problems. `path` is relative to the root."""
 
     path: str
     task: Task | None

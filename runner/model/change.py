@@ -1,4 +1,4 @@
-"""What a change of the task files means, as values: for each task what differs, and when it runs before and after."""
+"""The values of a plan: for each task what a change changes, and when the task runs before and after it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BROKEN, REPAIRED = "broken", "repaired"
 
 
 class Difference(Value):
-    """One field of a task, as a file would write it; an empty text where there is none."""
+    """One field of a task before and after, as written in a file; empty text where the task does not have it."""
 
     name: str
     before: str
@@ -21,7 +21,7 @@ class Difference(Value):
 
 
 class Capability(Value):
-    """What the code may touch: names that come and names that go; `kind` is secrets, env, imports or limits."""
+    """What the code may use: added and removed names; `kind` is secrets, env, imports or limits."""
 
     kind: str
     gained: tuple[str, ...] = ()
@@ -29,10 +29,10 @@ class Capability(Value):
 
 
 class Forecast(Value):
-    """When a task runs, as far as that can be told here.
+    """When a task runs, as far as it can be computed.
 
-    `fires` are the next starts, in the zone `timezone`; None where they hang on when the task was first seen or last
-    ran, and that is not known. `a_day` is how often it runs a day, over weeks or a year.
+    `fires` are the next starts, in the zone `timezone`; None where they depend on when the task was first seen or last
+    ran, and that is not known. `a_day` is the number of runs a day, the mean over weeks or a year.
     """
 
     timezone: str
@@ -42,16 +42,17 @@ class Forecast(Value):
 
 
 class AtOnce(Value):
-    """Whether the first tick after the change starts the task; `answer` is None where that cannot be told."""
+    """Whether the first tick after the change starts the task; `answer` is None where that is not known."""
 
     answer: bool | None
     why: str
 
 
 class TaskChange(Value):
-    """What becomes of one task. `old_id` is what it was called before; an outlook is None where there is no such task.
+    """The change of one task. `old_id` is its id before. `before` or `after` is None where there is no such task.
 
-    `notes` say what a reader would not see: nights on which the clock moves, minutes in which many tasks start.
+    `notes` are effects that the file does not show: nights on which the clock changes, minutes in which many tasks
+    start.
     """
 
     id: str
@@ -67,17 +68,17 @@ class TaskChange(Value):
 
 
 class Side(Value):
-    """One side of a plan: what it was called by, and the commit; None for the work tree."""
+    """One side of a plan: the name that was given for it, and its commit; None for the work tree."""
 
     name: str
     commit: str | None
 
 
 class Plan(Value):
-    """What a change means. `knows_state` says whether there was a store to ask about past runs.
+    """What a change does. `knows_state` says whether a store with past runs was read.
 
-    `settings` are the differences of `runner.yaml` that are no defaults of tasks; `problems` those that the change
-    brings.
+    `settings` are the differences of `runner.yaml` except those in the defaults of tasks. `problems` are those that
+    the change adds.
     """
 
     base: Side
@@ -90,9 +91,9 @@ class Plan(Value):
     remarks: tuple[str, ...] = ()
 
     def has_changes(self) -> bool:
-        """Return whether anything would be different."""
+        """Return whether the change has an effect."""
         return bool(self.tasks or self.settings)
 
     def has_errors(self) -> bool:
-        """Return whether the change brings a file that cannot be used as it is."""
+        """Return whether the change adds a file that is not valid."""
         return any(problem.is_error() for problem in self.problems)

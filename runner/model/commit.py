@@ -1,4 +1,4 @@
-"""A commit, as people speak of it."""
+"""A commit, as it is shown to people."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from runner.value import Value
 
 
 class Commit(Value):
-    """Who changed what.
+    """The id, the author and the subject of a commit.
 
-    `pull_request` is the number in the message, where there is one; `url` leads to a known forge.
+    `pull_request` is the number in the message, where there is one. `url` is the page of the commit on a known forge.
     """
 
     id: str
@@ -21,7 +21,7 @@ class Commit(Value):
     url: str | None = None
 
     def change(self) -> str:
-        """Return who changed what: `Ada: run it earlier (#12)`."""
+        """Return the author and the subject: `Ada: run it earlier (#12)`."""
         number = "" if self.pull_request is None else f"#{self.pull_request}"
         told = f" ({number})" if number and number not in self.subject else ""
         return f"{self.author}: {self.subject}{told}"
@@ -31,5 +31,5 @@ class Commit(Value):
         return f"{self.id[:SHORT]} {self.change()}"
 
 
-#: So many letters of an id are shown to people.
+#: The number of letters of an id that are shown.
 SHORT = 12

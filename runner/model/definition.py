@@ -1,4 +1,4 @@
-"""A task as plain data: what JSON can hold. A new field of `Task` needs no line here."""
+"""A task as plain data that JSON can hold. A new field of `Task` needs no change here."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from typing import Any
 
-#: What the store keeps in columns of their own, because deciding reads it.
+#: The fields that the store keeps in columns of their own, because decisions read them.
 _APART = {"id", "schedule", "active", "policy"}
 _MILLISECOND = timedelta(milliseconds=1)
 _DURATION = "milliseconds"
 
 
 def definition_of(task: Task) -> dict[str, Any]:
-    """Return what a task declares beside its id, its schedule and what is done about its slots."""
+    """Return the fields of a task without its id, its schedule and its policies."""
     return {name: _plain(value) for name, value in as_dict(task).items() if name not in _APART}
 
 
 def declared_by(definition: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields of `Task` that `definition_of` has made plain."""
+    """Return the fields of `Task` from the plain data of `definition_of`."""
     kinds = {name: type(Task.__defaults__.get(name)) for name in Task.__fields__}
     return {name: _value(data, kinds[name]) for name, data in definition.items() if name in kinds}
 

@@ -1,9 +1,9 @@
-"""What happens to runs and tasks, in the words of the table `events`.
+"""The kinds of events of runs and tasks: the words in the table `events`.
 
-Loaded by the process that forks: nothing but words.
+The process that forks loads this module, so it has only words.
 """
 
-#: Of a run or one of its attempts.
+#: Events of a run or of one of its attempts.
 STARTED = "started"
 ENDED = "ended"
 RETRIED = "retried"
@@ -12,7 +12,7 @@ CLAIMED = "claimed"
 RELEASED = "released"
 CANCEL_ASKED = "cancel_asked"
 
-#: Of a task.
+#: Events of a task.
 ADDED = "added"
 CHANGED = "changed"
 RENAMED = "renamed"
@@ -23,6 +23,6 @@ RETURNED = "returned"
 DEGRADED = "degraded"
 RECOVERED = "recovered"
 
-#: Of the clock, as a tick has found it.
+#: Changes of the clock that a tick noticed.
 CLOCK_SET_BACK = "clock_set_back"
 CLOCK_CAUGHT_UP = "clock_caught_up"

@@ -1,4 +1,4 @@
-"""One attempt to be made: all that running it takes, and nothing of its schedule."""
+"""A job: all that is needed to make one attempt of a run, without the schedule."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ from runner.value import Value
 
 
 class Job(Value):
-    """A run in this process's hands, and the version of the task that it runs.
+    """A run that this process executes, and the version of the task that it runs.
 
-    `scheduled_for` is None for runs by hand.
-
-    `commit` is the commit of the run and `blob` the id of its task file; `root` is the folder with the files of that
-    commit, and `data` the name of the one in which the task keeps what lasts from run to run.
+    `scheduled_for` is None for manual runs. `commit` is the commit of the run and `blob` the id of its task file.
+    `root` is the folder with the files of that commit. `data` is the name of the folder that the task keeps from run
+    to run.
     """
 
     run_id: int
@@ -38,5 +37,5 @@ class Job(Value):
     data: str = ""
 
     def environment(self) -> dict[str, str]:
-        """Return the task's own variables."""
+        """Return the variables of `env` in the task file."""
         return dict(self.env)

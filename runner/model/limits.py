@@ -1,4 +1,4 @@
-"""What one attempt may use of the machine."""
+"""Limits of one attempt: memory, processor time, processes, files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SIZES = ((1 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K"))
 
 
 class Limits(Value):
-    """Each is None where there is none. `memory` and `file_size` are bytes, `cpu` is time on a processor."""
+    """Each limit is None where it is not set. `memory` and `file_size` are bytes, `cpu` is processor time."""
 
     memory: int | None = None
     cpu: timedelta | None = None
@@ -20,23 +20,23 @@ class Limits(Value):
     file_size: int | None = None
 
     def any(self) -> bool:
-        """Return whether anything is limited."""
+        """Return whether any limit is set."""
         return any(value is not None for value in as_dict(self).values())
 
     def in_words(self, name: str) -> str:
-        """Return one limit as a task file writes it, `memory (512M)`."""
+        """Return a limit with its value, as in a task file: `memory (512M)`."""
         value = getattr(self, name)
         if isinstance(value, timedelta):
             return f"{name} ({format_duration(value)})"
         return f"{name} ({format_size(value)})" if name in {"memory", "file_size"} else f"{name} ({value})"
 
 
-#: Whatever the machine has.
+#: No limits.
 UNLIMITED = Limits()
 
 
 def parse_size(text: str) -> int:
-    """Return the bytes that a size says: `512M`, `2G`, `100K`; units are powers of 1024. Raises ValueError."""
+    """Return a size such as `512M`, `2G` or `100K` in bytes; units are powers of 1024. Raises ValueError."""
     factors = {letter: factor for factor, letter in _SIZES}
     digits = text[:-1] if text[-1:] in factors else text
     if not (digits.isascii() and digits.isdigit()):

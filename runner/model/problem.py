@@ -1,4 +1,4 @@
-"""One thing to mend in a file."""
+"""A problem of a task file, of the settings or of the repository."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from runner.value import Value
 
 ERROR = "error"
 WARNING = "warning"
-#: The code of a problem that is not in a file but in who changed it.
+#: The code of a problem with the signature of a change, and not with the content of a file.
 REFUSED = "unsigned"
-#: The code of a problem that is in the repository itself: a ref that is damaged, an object that is missing.
+#: The code of a problem of the repository itself: a damaged ref, a missing object.
 UNREADABLE = "git"
 
 
@@ -27,11 +27,11 @@ class Problem(Value):
     hint: str = ""
 
     def order(self) -> tuple[str, int, int, str, str]:
-        """Return what problems are sorted by."""
+        """Return the key by which problems are sorted."""
         return (self.file, self.line, self.column, self.code, self.message)
 
     def is_error(self) -> bool:
-        """Return whether the file cannot be used as it is."""
+        """Return whether the problem makes the file invalid."""
         return self.severity == ERROR
 
     def __str__(self) -> str:
@@ -39,11 +39,11 @@ class Problem(Value):
 
 
 class Validation(Value):
-    """How many task files were checked, and what is wrong with them, sorted."""
+    """The number of task files that were checked, and their problems, sorted."""
 
     tasks: int
     problems: tuple[Problem, ...]
 
     def has_errors(self) -> bool:
-        """Return whether a file cannot be used as it is."""
+        """Return whether a file is invalid."""
         return any(problem.is_error() for problem in self.problems)

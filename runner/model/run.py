@@ -1,4 +1,4 @@
-"""One execution of a task, as the store knows it."""
+"""Runs and their attempts, as the store keeps them."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from runner.value import Value
 
 
 class Run(Value):
-    """A run. `attempts` counts child processes; `scheduled_for` is None for runs by hand.
+    """A run. `attempts` is the number of attempts so far; `scheduled_for` is None for manual runs.
 
-    `due_at` is when its next attempt may start, while it waits for somebody to make it.
+    `due_at` is when the next attempt of a waiting run may start.
     """
 
     run_id: int
@@ -34,17 +34,17 @@ class Run(Value):
 
     @property
     def duration_seconds(self) -> float | None:
-        """How long the run took, or None where it has not ended or never began."""
+        """How long the run took; None where it has not ended or never started."""
         if self.started_at is None or self.finished_at is None:
             return None
         return max(0.0, (self.finished_at - self.started_at).total_seconds())
 
     def is_under_way(self) -> bool:
-        """Return whether an attempt of the run is being made."""
+        """Return whether an attempt of the run is under way."""
         return self.status == RUNNING and self.started_at is not None and self.due_at is None
 
     def state_in_words(self) -> str:
-        """Return the status; of a run that is not in anybody's hands, `waiting`, or `retrying` after a failed attempt."""
+        """Return the status. A run in the queue is `waiting`, or `retrying` after a failed attempt."""
         if self.status == RUNNING and self.started_at is None:
             return WAITING
         return RETRYING if self.status == RUNNING and self.due_at is not None else self.status
@@ -67,19 +67,19 @@ class AttemptRecord(Value):
 
 
 class RunDetails(Value):
-    """What `show` adds to a run: each of its attempts, the first one first."""
+    """A run with its attempts, in order, for `show`."""
 
     run: Run
     attempts: tuple[AttemptRecord, ...]
 
     @property
     def output(self) -> bytes:
-        """What the last attempt printed."""
+        """The output of the last attempt."""
         return self.attempts[-1].output if self.attempts else b""
 
     @property
     def output_dropped_bytes(self) -> int:
-        """How much of that was not kept."""
+        """The bytes of that output that were not kept."""
         return self.attempts[-1].output_dropped_bytes if self.attempts else 0
 
     @property

@@ -1,4 +1,4 @@
-"""What `runner.yaml` settles for a repository."""
+"""The settings of a repository: the values of `runner.yaml`."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from runner.model.limits import UNLIMITED, Limits
 from runner.model.retry import ONCE, Retry
 from runner.value import Value
 
-#: The file below the root of the tasks' repository.
+#: The path of the settings, relative to the root.
 FILE = "runner.yaml"
 
 
-#: What runs see of their commit, unless the settings say otherwise: data beside the tasks, and modules.
+#: The default of `files`: runs see the data beside the tasks, and the modules in lib/.
 FILES = ("tasks", "lib")
 
 
 class Settings(Value):
-    """The settings in force; the values here are those of a repository without a `runner.yaml`."""
+    """The settings in force. The defaults are those of a repository without `runner.yaml`."""
 
     timezone: str = "UTC"
     ref: str = "HEAD"

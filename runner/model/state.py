@@ -1,4 +1,4 @@
-"""What is remembered of a task between ticks, and what is decided about a slot."""
+"""The state of a task between ticks, and the decisions about its slots."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ SKIP = "skip"
 
 
 class TaskState(Value):
-    """Where a task stands in time.
+    """What ticks remember of the schedule of a task.
 
-    `anchor` is the minute in which it was first seen active (or the slot at which a changed interval was anchored
-    again): a fact, which no clock moves. `watermark` is up to when its slots have been decided, and `wall` what the
-    task's wall clock showed then, by the rules that its zone had then. `resumed_at` is up to when slots have been
-    decided since a clock was set back to before the watermark, None where none was. `last_run_slot` is the last slot
-    for which a run was started; `next_slot` the next slot by the rules of when it was computed, None where none is
-    owed: a hint, which is checked before it is decided.
+    - `anchor`: the minute in which the task was first seen active, or the slot at which a changed interval was
+      anchored again. A change of the clock never moves it.
+    - `watermark`: the instant up to which slots have been decided. `wall` is the wall time of that instant, by the
+      rules that the zone had at that time.
+    - `resumed_at`: where the clock was set back to before the watermark, the instant up to which slots have been
+      decided since then; else None.
+    - `last_run_slot`: the last slot for which a run was started.
+    - `next_slot`: the next slot, by the rules of the zone when it was computed; None where no slot is left. It is
+      checked before it is decided, because the rules may have changed.
     """
 
     anchor: datetime | None = None
@@ -30,10 +33,10 @@ class TaskState(Value):
 
 
 class Decision(Value):
-    """What is to be done about a slot, and why.
+    """What is done about a slot, and why.
 
-    `missed` counts older slots that this one stands for, `blocked_by` is the run in its way. A slot that is started
-    may be so from `due_at` on; `replaces` are the runs that end before it.
+    `missed` is the number of older slots that the decision covers, `blocked_by` the run that prevents a start. A run
+    may start from `due_at` on, when the runs in `replaces` have ended.
     """
 
     action: str
@@ -47,7 +50,7 @@ class Decision(Value):
 
 
 class TaskDecision(Value):
-    """What is decided about a task's due slots, the oldest first, and where it stands then."""
+    """The decisions about the due slots of a task, the oldest first, and the state of the task after them."""
 
     decisions: tuple[Decision, ...]
     state: TaskState

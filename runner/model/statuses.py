@@ -1,4 +1,4 @@
-"""The statuses and triggers of runs: the words of docs/glossary.md, and of the database's CHECKs."""
+"""The statuses and triggers of runs: the words of docs/glossary.md, and of the CHECK constraints of the database."""
 
 RUNNING = "running"
 SUCCEEDED = "succeeded"
@@ -8,27 +8,26 @@ CANCELLED = "cancelled"
 LOST = "lost"
 SKIPPED = "skipped"
 STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, LOST, SKIPPED)
-#: What people are told of a run that is in the queue: before its first attempt, and before another one.
+#: Shown for a run in the queue: before its first attempt, and before a retry.
 WAITING = "waiting"
 RETRYING = "retrying"
-#: Every word that people are told of runs.
+#: Every status that is shown.
 SHOWN = (*STATUSES, WAITING, RETRYING)
 
 SCHEDULE = "schedule"
 CATCHUP = "catchup"
 MANUAL = "manual"
 REPLAY = "replay"
-#: Stands where a commit id would: such a run tries the files of the work tree, and no decision and no statistic counts
-#: it.
+#: Stored instead of a commit id: such a run tries the files of the work tree. No decision and no statistic counts it.
 WORKTREE = "worktree"
-#: Whoever asks for such a run looks at how it ends: it is not tried again.
+#: A person has started such a run, and sees how it ends. It is not retried.
 BY_HAND = (MANUAL, REPLAY)
 
-#: What happens to a slot while another run of its task is under way (`concurrency_policy`, as in Kubernetes).
+#: What is done about a slot while another run of its task is under way (`concurrency_policy`, as in Kubernetes).
 FORBID = "forbid"
 ALLOW = "allow"
 REPLACE = "replace"
-#: What happens to slots that fell while nobody ticked (`catchup`).
+#: What is done about slots that passed while no tick ran (`catchup`).
 NONE = "none"
 LATEST = "latest"
 ALL = "all"

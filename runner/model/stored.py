@@ -1,4 +1,4 @@
-"""A task as a store keeps it: its file, the version in force, and where it stands in time."""
+"""A task as the store keeps it: its file, the version in force, and its state."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.value import Value
 
 
 class Version(Value):
-    """What putting a compiled task in force takes; `id` is its number in the store."""
+    """A version of a task, with all that ticks need to put it in force; `id` is its number in the store."""
 
     id: int
     spec: ScheduleSpec
@@ -21,7 +21,7 @@ class Version(Value):
 class StoredTask(Value):
     """A task as the store keeps it. `version` is None while its file was never valid, `blob` once the file is gone.
 
-    `next_due` is when its next slot is decided: later than the slot where jitter says so.
+    `next_due` is when its next slot is decided: the time of the slot, plus the jitter.
     """
 
     key: int
@@ -38,10 +38,10 @@ class StoredTask(Value):
 
     @property
     def is_only_tried(self) -> bool:
-        """Whether no commit has had a valid file of it: all that is on record may be what people have tried in the work tree."""
+        """Whether no commit has had a valid file of the task. Its runs, if any, were started with --worktree."""
         return self.blob is None and self.version is None
 
     @property
     def offset(self) -> timedelta:
-        """How much later than its slots the task starts."""
+        """The jitter: how much later than its slots the task starts."""
         return self.policy.offset(self.id)

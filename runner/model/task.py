@@ -1,4 +1,4 @@
-"""What one task file declares."""
+"""A task: what one task file declares."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from runner.schedule.localtime import load_zone
 from runner.schedule.wildcard import is_wildcard
 from runner.value import Value, replace
 
-#: Where task files stand below the root of the tasks' repository, and how they end.
+#: The folder of task files below the root, and their suffix.
 FOLDER = "tasks"
 SUFFIX = ".yaml"
 
@@ -22,7 +22,7 @@ _MINUTE = timedelta(minutes=1)
 
 
 class ScheduleSpec(Value):
-    """The schedule as the file writes it: equal specs mean the same schedule. One of frequency, cron, rrule is set."""
+    """The schedule as the file has it. Equal specs have the same slots. One of frequency, cron and rrule is set."""
 
     timezone: str
     frequency: int | None = None
@@ -33,7 +33,7 @@ class ScheduleSpec(Value):
     end: str | None = None
 
     def schedule(self, anchor: datetime | None) -> Schedule:
-        """Return the schedule; `anchor` stands in for a missing `start`. Raises ScheduleError."""
+        """Return the schedule; `anchor` is used where there is no `start`. Raises ScheduleError."""
         return parse_schedule(
             {
                 "timezone": self.timezone,
@@ -48,7 +48,7 @@ class ScheduleSpec(Value):
         )
 
     def schedule_around(self, anchor: datetime | None, instant: datetime) -> Schedule:
-        """Return the schedule for asking about an instant, which may lie before the anchor: the same grid, continued."""
+        """Return the schedule with its grid continued to before the anchor, where `instant` is before the anchor."""
         if anchor is None or self.start is not None or instant >= anchor - _MINUTE:
             return self.schedule(anchor)
         if self.frequency is not None:
@@ -56,21 +56,21 @@ class ScheduleSpec(Value):
         return self.schedule(anchor if self.rrule is None else earlier_start(self.rrule, anchor, instant, self.zone()))
 
     def follows_wall_clock(self) -> bool:
-        """Return whether its slots are wall times, and not points of elapsed time."""
+        """Return whether its slots are wall times, and not multiples of elapsed time."""
         if self.cron is not None:
             return not is_wildcard(self.cron)
         return self.unit not in {"minutes", "hours"}
 
     def zone(self) -> tzinfo:
-        """Return the zone whose wall clock the schedule follows."""
+        """Return the time zone of the schedule."""
         return load_zone(self.timezone)
 
     def same_grid(self, other: ScheduleSpec) -> bool:
-        """Return whether both count from the same anchor in the same steps: only then an edit leaves the anchor alone."""
+        """Return whether both have the same grid from the same anchor. Only then an edit keeps the anchor."""
         return replace(self, end=None, timezone="") == replace(other, end=None, timezone="")
 
     def in_words(self) -> str:
-        """Return the schedule as a person says it, `every 15 minutes`, `every day from 2026-01-01 07:00`, `cron 0 8 * * 1-5`."""
+        """Return the schedule in words: `every 15 minutes`, `every day from 2026-01-01 07:00`, `cron 0 8 * * 1-5`."""
         if self.frequency is not None:
             unit = str(self.unit)
             every = f"every {unit[:-1]}" if self.frequency == 1 else f"every {self.frequency} {unit}"
@@ -79,7 +79,7 @@ class ScheduleSpec(Value):
 
 
 class Policy(Value):
-    """What is done about slots that come late, or while another run of the task is under way."""
+    """What is done about late slots, and about slots during another run of the task."""
 
     concurrency_policy: str = FORBID
     catchup: str = LATEST
@@ -87,13 +87,13 @@ class Policy(Value):
     jitter: timedelta = timedelta(0)
 
     def offset(self, task_id: str) -> timedelta:
-        """Return how much later than its slots a task starts: whole seconds below `jitter`, the same ones on every host."""
+        """Return how much later than its slots a task starts: whole seconds below `jitter`, the same on every host."""
         seconds = int(self.jitter.total_seconds())
         return timedelta(seconds=crc32(task_id.encode()) % seconds) if seconds else timedelta(0)
 
 
 class Task(Value):
-    """A valid task. `code_line` is the line of the file on which the first line of `code` stands."""
+    """A valid task. `code_line` is the line of the file with the first line of `code`, from 1."""
 
     id: str
     schedule: ScheduleSpec
@@ -113,15 +113,15 @@ class Task(Value):
 
     @property
     def path(self) -> str:
-        """The task's file below the root, `tasks/billing/report.yaml`."""
+        """The path of the task file relative to the root: `tasks/billing/report.yaml`."""
         return path_of(self.id)
 
 
 def path_of(task_id: str) -> str:
-    """Return the file of a task, relative to the root."""
+    """Return the path of the file of a task, relative to the root."""
     return f"{FOLDER}/{task_id}{SUFFIX}"
 
 
 def id_of(path: str) -> str:
-    """Return the id of the task in a file `tasks/….yaml`."""
+    """Return the id of the task in the file `tasks/….yaml`."""
     return path.removeprefix(f"{FOLDER}/").removesuffix(SUFFIX)

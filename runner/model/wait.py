@@ -1,4 +1,4 @@
-"""What keeps a run that a person has asked for from starting."""
+"""Why a manual run has to wait before it starts."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from runner.value import Value
 
 
 class Wait(Value):
-    """A run waits for others: for those that it replaces, or, where there is a limit, until fewer than that are under way."""
+    """The runs that a run waits for: those that it replaces, or, with a limit, until fewer than that are under way."""
 
     runs: tuple[Run, ...]
     limit: int | None = None

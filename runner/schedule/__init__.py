@@ -1,7 +1,7 @@
-"""WHEN: the pure arithmetic of schedules. No clock, no I/O.
+"""Compute the slots of schedules. Pure: no clock, no I/O.
 
-`parse_schedule(fields)` reads the keys of a task file; the `Schedule` that it returns answers two questions:
-`after(instant)` and `latest(after, until)`. All instants are aware datetimes; answers are in UTC.
+`parse_schedule(fields)` reads the keys of a task file and returns a `Schedule` with two methods: `after(instant)` and
+`latest(after, until)`. All instants are aware datetimes; results are in UTC.
 """
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -13,7 +13,7 @@ __all__ = ["Schedule", "parse_schedule"]
 
 
 def __getattr__(name: str) -> object:
-    """Load the arithmetic when it is asked for: whoever needs no more than durations does not pay for it."""
+    """Import the parser on first use: a module that needs only durations does not load it."""
     if name == "parse_schedule":
         from runner.schedule.parse import parse_schedule  # noqa: PLC0415 - see above
 

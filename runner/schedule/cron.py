@@ -1,18 +1,15 @@
 """Cron expressions, as Debian's cron reads them and as it behaves when the clock is changed.
 
-`cronsim` knows which wall-clock minutes an expression matches; it is only ever asked about naive times. What a
-matching minute means on a night when the clock moves is decided here, after cron(8) of Debian (3.0pl1, "Special
-considerations"):
+`cronsim` computes which naive wall-clock minutes an expression matches. This module decides what a matching minute
+means when the clock changes, by cron(8) of Debian (3.0pl1, "Special considerations"):
 
-- a *wildcard* job (minute or hour starts with `*`) follows the clock that is on the wall: a skipped minute does not
-  happen,
-  a repeated one happens again;
-- any other job has fixed times: those in a gap of less than three hours run in the first minute after it, and those in
-  a
-  stretch of up to three hours that is repeated run the first time only;
-- a larger change is a correction of the clock: the new time counts at once, for every job.
+- A *wildcard* job (minute or hour starts with `*`) follows the wall clock: it does not run in a skipped minute, and it
+  runs twice in a repeated one.
+- Any other job has fixed times. Those in a gap of less than three hours run in the first minute after the gap. Those
+  in a repeated period of up to three hours run the first time only.
+- A larger change is a correction of the clock: every job follows the new time at once.
 
-The manual says "less than three hours" for both; the daemon's own comparison takes in three hours backwards (Casey,
+The manual says "less than three hours" for both; the comparison in the daemon includes three hours backwards (Casey,
 2010).
 """
 
@@ -54,7 +51,7 @@ class CronRule(Value):
     zone: tzinfo
 
     def after(self, instant: datetime) -> datetime | None:
-        """Return the first slot strictly later than the instant, in UTC, or None when there is none within 50 years."""
+        """Return the first slot strictly later than the instant, in UTC; None where there is none within 50 years."""
         fixed = not is_wildcard(self.expression)
         instant = instant.astimezone(UTC)
         offset = offset_at(instant, self.zone)
@@ -72,7 +69,7 @@ class CronRule(Value):
             moved = offset_at(change, self.zone) - offset
             if fixed and timedelta(0) < moved < _CORRECTION and wall < _wall(change, offset) + moved:
                 return _minute_from(change)
-            # Go on where the clock stands from the change on; fixed times wait until it has caught up with itself.
+            # Continue at the wall time after the change. Fixed times wait until the repeated period is over.
             repeated = fixed and -_CORRECTION <= moved < timedelta(0)
             floor = _wall(change, offset if repeated else offset + moved) - _SECOND
             instant, offset = change, offset + moved
@@ -81,7 +78,7 @@ class CronRule(Value):
         return next(CronSim(self.expression, wall), None)
 
     def _already_run(self, instant: datetime) -> datetime:
-        """Return up to which wall time fixed jobs have run: ahead of the clock while it repeats a stretch."""
+        """Return up to which wall time fixed jobs have run: ahead of the clock in a repeated period."""
         earlier = instant - _CORRECTION
         change = next_change(earlier, instant, self.zone)
         if change is None:
@@ -105,8 +102,8 @@ def _minute_from(instant: datetime) -> datetime:
 def parse_cron(text: str, zone: tzinfo) -> CronRule:
     """Return the rule of five fields or an `@` macro.
 
-    Raises ScheduleError (field `cron`) for everything that Debian's cron refuses, would silently never run, or would
-    read as something else than it says.
+    Raises ScheduleError (field `cron`) for everything that Debian's cron refuses, never runs, or reads in another way
+    than it is written.
     """
     expression = " ".join(text.split()).lower()
     if expression.startswith("@"):
@@ -144,7 +141,7 @@ def _wrong_number(fields: list[str]) -> ScheduleError:
 
 
 def _checked(name: str, term: str) -> str:
-    """Return one element of a list (`*`, `*/5`, `3`, `1-5`, `1-5/2`, names for months and weekdays) for cronsim to read."""
+    """Return one element of a list, such as `*`, `*/5`, `3`, `1-5/2` or `mon`, in the form that cronsim reads."""
     body, slash, step = term.partition("/")
     low, dash, high = body.partition("-")
     first = last = 0
@@ -160,7 +157,7 @@ def _checked(name: str, term: str) -> str:
             f"{name} range {body} runs backwards: cron would never match it",
             _unrolled(name, first, last, int(step or 1)),
         )
-    # cronsim takes 5-5/10 for 5/10, and that for 5-59/10; cron takes it for 5.
+    # cronsim reads 5-5/10 as 5/10, and that as 5-59/10; cron reads it as 5.
     return low if dash and first == last else term
 
 
@@ -217,7 +214,7 @@ def _is_read(name: str, term: str) -> bool:
 
 
 def _unrolled(name: str, first: int, last: int, step: int) -> str:
-    """Return the hint that says what a range that goes past the end of its field means, such as from 22 to 2 o'clock."""
+    """Return the hint for a range that wraps around, such as from 22 to 2 o'clock: the list to write instead."""
     if name == "weekday":
         days = [*range(first, 7), *range(last + 1)]
         return f"write {','.join(_WEEKDAYS[day] for day in days[::step])}"

@@ -6,7 +6,7 @@ _UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 def parse_duration(text: str) -> timedelta:
-    """Return the duration that the text says; units go from large to small, each at most once.
+    """Return the duration in a text; units go from large to small, each at most once.
 
     Raises ValueError for anything else.
     """

@@ -1,7 +1,7 @@
-"""A schedule that counts from its anchor, continued to before it: for tasks that go on while the clock is behind their anchor.
+"""Continue a schedule to before its anchor, for tasks that run while the clock is behind their anchor.
 
-An anchor is a fact and never moves because of a clock. Where the present lies before it, either the clock was wrong
-then or it is wrong now; the grid is the same in both directions, so that no day and no hour of it moves either way.
+A change of the clock never moves an anchor. If the present is before the anchor, the clock was wrong then or is wrong
+now. The grid is the same in both directions, so that the days and hours of the slots do not move.
 """
 
 from __future__ import annotations
@@ -13,18 +13,18 @@ from runner.schedule.localtime import resolve, wall_time
 
 _ELAPSED = {"minutes": timedelta(minutes=1), "hours": timedelta(hours=1)}
 _DAYS = {"days": timedelta(days=1), "weeks": timedelta(weeks=1)}
-#: Of an interval in hours or minutes, as many days are a multiple that leaves every wall time where it is.
+#: For an interval in hours or minutes: a multiple of so many days keeps every wall time.
 _UNITS = {"MINUTELY": "days", "HOURLY": "days", "DAILY": "days", "WEEKLY": "weeks", "MONTHLY": "months"}
 _MONTHS_A_YEAR = 12
-#: So many periods on, every day of the month and every wall time exists again.
+#: After so many periods, every day of the month and every wall time exists again.
 _MOST_TRIES = 100
 
 
 def earlier_anchor(frequency: int, unit: str, anchor: datetime, before: datetime, zone: tzinfo) -> datetime:
-    """Return a point of the grid of an interval at or before an instant: whole periods before its anchor.
+    """Return a point of the grid of an interval at or before an instant, whole periods before the anchor.
 
-    It has the day and the wall time of the anchor: a day that a month lacks, or a time in a gap, would change the
-    grid.
+    The point has the day and the wall time of the anchor: a day that a month lacks, or a time in a gap, would change
+    the grid.
     """
     if before >= anchor:
         return anchor
@@ -43,8 +43,8 @@ def earlier_anchor(frequency: int, unit: str, anchor: datetime, before: datetime
 
 
 def earlier_start(rule: str, anchor: datetime, before: datetime, zone: tzinfo) -> datetime:
-    """Return the same for an RFC 5545 rule; one that counts its slots (COUNT) has none before its anchor."""
-    # Imported when met: it brings `typing`, and only a clock that was set back asks.
+    """Return the same for an RFC 5545 rule. A rule with COUNT has no slots before its anchor."""
+    # Imported here, because it loads `typing`, and is needed only after the clock was set back.
     from runner.schedule.rrule_text import parse_parts  # noqa: PLC0415
 
     parts = parse_parts(rule)

@@ -1,4 +1,4 @@
-"""`frequency` + `unit`: a grid of slots, always computed from its anchor, so that nothing ever drifts."""
+"""`frequency` + `unit`: a grid of slots. Each is computed from the anchor, so that the slots never drift."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHORT_MONTHS = {4, 6, 9, 11}
 
 
 class ElapsedInterval(Value):
-    """Minutes and hours: elapsed time, whatever the wall clock does in between."""
+    """A grid of minutes or hours: multiples of elapsed time, whatever the wall clock does."""
 
     anchor: datetime
     step: timedelta
@@ -27,9 +27,9 @@ class ElapsedInterval(Value):
 
 
 class CalendarInterval(Value):
-    """Days, weeks and months: the wall time of the anchor, so many days or months on.
+    """A grid of days, weeks or months: the wall time of the anchor, on later days.
 
-    `first` is the instant of the anchor itself: the second half past two of an autumn night is a first slot too.
+    `first` is the instant of the anchor, which may be the second occurrence of a repeated wall time.
     """
 
     anchor: datetime
@@ -48,7 +48,7 @@ class CalendarInterval(Value):
         return slot
 
     def point(self, index: int) -> datetime:
-        """Return the point of the grid with that number; number 0 is the anchor."""
+        """Return the point of the grid with a number; the anchor has number 0."""
         if index == 0:
             return self.first
         return resolve(self._wall(index * self.frequency), self.zone)
@@ -66,7 +66,7 @@ class CalendarInterval(Value):
 
 
 def add_months(wall: datetime, months: int) -> datetime:
-    """Return the wall time so many months on; a day that the month does not have becomes its last (RFC 5545 skips it)."""
+    """Return a wall time some months later. A day that the month lacks becomes its last day (RFC 5545 skips it)."""
     year, month0 = divmod(wall.year * 12 + wall.month - 1 + months, 12)
     if year > _LAST_YEAR:
         raise OverflowError("past the year 9999")
@@ -74,7 +74,7 @@ def add_months(wall: datetime, months: int) -> datetime:
 
 
 def _days_in(year: int, month: int) -> int:
-    # `calendar.monthrange` says the same and costs the tick an import of `locale` and `re`.
+    # `calendar.monthrange` returns the same, but makes the tick import `locale` and `re`.
     if month == _FEBRUARY:
         return 29 if year % 4 == 0 and (year % 100 != 0 or year % 400 == 0) else 28
     return 30 if month in _SHORT_MONTHS else 31

@@ -1,8 +1,7 @@
-"""Wall clocks: from an instant to a wall time in a zone, and back, on every kind of night.
+"""Convert between instants and wall times of a zone, also when the clock changes.
 
-A *wall time* is a naive datetime. PEP 495 gives the two rules that every schedule here rests on: with `fold=0` a time
-that does not exist takes the offset that was in force before the gap, and a time that occurs twice is the first of the
-two.
+A *wall time* is a naive datetime. PEP 495 has the two rules that all schedules use. With `fold=0`, a time that does
+not exist has the offset from before the gap, and a time that occurs twice is the first of the two.
 """
 
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -10,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from runner.errors import ScheduleError
 
-#: No zone in the IANA database ever moved its clock further than this at once (Manila 1844, Apia 2011: a day).
+#: The largest change of a clock in the IANA database is a day (Manila 1844, Apia 2011).
 LARGEST_CHANGE = timedelta(hours=25)
 
 _NOT_IANA = {"localtime", "posixrules", "Factory"}
@@ -19,11 +18,11 @@ _SECOND = timedelta(seconds=1)
 
 
 def load_zone(name: str) -> tzinfo:
-    """Return the zone of an IANA name. Raises ScheduleError (field `timezone`) for a name that is not one."""
+    """Return the zone of an IANA name. Raises ScheduleError (field `timezone`) for any other name."""
     if name in {"UTC", "Etc/UTC"}:
         return UTC
-    # ZoneInfo opens files by this name: what is not a relative path below the database is refused first.
-    # So are those that a machine has for itself: its own zone, and copies of all zones with other rules.
+    # ZoneInfo opens files by this name, so a name that is not a relative path below the database is refused first.
+    # Names that depend on the machine are refused, too: its own zone, and copies of all zones with other rules.
     if name.startswith(("/", ".", "posix/", "right/")) or ".." in name or "\0" in name or name in _NOT_IANA:
         raise ScheduleError("timezone", f"unknown time zone {name!r}", "use an IANA name such as Europe/Berlin")
     try:
@@ -40,12 +39,12 @@ def resolve(wall: datetime, zone: tzinfo) -> datetime:
 
 
 def resolve_last(wall: datetime, zone: tzinfo) -> datetime:
-    """Return the last instant that a wall time can mean: when repeated the second one, else that of `resolve`."""
+    """Return the last instant of a wall time: when repeated the second one, else that of `resolve`."""
     return max(resolve(wall, zone), wall.replace(tzinfo=zone, fold=1).astimezone(UTC))
 
 
 def wall_time(instant: datetime, zone: tzinfo) -> datetime:
-    """Return what the wall clock shows at an instant, naive and without fold."""
+    """Return the wall time of an instant, naive and without fold."""
     return instant.astimezone(zone).replace(tzinfo=None, fold=0)
 
 
@@ -57,7 +56,7 @@ def offset_at(instant: datetime, zone: tzinfo) -> timedelta:
 def earliest_wall(instant: datetime, zone: tzinfo) -> datetime:
     """Return a wall time at or before every wall time that resolves later than the instant.
 
-    Right after a gap those are wall times inside the gap, which the clock itself has already jumped over.
+    Right after a gap, these are wall times in the gap, which the clock has skipped.
     """
     offset = min(offset_at(instant, zone), offset_at(instant - LARGEST_CHANGE, zone))
     return instant.astimezone(UTC).replace(tzinfo=None) + offset
@@ -66,7 +65,7 @@ def earliest_wall(instant: datetime, zone: tzinfo) -> datetime:
 def next_change(after: datetime, until: datetime, zone: tzinfo) -> datetime | None:
     """Return the first instant in (after, until] from which another offset holds, to the second, or None.
 
-    Looks once a day: no zone changes its offset and back within a day.
+    It compares one instant a day: no zone changes its offset and back within a day.
     """
     before = offset_at(after, zone)
     low = after
@@ -80,7 +79,7 @@ def next_change(after: datetime, until: datetime, zone: tzinfo) -> datetime | No
 
 def _first_with_other_offset(low: datetime, high: datetime, zone: tzinfo) -> datetime:
     before = offset_at(low, zone)
-    # Zones change on whole seconds: between two of them there is always one to look at, or they are neighbours.
+    # Offsets change at whole seconds, so the search ends at two neighbouring seconds.
     low = low.replace(microsecond=0)
     high = high if high.microsecond == 0 else high.replace(microsecond=0) + _SECOND
     while high - low > _SECOND:

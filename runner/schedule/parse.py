@@ -1,4 +1,4 @@
-"""From the keys of a task file to a schedule."""
+"""Parse the keys of a task file into a schedule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class _Keys(Value):
-    """The keys that a rule may be built from, read and checked."""
+    """The keys of a rule, read and checked."""
 
     fields: Mapping[str, object]
     zone: tzinfo
@@ -36,8 +36,8 @@ def parse_schedule(fields: Mapping[str, object]) -> Schedule:
     """Return the schedule that the keys of a task file describe.
 
     Reads `frequency` + `unit`, `cron` or `rrule`; `start` and `end` (wall times in `timezone`, as text, date or naive
-    datetime); `timezone` (IANA name, default UTC); and `anchor`, an aware datetime, which stands in for a missing
-    `start`. Other keys are ignored. Raises ScheduleError for anything that cannot be meant.
+    datetime); `timezone` (IANA name, default UTC); and `anchor`, an aware datetime, which is used where there is no
+    `start`. Other keys are ignored. Raises ScheduleError for invalid values and combinations.
     """
     zone = load_zone(str(fields.get("timezone") or "UTC"))
     start = _wall_time(fields, "start")
@@ -83,7 +83,7 @@ def _interval(keys: _Keys) -> Rule:
 
 
 def normal_unit(unit: object) -> str:
-    """Return the plural form of a unit, which the singular is accepted for. Raises ScheduleError (field `unit`)."""
+    """Return the plural of a unit, which may be in the singular. Raises ScheduleError (field `unit`)."""
     plural = unit + "s" if isinstance(unit, str) and not unit.endswith("s") else unit
     if plural not in UNITS:
         what = "unit is missing" if unit is None else f"unknown unit {unit!r}"
@@ -92,21 +92,21 @@ def normal_unit(unit: object) -> str:
 
 
 def _cron(keys: _Keys) -> Rule:
-    # Imported when met: cronsim brings `typing`, `enum` and `calendar`, which other ticks need not pay for.
+    # Imported here: cronsim loads `typing`, `enum` and `calendar`, which ticks without cron tasks do not need.
     from runner.schedule.cron import parse_cron  # noqa: PLC0415
 
     return parse_cron(str(keys.fields["cron"]), keys.zone)
 
 
 def _recurrence(keys: _Keys) -> Rule:
-    # Imported when met, as above: dateutil's rrule brings `re`, `calendar` and `heapq`.
+    # Imported here for the same reason: dateutil's rrule loads `re`, `calendar` and `heapq`.
     from runner.schedule.recurrence import parse_recurrence  # noqa: PLC0415
 
     return parse_recurrence(str(keys.fields["rrule"]), keys.start, keys.anchor, keys.zone)
 
 
 def _wall_time(fields: Mapping[str, object], key: str) -> datetime | None:
-    """Return a bound as a naive wall time; a date alone is the first second of its day, or the last one for `end`."""
+    """Return a bound as a naive wall time. A date is the first second of its day, for `end` the last one."""
     value = fields.get(key)
     if value is None:
         return None

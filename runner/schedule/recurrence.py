@@ -1,14 +1,13 @@
 """`rrule` (RFC 5545, section 3.3.10): dates by dateutil, on naive times only.
 
-dateutil walks from DTSTART, one period after another, until the year 9999. Both ends are moved here, so that a
-question costs the same however long ago a rule began and so that a rule that never comes is found out:
+dateutil iterates from DTSTART over all periods until the year 9999. This module moves both ends, so that the time of a
+search does not depend on the age of a rule, and so that a rule without slots is found:
 
-- the walk begins at a period of the rule's own grid shortly before the wall time that is asked about;
-- it takes place in the same year of a later 400-year cycle of the Gregorian calendar (which has the same weekdays), so
-  that the
-  year 9999 is only a few centuries away.
+- The iteration starts at a period of the rule's grid shortly before the wall time in question.
+- It runs in the same year of a later 400-year cycle of the Gregorian calendar, which has the same weekdays, so that
+  the year 9999 is only a few centuries away.
 
-HOURLY and MINUTELY rules are days by dateutil with a grid of minutes within each day.
+For HOURLY and MINUTELY rules, dateutil computes the days, and this module computes a grid of minutes in each day.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _WEEK = timedelta(weeks=1)
 _MINUTES_A_DAY = 1440
 _LAST_YEAR = 9999  # of datetime
 _CYCLE = 400  # years after which the Gregorian calendar repeats, weekdays included
-_HORIZON = 200  # years of search at least
+_HORIZON = 200  # the least number of years that are searched
 _SUBDAILY_HORIZON = timedelta(days=40 * 366)
 _FREQUENCIES: dict[str, Any] = {
     "YEARLY": rrule.YEARLY,
@@ -43,9 +42,9 @@ _FREQUENCIES: dict[str, Any] = {
 
 
 class RecurrenceRule(Value):
-    """An RFC 5545 rule whose implied parts are made explicit.
+    """An RFC 5545 rule in which the parts that it takes from DTSTART are explicit.
 
-    `last` is its last wall time where it ends by itself, `until` its last instant where UNTIL is given in UTC.
+    `last` is the last wall time of a rule with COUNT or UNTIL, `until` the last instant where UNTIL is in UTC.
     """
 
     parts: Parts
@@ -57,8 +56,8 @@ class RecurrenceRule(Value):
     def after(self, instant: datetime) -> datetime | None:
         """Return the first slot strictly later than the instant, in UTC, or None where there is none.
 
-        Wall times in a gap resolve to later instants than some that follow them: the search goes on until the wall
-        clock has passed the best slot found.
+        A wall time in a gap may resolve to a later instant than a wall time after it. The search therefore continues
+        until the wall clock has passed the earliest slot found.
         """
         best: datetime | None = None
         for wall in self.walls(earliest_wall(instant, self.zone)):
@@ -70,7 +69,7 @@ class RecurrenceRule(Value):
         return None if best is None or (self.until is not None and best > self.until) else best
 
     def walls(self, since: datetime) -> Iterator[datetime]:
-        """Yield the rule's wall times from `since` on, ascending."""
+        """Yield the wall times of the rule from `since` on, ascending."""
         since = max(since, self.dtstart)
         for wall in self._periods(since):
             if self.last is not None and wall > self.last:
@@ -114,9 +113,9 @@ class RecurrenceRule(Value):
 def parse_recurrence(text: str, start: datetime | None, anchor: datetime | None, zone: tzinfo) -> RecurrenceRule:
     """Return the rule of an RFC 5545 text.
 
-    DTSTART is the wall time `start`; without it, the day of the anchor (or 1 January 2000) with the parts of the time
-    of day that the rule leaves open: finer ones than the finest it names are zero. Raises ScheduleError (field
-    `rrule`).
+    DTSTART is the wall time `start`. Without it, DTSTART is the day of the anchor (or 1 January 2000) with those parts
+    of its time of day that the rule leaves open; parts finer than the finest of the rule are zero. Raises
+    ScheduleError (field `rrule`).
     """
     parts = parse_parts(text)
     dtstart = start if start is not None else _implied_start(parts, anchor, zone)
@@ -144,7 +143,7 @@ def _implied_start(parts: Parts, anchor: datetime | None, zone: tzinfo) -> datet
 
 
 def _explicit(parts: Parts, dtstart: datetime) -> Parts:
-    """Return the parts with what RFC 5545 takes from DTSTART written out, so that DTSTART can move."""
+    """Return the parts with the values that RFC 5545 takes from DTSTART, so that DTSTART can be moved."""
     day = date(dtstart.year, dtstart.month, dtstart.day)
     if not parts.names_days():
         if parts.freq == "YEARLY":
@@ -163,7 +162,7 @@ def _explicit(parts: Parts, dtstart: datetime) -> Parts:
 
 
 def _meets_the_clock(parts: Parts, dtstart: datetime) -> bool:
-    """Return whether a sub-daily grid ever meets the hours and minutes named; days aside, it repeats as gcd(step, day)."""
+    """Return whether a sub-daily grid meets the hours and minutes of the rule: it repeats by gcd(step, day)."""
     if not parts.is_subdaily():
         return True
     minutely = parts.freq == "MINUTELY"
@@ -174,7 +173,7 @@ def _meets_the_clock(parts: Parts, dtstart: datetime) -> bool:
 
 
 def _grid_start(parts: Parts, dtstart: datetime, since: datetime) -> datetime:
-    """Return the midnight at which a period of the rule's grid begins, at or before both `since` and its own period."""
+    """Return the midnight at or before `since` at which a period of the rule's grid begins."""
     every = parts.interval
     if parts.freq == "YEARLY":
         return datetime(since.year - (since.year - dtstart.year) % every, 1, 1)  # noqa: DTZ001 - a wall time is naive

@@ -1,4 +1,4 @@
-"""The text of an RFC 5545 recurrence rule, read strictly."""
+"""Parse the text of an RFC 5545 recurrence rule strictly."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _RANGES = {
     "BYMONTH": (1, 12, False),
     "BYSETPOS": (1, 366, True),
 }
-#: RFC 5545, the table under BYSETPOS: where a part may not stand
+#: RFC 5545, the table under BYSETPOS: the frequencies with which a part is not allowed.
 _FORBIDDEN = {
     "BYWEEKNO": {"MONTHLY", "WEEKLY", "DAILY", "HOURLY", "MINUTELY"},
     "BYYEARDAY": {"MONTHLY", "WEEKLY", "DAILY"},
@@ -34,7 +34,7 @@ _FORBIDDEN = {
 
 
 class Parts(Value):
-    """The parts of a rule. `byday` holds (weekday, n) with Monday 0 and n 0 for every one; empty means not given."""
+    """The parts of a rule; empty where not given. `byday` has (weekday, n): Monday is 0, and n is 0 for every week."""
 
     freq: str
     interval: int = 1
@@ -52,7 +52,7 @@ class Parts(Value):
     bysetpos: tuple[int, ...] = ()
 
     def names_days(self) -> bool:
-        """Return whether a part other than BYMONTH says which days are meant."""
+        """Return whether a part other than BYMONTH selects days."""
         return bool(self.byday or self.bymonthday or self.byyearday or self.byweekno)
 
     def is_subdaily(self) -> bool:
@@ -90,7 +90,7 @@ def _frequency(given: dict[str, str]) -> str:
     return freq
 
 
-def _value(name: str, raw: str) -> Any:  # one line a part, in the order of the RFC
+def _value(name: str, raw: str) -> Any:  # one line for each part, in the order of the RFC
     if name == "INTERVAL":
         return _integer(name, raw, 1, _LARGEST_INTERVAL)
     if name == "COUNT":

@@ -19,7 +19,7 @@ _FIRST_STEP = timedelta(minutes=1)
 
 
 class Schedule(Value):
-    """When a task is due. `start` and `end` are instants, both inclusive; `zone` is where its wall clock hangs."""
+    """A rule within bounds. `start` and `end` are inclusive instants; `zone` is the time zone of wall times."""
 
     rule: Rule
     zone: tzinfo
@@ -33,7 +33,7 @@ class Schedule(Value):
         try:
             slot = self.rule.after(instant)
         except (OverflowError, ValueError):
-            # Both are how datetime says that a date lies past the year 9999: no slot there.
+            # datetime raises one of these for a date after the year 9999: there is no slot.
             return None
         if slot is None or (self.end is not None and slot > self.end):
             return None
@@ -42,13 +42,13 @@ class Schedule(Value):
     def latest(self, after: datetime, until: datetime) -> datetime | None:
         """Return the last slot in (after, until], in UTC, or None where there is none.
 
-        Costs a number of `after` calls that grows with the logarithm of the distance between two slots, not with the
-        gap.
+        The number of `after` calls grows with the logarithm of the distance between two slots, not with that of the
+        interval.
         """
         if until <= after:
             return None
         slot = self._some_slot(after, until)
-        # The last slot lies in [slot, high]; halve that until nothing follows.
+        # The last slot is in [slot, high]. Halve this interval until no slot follows.
         high = until
         while slot is not None and (following := self.after(slot)) is not None and following <= high:
             middle = slot + (high - slot) // 2
@@ -60,7 +60,7 @@ class Schedule(Value):
         return slot
 
     def count(self, after: datetime, until: datetime, at_most: int) -> int:
-        """Return how many slots lie in (after, until]; stops counting at `at_most`."""
+        """Return the number of slots in (after, until], at most `at_most`."""
         found = 0
         slot = self.after(after)
         while found < at_most and slot is not None and slot <= until:
@@ -69,7 +69,7 @@ class Schedule(Value):
         return found
 
     def _some_slot(self, after: datetime, until: datetime) -> datetime | None:
-        """Return a slot in (after, until] that lies near its end, or None: looks back in steps that double."""
+        """Return a slot near the end of (after, until], or None. The steps of the search backwards double."""
         step = _FIRST_STEP
         while True:
             low = max(after, until - step)
