@@ -1,1 +1,1 @@
-"""The command line: parse, call one operation, report."""
+"""The command line: parse, call one operation, print the report."""

@@ -1,4 +1,4 @@
-"""The commands, put together."""
+"""Assemble the commands and run one of them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _COMMANDS = {
 
 class _Commands(GroupedCommands):
     def invoke(self, ctx: Context) -> object:
-        """Run the command that is called; return its exit code. Typer would drop what Ctrl-C says it has ended."""
+        """Run the command; return its exit code. A KeyboardInterrupt keeps its text, which typer would drop."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt as interrupt:
@@ -85,7 +85,7 @@ def _options(
 
 
 def _register(words: list[str]) -> None:
-    """Add the module of the command that is called; all of them where that is not plain, for the help and for hints."""
+    """Add the module of the command in `words`; add all of them where it is unknown, for help and hints."""
     while words[:1] in (["--repo"], ["--state"], ["--no-pager"]):
         words = words[1 if words[0] == "--no-pager" else 2 :]
     called = [name for name, commands in _COMMANDS.items() if words and words[0] in commands]
@@ -94,7 +94,7 @@ def _register(words: list[str]) -> None:
 
 
 def run(words: list[str]) -> int:
-    """Run a command; return its exit code. Raises RunnerError for everything but wrong usage."""
+    """Run a command; return its exit code. Raises RunnerError, except for wrong usage."""
     _register(words)
     try:
         code = typer.main.get_command(app).main(args=words or ["--help"], prog_name="runner", standalone_mode=False)

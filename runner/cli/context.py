@@ -1,4 +1,4 @@
-"""What every command starts from."""
+"""What all commands share: the workspace, printing, and options with times."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ from runner.value import Value
 
 
 class State(Value):
-    """Where the command works; `place` for those that need no state. `has_pager` is whether a pager may be used."""
+    """The workspace of a command; `place` is for commands that need no state. `has_pager` allows a pager."""
 
     place: Workspace
     has_pager: bool = True
 
     @property
     def workspace(self) -> Workspace:
-        """The place, of which the state can be used or is not there yet. Raises StoreError."""
+        """The workspace, whose state folder can be used or does not exist yet. Raises StoreError."""
         check_state(self.place)
         return self.place
 
 
 def paged(context: typer.Context) -> State:
-    """Return the state of a command of which everything that it prints on a terminal goes through the pager."""
+    """Return the state of a command whose output goes through the pager on a terminal."""
     state: State = context.obj
     if state.has_pager:
         pager = Pager()
@@ -46,7 +46,7 @@ def paged(context: typer.Context) -> State:
 
 
 def show(*parts: Part) -> None:
-    """Print for people: within the width of a terminal, and in colour there, unless NO_COLOR says otherwise."""
+    """Print for people: within the width of the terminal, and in colour, unless NO_COLOR is set."""
     width, colour = terminal_width(), has_colour()
     for part in parts:
         if isinstance(part, Table):
@@ -59,24 +59,24 @@ def show(*parts: Part) -> None:
 
 
 def show_lines(lines: Iterable[str]) -> None:
-    """Print lines as they are."""
+    """Print lines without changes."""
     for line in lines:
         print(line)
 
 
 def write_through(data: bytes) -> None:
-    """Write bytes to standard output as they are, at once and all of them."""
+    """Write all of the bytes to standard output, unchanged, and flush."""
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 
 
 def say_wait(wait: Wait) -> None:
-    """Say on standard error what a run waits for: standard output is the run's."""
+    """Say on standard error what a run waits for: standard output is for the output of the run."""
     remark(wait_line(wait))
 
 
 def instant(text: str | None) -> datetime | None:
-    """Return the instant that an option names, in UTC unless it says otherwise; None where it is not given.
+    """Return the instant in an option, in UTC where it has no offset; None where the option is not given.
 
     Raises UsageError.
     """
@@ -85,7 +85,7 @@ def instant(text: str | None) -> datetime | None:
 
 
 def time(text: str | None) -> datetime | None:
-    """Return the time that an option names, naive where it carries no offset; None where it is not given.
+    """Return the time in an option, naive where it has no offset; None where the option is not given.
 
     Raises UsageError.
     """
@@ -98,19 +98,19 @@ def time(text: str | None) -> datetime | None:
 
 
 def remark(text: str) -> None:
-    """Say on standard error what there is to be waited for, or what is done about it."""
+    """Say on standard error what a command waits for, or what it does."""
     print(text, file=sys.stderr, flush=True)
 
 
 def remark_edits(state: State, task: str) -> None:
-    """Say on standard error that the file of a task has edits which are not committed, where it has."""
+    """Say on standard error where the file of a task has uncommitted edits."""
     found = forgotten(state.place, task)
     if found is not None:
         remark(f"note: {found}")
 
 
 def text(word: str) -> str:
-    """Return a word of the command line that is to be text, and not just bytes as a path may be. Raises UsageError."""
+    """Return a word of the command line that must be text; a path may be any bytes. Raises UsageError."""
     try:
         word.encode()
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Errors in words: one line of what happened, one of what to do, and the exit code. Never a traceback of ours."""
+"""Explain errors: one line with what happened, one with what to do, and the exit code. Never a traceback of runner."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DEBUG = "RUNNER_DEBUG"
 
 
 def explain(error: BaseException) -> int:
-    """Say on standard error what has happened; return the exit code."""
+    """Explain an error on standard error; return the exit code."""
     if isinstance(error, ReaderGoneError):
         return error.exit_code
     if isinstance(error, RunnerError):
@@ -29,7 +29,7 @@ def explain(error: BaseException) -> int:
         complain(str(error), "write it as 2026-03-29T00:59:59Z, or unset it")
         return _USAGE
     if isinstance(error, KeyboardInterrupt):
-        if error.args:  # what it has ended
+        if error.args:  # the runs that were ended
             print(error, file=sys.stderr)
         return _INTERRUPTED
     if os.environ.get(_DEBUG):
@@ -44,7 +44,7 @@ def explain(error: BaseException) -> int:
 
 
 def complain(message: str, hint: str | None) -> None:
-    """Print an error as every command shows it."""
+    """Print an error and its hint, in the form of all commands."""
     print(f"error: {message}", file=sys.stderr)
     if hint:
         print(f"hint: {hint}", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Which folder is meant: the root that holds `tasks/`, and where its state is. Loaded by every tick."""
+"""Find the root, which holds `tasks/`, and its state folder. Every tick loads this module."""
 
 import os
 
@@ -7,9 +7,10 @@ STATE = "RUNNER_STATE"
 
 
 def find_root(repo: str | None) -> str:
-    """Return the absolute root: the folder given, else the nearest one at or above this that holds tasks/ or runner.yaml.
+    """Return the absolute root: the given folder, or the nearest one from here up that holds tasks/ or runner.yaml.
 
-    Looks no higher than the top of the git repository; where there is nothing, that is this folder. Raises UsageError.
+    The search ends at the top of the git repository. Where it finds nothing, the root is the current folder. Raises
+    UsageError.
     """
     if repo is not None:
         if not os.path.isdir(repo):
@@ -26,7 +27,7 @@ def find_root(repo: str | None) -> str:
 
 
 def state_of(root: str, state: str | None) -> str:
-    """Return the absolute folder of the state: the one given, else that of RUNNER_STATE, else `state/` below the root."""
+    """Return the absolute state folder: the given one, or that of RUNNER_STATE, or `state/` below the root."""
     chosen = state or os.environ.get(STATE)
     return _absolute(chosen) if chosen else root + "/state"
 

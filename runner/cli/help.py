@@ -1,4 +1,4 @@
-"""The help: commands in groups, their whole summaries, and names for what arguments and options take."""
+"""Write the help: commands in groups, with whole summaries, and plain names for the values of options."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ class GroupedCommands(TyperGroup):
     """The commands of runner."""
 
     def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
-        """Return a command of that name, or None."""
+        """Return the command of a name, or None."""
         command = super().get_command(ctx, cmd_name)
         for parameter in () if command is None else command.params:
             if isinstance(parameter, TyperArgument):
-                parameter.display_type_rich = _no_type  # type: ignore[method-assign] # its name says what it is
+                parameter.display_type_rich = _no_type  # type: ignore[method-assign] # the name of the value is enough
             elif isinstance(parameter, TyperOption) and parameter.type_descriptor.is_ranged:
                 parameter.metavar = parameter.metavar or "N"
         return command
 
     def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
-        """Write the commands, each with its summary, group by group."""
+        """Write the commands with their summaries, in groups."""
         grouped = {name for names in GROUPS.values() for name in names}
         rest = tuple(name for name in self.commands if name not in grouped)
         width = max(len(name) for name in self.commands)
@@ -47,4 +47,4 @@ class GroupedCommands(TyperGroup):
 
 
 def _no_type(ctx: Context) -> None:
-    del ctx  # typer gives it by its name
+    del ctx  # typer passes it by name

@@ -1,4 +1,4 @@
-"""What a task prints, passed on to whoever looks, without ever waiting for them: the time limits of the run go on."""
+"""Write the output of a run to standard output without blocking, so that the time limits of the run are kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST = 8 << 20
 
 
 class NonblockingWriter:
-    """Writes bytes as they come; where nobody can read them any more, the run goes on."""
+    """A writer that never blocks. Where the output cannot be written any more, the run continues."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -24,7 +24,7 @@ class NonblockingWriter:
         self._trouble: OSError | None = None
 
     def show(self, data: bytes) -> None:
-        """Pass on what can be passed on at once."""
+        """Write what can be written at once."""
         if self._trouble is not None:
             return
         self._waiting += data
@@ -35,13 +35,13 @@ class NonblockingWriter:
         self._write(0)
 
     def finish(self) -> None:
-        """Pass on the rest, at the pace of the reader."""
+        """Write the rest, and wait for the reader."""
         if self._left_out:
             self._waiting += b"\n[... %d bytes not shown, see `runner logs` ...]\n" % self._left_out
         self._write(None)
 
     def check(self) -> None:
-        """Raise OutputError where the output could not be written; a reader who has gone has seen enough."""
+        """Raise OutputError where the output could not be written, unless the reader has closed it."""
         if self._trouble is not None and not isinstance(self._trouble, BrokenPipeError):
             raise output_error(self._trouble)
 
@@ -60,4 +60,4 @@ class NonblockingWriter:
         try:
             del self._waiting[: os.write(descriptor, self._waiting[:_PIECE])]
         except BlockingIOError:
-            pass  # another writer was quicker
+            pass  # another writer has filled it first

@@ -33,14 +33,14 @@ _HINTS = {
 
 
 def refused(error: BaseException) -> RunnerError | None:
-    """Return what the operating system has refused, in words; None for everything else."""
+    """Return in words what the operating system has refused; None for any other error."""
     if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
         return RunnerError("there is not enough memory", _HINTS[errno.ENOMEM])
     if isinstance(error, OSError) and error.errno not in _BUGS:
         path = "" if error.filename is None else f" ({_named(error.filename)})"
         return RunnerError(f"the operating system refuses: {error.strerror}{path}", hint_for(error))
     if isinstance(error, SystemError):
-        # What CPython raises where its own C code could not go on: hardly ever anything but a lack of memory.
+        # CPython raises it where its C code cannot continue: almost always for lack of memory.
         return RunnerError(f"the interpreter failed: {error}", _HINTS[errno.ENOMEM])
     if isinstance(error, ImportError):
         return _not_loaded(error)
@@ -48,12 +48,12 @@ def refused(error: BaseException) -> RunnerError | None:
 
 
 def hint_for(error: OSError) -> str | None:
-    """Return what a person can do about an error of the operating system."""
+    """Return the hint for an error of the operating system."""
     return _HINTS.get(error.errno or 0)
 
 
 def _not_loaded(error: ImportError) -> RunnerError | None:
-    """Explain a module that is there and cannot be loaded: a library that finds no room, or what its own start was refused."""
+    """Explain why a module cannot be loaded: no memory for a library, or an error of the system in its own code."""
     cause = error.__cause__ or error.__context__
     told = None if cause is None or isinstance(cause, ImportError) else refused(cause)
     if told is not None:

@@ -1,4 +1,4 @@
-"""The pager: what a terminal gets goes through the program that the person has chosen for long output, as in git."""
+"""Send output for a terminal through the pager of the user, as git does."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _LESS = "FRX"
 
 
 class Pager:
-    """From `begin` to `end`, standard output goes through the pager, where there is one and standard output is a terminal."""
+    """Between `begin` and `end`, output goes through the pager if there is one and standard output is a terminal."""
 
     def __init__(self) -> None:
         self._stdout: TextIO | None = None
         self._pages: _Pages | None = None
 
     def begin(self) -> None:
-        """Put the pager in front of standard output; it is started once something is printed."""
+        """Replace standard output by the pager, which is started at the first output."""
         command = _command()
         if command is None or not sys.stdout.isatty():
             return
@@ -43,7 +43,7 @@ class Pager:
         )
 
     def end(self) -> None:
-        """Wait until the person has seen enough, and print to the terminal again."""
+        """Wait until the user leaves the pager, and restore standard output."""
         if self._stdout is None or self._pages is None:
             return
         try:
@@ -55,7 +55,7 @@ class Pager:
 
 
 class _Pages(io.RawIOBase):
-    """Writes to the pager. It says that it is the terminal, whose width and colours count."""
+    """Writes to the pager. It claims to be a terminal, so that the width and colours of the terminal are used."""
 
     def __init__(self, command: str, terminal: TextIO) -> None:
         self._command = command
@@ -75,7 +75,7 @@ class _Pages(io.RawIOBase):
     def write(self, data: Buffer, /) -> int:
         """Write to the pager.
 
-        What a person who has ended it, or has pressed Ctrl-C, does not want to see is dropped.
+        Output is dropped after the user has left the pager or has pressed Ctrl-C.
         """
         if self._pager is None:
             self._pager = _start(self._command)
@@ -91,7 +91,7 @@ class _Pages(io.RawIOBase):
         return memoryview(data).nbytes
 
     def finish(self) -> None:
-        """Say that nothing more comes, and wait for the pager, to which Ctrl-C belongs by now."""
+        """Close the input of the pager, and wait for its end. Ctrl-C is left to the pager meanwhile."""
         if self._pager is None:
             return
         old = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -105,12 +105,12 @@ class _Pages(io.RawIOBase):
 
 def _start(command: str) -> subprocess.Popen[bytes]:
     environment = {"LESS": _LESS, **os.environ}
-    # A pager is a line of shell by convention (environ(7)), and it is the person's own.
+    # By convention, PAGER is a shell command (environ(7)), and the user has set it.
     return subprocess.Popen([_SHELL, "-c", command], stdin=subprocess.PIPE, bufsize=0, env=environment)
 
 
 def _command() -> str | None:
-    """Return the command of the pager; None where none is wanted, or it is not installed."""
+    """Return the command of the pager; None where there is none, or it is not installed."""
     command = next((os.environ[name] for name in _VARIABLES if name in os.environ), _DEFAULT).strip()
     return None if command in _NO_PAGER or not _is_installed(command) else command
 
@@ -118,7 +118,7 @@ def _command() -> str | None:
 def _is_installed(command: str) -> bool:
     try:
         words = shlex.split(command)
-    except ValueError:  # a quote without its end
+    except ValueError:  # a quote that is not closed
         return False
     programs = [word for word in words if "=" not in word]
     if not programs:

@@ -1,4 +1,4 @@
-"""What the terminal can show: how wide it is, which letters it knows, whether colours are wanted."""
+"""Find out what the terminal can show: its width, its letters, and whether colours are wanted."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _COLOURLESS = {None, "dumb", "unknown"}
 
 
 def terminal_width() -> int | None:
-    """Return how many cells a line of the terminal has that shows standard output; None where there is none to fit into."""
+    """Return the columns of the terminal on standard output; None where standard output is no terminal."""
     if not sys.stdout.isatty():
         return None
     wished = os.environ.get("COLUMNS", "")
@@ -27,14 +27,14 @@ def terminal_width() -> int | None:
 
 
 def has_colour() -> bool:
-    """Return whether colours are wanted: by FORCE_COLOR, else on a terminal that knows any, and never with NO_COLOR."""
+    """Return whether colours are wanted: with FORCE_COLOR, or on a terminal with colours; never with NO_COLOR."""
     if os.environ.get("NO_COLOR"):
         return False
     return bool(os.environ.get("FORCE_COLOR")) or (sys.stdout.isatty() and os.environ.get("TERM") not in _COLOURLESS)
 
 
 def in_width(drawn: str) -> str:
-    """Return a line in which letters that the terminal does not know take the room that they were given on a terminal."""
+    """Return a line in which letters that the terminal cannot show are replaced by as many columns."""
     if _is_known(drawn) or not sys.stdout.isatty():
         return drawn
     return "".join(letter if _is_known(letter) else "?" * cells(letter) for letter in drawn)

@@ -1,4 +1,4 @@
-"""The folder of the state: made when it is first needed, and kept out of git; and what is in the way where it cannot be used."""
+"""Make the state folder when it is first needed, keep it out of git, and explain why it cannot be used."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _IGNORE = "# the state of runner; not for git\n*\n"
 
 
 def check_state(workspace: Workspace) -> None:
-    """Tell a folder that cannot be used from one that is not there yet, in which nothing has run.
+    """Check that the state folder can be used, or does not exist yet.
 
     Raises StoreError.
     """
@@ -34,11 +34,11 @@ def check_state(workspace: Workspace) -> None:
 
 
 def prepare_state(workspace: Workspace) -> None:
-    """Make the folder of the state, with a .gitignore in it, where it is missing. Raises StoreError."""
+    """Make the state folder, with a .gitignore, where it is missing. Raises StoreError."""
     if os.path.isdir(workspace.state):
         return
     try:
-        os.makedirs(workspace.state, exist_ok=True)  # another tick may be quicker
+        os.makedirs(workspace.state, exist_ok=True)  # another tick may make it first
         _keep_out_of_git(workspace.state)
     except OSError as error:
         raise _unusable(workspace.state, "made", error) from error
@@ -50,7 +50,7 @@ def _keep_out_of_git(state: str) -> None:
         with open(path, "w", encoding="utf-8") as file:
             file.write(_IGNORE)
     except OSError:
-        # The next command is to begin again: a folder that is there is taken to be complete.
+        # The folder is removed, because the next command would not add the .gitignore to an existing folder.
         for remove, what in ((os.unlink, path), (os.rmdir, state)):
             with suppress(OSError):
                 remove(what)
@@ -63,7 +63,7 @@ def _unusable(state: str, what: str, error: OSError) -> StoreError:
 
 
 def _reason(state: str, error: OSError) -> tuple[str, str]:
-    """Return why a folder cannot be, and what to do."""
+    """Return why a folder cannot be used, and the hint."""
     if not os.path.exists(state) and os.path.islink(state) and not isinstance(error, PermissionError):
         return _of_link(state, error)
     if isinstance(error, FileExistsError):
@@ -84,7 +84,7 @@ def _of_link(state: str, error: OSError) -> tuple[str, str]:
 
 
 def _file_above(path: str) -> str:
-    """Return the part of a path below which there can be nothing."""
+    """Return the part of a path that is not a folder."""
     above = os.path.dirname(path)
     while not os.path.lexists(above):
         above = os.path.dirname(above)

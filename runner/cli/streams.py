@@ -97,7 +97,7 @@ def finish(code: int) -> int:
 
 
 def _open_missing() -> None:
-    """Open each standard descriptor that the caller has closed: a file opened later would get its number and our output.
+    """Open each closed standard descriptor: otherwise a file that is opened later gets its number and the output.
 
     Writing to standard output fails then. Output on standard error is lost.
     """

@@ -1,6 +1,6 @@
-"""A tick with something to do, for every way to ask for one: cron's bare `runner tick`, its options, later a daemon.
+"""Run a tick that has something to do, for cron's plain `runner tick` and for `runner tick` with options.
 
-This process forks the children; it becomes the launcher for another process, which decides, records and reports
+This process becomes the launcher, which forks the children of tasks. Another process decides, records and reports
 (`execution/launcher/launcher.py`).
 """
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 def run_tick(
     workspace: Workspace, request: Request | None = None, show: Show | None = None, watch: Watch | None = None
 ) -> int:
-    """Run what is due, have the report shown, by default as text, and return the exit code. Raises RunnerError.
+    """Run what is due, show the report, by default as text, and return the exit code. Raises RunnerError.
 
-    `watch` is told what happens, as it happens.
+    `watch` receives the events of runs as they happen.
     """
     if not os.path.isdir(workspace.state):
         from runner.cli.state_folder import prepare_state  # noqa: PLC0415 - once in the life of a state folder
@@ -43,7 +43,7 @@ def run_tick(
     code = with_decider(
         workspace.state,
         made,
-        lambda events, orders: _think(workspace, made, launcher, events, orders, request, show, watch),
+        lambda events, orders: _run_decider(workspace, made, launcher, events, orders, request, show, watch),
     )
     if code < 0:
         raise RunnerError(
@@ -52,7 +52,7 @@ def run_tick(
     return code
 
 
-def _think(
+def _run_decider(
     workspace: Workspace,
     made: tuple[str, int],
     launcher: int,
@@ -62,7 +62,7 @@ def _think(
     show: Show | None,
     watch: Watch | None,
 ) -> int:
-    """Be the decider of a tick: return its exit code, with every error explained."""
+    """Run the decider of a tick, explain every error, and return the exit code."""
     try:
         from runner import clock  # noqa: PLC0415
         from runner.execution.launcher.client import LauncherClient  # noqa: PLC0415
@@ -88,7 +88,7 @@ def _think(
 
 
 def _load_report() -> None:
-    """Load what reports while the first children run."""
+    """Load the modules for the report while the first children run."""
     import runner.report.tick_text  # noqa: PLC0415
     import runner.store.history  # noqa: F401, PLC0415
 

@@ -1,4 +1,4 @@
-"""Why a task whose file is on disk is not one of the tasks that ticks run, and what to do about it."""
+"""Find out why ticks do not run a task whose file is on disk, and what to do about it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _BRANCHES = "refs/heads/"
 
 
 class Absence(Value):
-    """What is said of a task that is only on disk, and the hint that goes with it."""
+    """The reason why ticks do not run a task that is on disk, and the hint."""
 
     message: str
     hint: str
@@ -57,5 +57,5 @@ def _is_in(root: str, ref: str, path: str) -> bool:
     try:
         commit = refs.find(root, ref).commit
     except GitError:
-        return False  # HEAD of a repository without a commit, or a ref that is not there
+        return False  # HEAD of a repository without a commit, or a ref that does not exist
     return is_in(root, commit, path)

@@ -1,4 +1,4 @@
-"""Where a workspace lies in its repository, which of its files are not committed, and which can never be."""
+"""Find where a workspace is in its repository, and which of its files are not committed or can never be."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from runner.value import Value
 
 
 def location(workspace: Workspace) -> Location:
-    """Return where the root lies in its repository. Raises GitError, UsageError where git has none for it."""
+    """Return where the root is in its repository. Raises GitError, UsageError where it is in none."""
     found = locate(workspace.root)
     if found.is_bare and workspace.state.startswith(workspace.root):
         raise UsageError(
@@ -32,16 +32,16 @@ def location(workspace: Workspace) -> Location:
 
 
 def uncommitted(workspace: Workspace) -> tuple[str, ...]:
-    """Return the files of ours that differ from the commit; none where git cannot say, of which the problems tell.
+    """Return the files below the root that differ from the commit; none where git cannot tell (problems say so).
 
-    Raises RepositoryError where there is no repository to ask.
+    Raises RepositoryError where there is no repository.
     """
     return _uncommitted(workspace, _files_of_runs(workspace))
 
 
 def _uncommitted(workspace: Workspace, folders: Sequence[str]) -> tuple[str, ...]:
     try:
-        found = location(workspace)  # first: GitPython cannot even be imported where there is no git
+        found = location(workspace)  # first, because GitPython cannot be imported where git is missing
         from runner.repo.checkout import uncommitted as ask  # noqa: PLC0415 - GitPython takes 100 ms to load
 
         return tuple(shown(path) for path in ask(found, folders))
@@ -52,14 +52,14 @@ def _uncommitted(workspace: Workspace, folders: Sequence[str]) -> tuple[str, ...
 
 
 class Edits(Value):
-    """What is on disk and not in the commit: edited files, and the problems of those that can never be committed."""
+    """How the disk differs from the commit: edited files, and the problems of files that can never be committed."""
 
     uncommitted: tuple[str, ...]
     never: tuple[Problem, ...]
 
 
 def edits(workspace: Workspace) -> Edits:
-    """Return what is on disk and not in the commit; nothing where git cannot say. Raises RepositoryError."""
+    """Return how the disk differs from the commit; nothing where git cannot tell. Raises RepositoryError."""
     folders = _files_of_runs(workspace)
     return Edits(_uncommitted(workspace, folders), tuple(_never_committed_files(workspace.root, folders)))
 
@@ -67,26 +67,26 @@ def edits(workspace: Workspace) -> Edits:
 def _never_committed_files(root: str, folders: Sequence[str]) -> list[Problem]:
     try:
         files = [file.path for file in list_files(root) if is_task_file(file.path)]
-    except RunnerError:  # there is no folder tasks/
+    except RunnerError:  # the folder tasks/ is missing
         return []
     return never_committed(root, files, folders)
 
 
 def _files_of_runs(workspace: Workspace) -> tuple[str, ...]:
-    """Return the paths of which runs see the files, by the commit that the store has."""
+    """Return the paths whose files runs see, by the settings in the store."""
     with reading(workspace.database) as session:
         return run_settings(session).files
 
 
 def never_committed(root: str, task_files: Sequence[str], folders: Sequence[str]) -> list[Problem]:
-    """Return what keeps files from ever being committed: task files on disk, `runner.yaml`, and what runs see of `folders`.
+    """Return the files that can never be committed, of task files, `runner.yaml` and `folders`, with their problems.
 
-    Return nothing where git cannot say.
+    Return none where git cannot tell.
     """
     settings = [SETTINGS_FILE] if os.path.isfile(f"{root}/{SETTINGS_FILE}") else []
     try:
         tasks = uncommittable(root, [*settings, *task_files])
-        # What git ignores in the whole repository, as `.` names it, is meant to stay out.
+        # Files of `.` that git ignores are left out: they are not meant to be committed.
         data = uncommittable_data(root, [folder for folder in folders if folder != "."])
     except GitError:
         return []
@@ -103,7 +103,7 @@ def _never_committed(found: Uncommittable, effect: str) -> Problem:
 
 
 def forgotten(workspace: Workspace, task_id: str) -> str | None:
-    """Return the sentence that ticks do not run what is on disk of a task; None where they do, or git cannot say."""
+    """Return a sentence where ticks do not run a task file as it is on disk; None where they do, or git cannot tell."""
     path, root = path_of(task_id), workspace.root
     try:
         found = overlooked(root, path)

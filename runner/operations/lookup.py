@@ -1,4 +1,4 @@
-"""Find what a person has named, or say what comes near."""
+"""Find the run or the task that a command names, or suggest a similar one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _LARGEST = 2**63 - 1
 
 
 def run_named(workspace: Workspace, name: str) -> int:
-    """Return the run of that number, or the last one of the task of that id. Raises UsageError where there is none."""
+    """Return the run with a number, or the last run of a task. Raises UsageError where there is none."""
     run_id = _run_of(workspace, name, lambda session: history.last_run(session, name))
     if run_id is None:
         raise UsageError(f"the task {name} has not run yet", f"`runner next {name}` says when it will")
@@ -29,7 +29,7 @@ def run_named(workspace: Workspace, name: str) -> int:
 
 
 def unfinished_run_named(workspace: Workspace, name: str) -> int:
-    """Return the run of that number, or the last one of the task of that id that waits or runs. Raises UsageError."""
+    """Return the run with a number, or the last run of a task that is waiting or under way. Raises UsageError."""
     run_id = _run_of(workspace, name, lambda session: next(iter(history.find_runs(session, name, RUNNING, 1)), None))
     if run_id is None:
         raise UsageError(f"the task {name} has no run that waits or runs", f"`runner history {name}` lists its runs")
@@ -37,9 +37,9 @@ def unfinished_run_named(workspace: Workspace, name: str) -> int:
 
 
 def _run_of(workspace: Workspace, name: str, find: Callable[[Reading], Run | None]) -> int | None:
-    """Return the run of that number, or what `find` finds for the task of that id.
+    """Return the run with a number, or the run that `find` returns for a task.
 
-    Raises UsageError where there is no such.
+    Raises UsageError where there is none.
     """
     number = _number(name)
     if number is not None:
@@ -51,7 +51,7 @@ def _run_of(workspace: Workspace, name: str, find: Callable[[Reading], Run | Non
 
 
 def _number(name: str) -> int | None:
-    """Return the number of a run, None for what is the id of a task.
+    """Return the number of a run; None where the word is the id of a task.
 
     Raises UsageError for a number that no run can have.
     """
@@ -63,10 +63,10 @@ def _number(name: str) -> int | None:
 
 
 def known_task(session: Reading, task_id: str, root: str | None = None, *, or_tried: bool = False) -> StoredTask:
-    """Return a task by its id; with `or_tried` also one that only runs of the work tree are on record of.
+    """Return a task by its id; with `or_tried` also one whose only runs were started with --worktree.
 
-    Raises UsageError, with the nearest id as a hint; where the task's file is on disk below `root`, with why ticks do
-    not know it.
+    Raises UsageError, with the most similar id as a hint. Where the file of the task is on disk below `root`, the
+    error says why ticks do not run it.
     """
     stored = catalogs.find_task(session, task_id)
     if stored is None or (stored.is_only_tried and not or_tried):
@@ -86,7 +86,7 @@ def check_known(session: Reading, task_ids: frozenset[str] | None) -> None:
 
 
 def _nearest(session: Reading, task_id: str) -> str:
-    # Imported when met: only a mistyped id needs it.
+    # Imported here, because only a mistyped id needs it.
     from difflib import get_close_matches  # noqa: PLC0415
 
     ids = list(catalogs.present_blobs(session))

@@ -40,8 +40,8 @@ class Source(Value):
     """The commit in force and the settings of the repository: the columns of `catalog`.
 
     - `commit`: None before the first commit is put in force.
-    - `settings_blob`: the blob of the `runner.yaml` in force, `settings_seen` that of the commit, which may be invalid,
-      and `head_settings` that of HEAD.
+    - `settings_blob`: the blob of the `runner.yaml` in force, `settings_seen` that of the commit, which may be
+      invalid, and `head_settings` that of HEAD.
     - `shutdown_grace`, `fetch_every`: in milliseconds.
     - `files`: the paths that runs see of their commit, one per line; empty for the default.
     - `files_commit`: the last commit whose files were accepted; None if those of `commit` are, empty if there is none.

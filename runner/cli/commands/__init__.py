@@ -1,1 +1,1 @@
-"""The commands, by what people want: `ticks` (run), `check`, `look`, `review`, `write`."""
+"""The commands, grouped by purpose: `ticks` (run), `check`, `look`, `plan`, `review`, `write`."""

@@ -24,7 +24,7 @@ Examples:
 
 
 class Format(StrEnum):
-    """How the problems are shown."""
+    """The formats of problems."""
 
     TEXT = "text"
     JSON = "json"
@@ -68,7 +68,7 @@ def _show(state: State, found: Validation) -> None:
     try:
         edits = uncommitted(state.place)
     except RunnerError:
-        return  # files can be checked where there is no repository yet
+        return  # files can be checked before there is a repository
     if edits:
         print(f"uncommitted, not run by ticks: {', '.join(edits)}")
 

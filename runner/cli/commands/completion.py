@@ -1,4 +1,4 @@
-"""Words that the shell offers."""
+"""Complete words of a command in the shell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from runner.model.task import FOLDER, SUFFIX, id_of
 
 
 def task_ids(incomplete: str) -> list[str]:
-    """Return the ids of the tasks in the work tree that begin so."""
+    """Return the ids of tasks in the work tree that begin with a text."""
     root = find_root(None)
     found = []
     for folder, _, names in os.walk(os.path.join(root, FOLDER)):
@@ -20,5 +20,5 @@ def task_ids(incomplete: str) -> list[str]:
 
 
 def statuses(incomplete: str) -> list[str]:
-    """Return the words for runs that begin so."""
+    """Return the statuses that begin with a text."""
     return [status for status in SHOWN if status.startswith(incomplete)]

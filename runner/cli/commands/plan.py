@@ -1,4 +1,4 @@
-"""`plan`: what a change means, before it is merged."""
+"""`plan`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Examples:
 
 
 class Format(StrEnum):
-    """How a plan is printed."""
+    """The formats of a plan."""
 
     TEXT = "text"
     MARKDOWN = "markdown"

@@ -1,4 +1,4 @@
-"""`blame`, `why` and `replay`: what has become of a task, and why."""
+"""`blame`, `why` and `replay`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Examples:
 
 
 class Version(StrEnum):
-    """Which version of a task is run again."""
+    """The version of a task that a replay runs."""
 
     ORIGINAL = "original"
     HEAD = "head"

@@ -95,7 +95,7 @@ def _tick(
 
 
 def _watch(state: State, passing: NonblockingWriter, *, wants_output: bool) -> Watch:
-    """Return who is told what happens in a tick: lines on standard output, of which a reader that goes away ends nothing."""
+    """Return the watch of a tick, which prints events and output. A closed standard output does not end the tick."""
     text = ProgressText(sys.stdout.encoding, sys.stdout.errors)
     return Watch(state.place.database, lambda news: passing.show(text.lines(news)), wants_output=wants_output)
 

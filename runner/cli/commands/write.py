@@ -80,7 +80,7 @@ def _schedule(every: str | None, cron: str | None, at: str | None) -> dict[str, 
 
 
 def _asked(about: dict[str, str | None]) -> tuple[dict[str, str | None], dict[str, object]]:
-    """Ask a person for what the options have not said. Raises UsageError where nobody is there."""
+    """Ask for the values that are missing in the options. Raises UsageError where there is no terminal."""
     if not sys.stdin.isatty():
         raise UsageError(
             "the new task needs a schedule", 'give --every "15 minutes", --at 08:00 or --cron "0 8 * * mon-fri"'
