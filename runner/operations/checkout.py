@@ -103,7 +103,7 @@ def _never_committed(found: Uncommittable, effect: str) -> Problem:
 
 
 def forgotten(workspace: Workspace, task_id: str) -> str | None:
-    """Return a sentence where ticks do not run a task file as it is on disk; None where they do, or git cannot tell."""
+    """Return a sentence where ticks do not run a task file as it is on disk; else, or where git cannot tell, None."""
     path, root = path_of(task_id), workspace.root
     try:
         found = overlooked(root, path)
