@@ -13,13 +13,15 @@ from runner.cli.screen import has_colour, in_width, terminal_width
 from runner.cli.state_folder import check_state
 from runner.errors import UsageError
 from runner.model.wait import Wait
-from runner.operations.checkout import forgotten
 from runner.operations.workspace import Workspace
 from runner.report.facts import Facts, facts_lines
 from runner.report.table import CODES, END, Table, table_lines
-from runner.report.tables import Part
 from runner.report.wait_text import wait_line
 from runner.value import Value
+
+TYPE_CHECKING = False  # only type checkers need these modules: loading them takes longer than most commands
+if TYPE_CHECKING:
+    from runner.report.tables import Part
 
 
 class State(Value):
@@ -104,6 +106,8 @@ def remark(text: str) -> None:
 
 def remark_edits(state: State, task: str) -> None:
     """Say on standard error where the file of a task has uncommitted edits."""
+    from runner.operations.checkout import forgotten  # noqa: PLC0415 - most commands do not need git
+
     found = forgotten(state.place, task)
     if found is not None:
         remark(f"note: {found}")

@@ -7,13 +7,16 @@ from typing import Any
 
 from runner.clock import iso
 from runner.model.run import Run
-from runner.operations.acting.replay import Replay
-from runner.operations.asking.blame import Blame
-from runner.operations.asking.why import Why
 from runner.report import as_json
 from runner.report.table import plain
 from runner.report.tick_text import local
 from runner.schedule.localtime import load_zone
+
+TYPE_CHECKING = False  # only type checkers need these modules: loading them takes longer than most commands
+if TYPE_CHECKING:
+    from runner.operations.acting.replay import Replay
+    from runner.operations.asking.blame import Blame
+    from runner.operations.asking.why import Why
 
 
 def blame_lines(value: Blame) -> Iterator[str]:

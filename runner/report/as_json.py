@@ -12,13 +12,16 @@ from runner.model.attempt_result import RunError
 from runner.model.commit import Commit
 from runner.model.problem import Problem, Validation
 from runner.model.run import AttemptRecord, Run, RunDetails
-from runner.operations.asking.dry_run import DryRun
-from runner.operations.asking.next_slots import UpcomingSlot
-from runner.operations.asking.status import Following, Status
-from runner.operations.asking.task_list import Entry
-from runner.operations.checkout import Edits
-from runner.operations.ticking.tick import TickReport
 from runner.report.verdict import verdict
+
+TYPE_CHECKING = False  # only type checkers need these modules: loading them takes longer than most commands
+if TYPE_CHECKING:
+    from runner.operations.asking.dry_run import DryRun
+    from runner.operations.asking.next_slots import UpcomingSlot
+    from runner.operations.asking.status import Following, Status
+    from runner.operations.asking.task_list import Entry
+    from runner.operations.checkout import Edits
+    from runner.operations.ticking.tick import TickReport
 
 
 def dumps(value: Any) -> str:

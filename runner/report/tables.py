@@ -12,19 +12,23 @@ from runner.model.commit import SHORT, Commit
 from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.statuses import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
-from runner.operations.asking.dry_run import DryRun
-from runner.operations.asking.next_slots import UpcomingSlot
-from runner.operations.asking.status import Following, Status
-from runner.operations.asking.task_list import Entry
-from runner.operations.checkout import Edits
 from runner.operations.ticking.idle import followed
 from runner.report.facts import Facts
 from runner.report.table import Layout, Table, plain
 from runner.report.tick_text import local, moved_lines, second
 from runner.report.verdict import next_in_words, verdict
 from runner.schedule.localtime import load_zone
-from runner.store.catalogs import Source
 from runner.value import Value, replace
+
+TYPE_CHECKING = False  # only type checkers need these modules: loading them takes longer than most commands
+if TYPE_CHECKING:
+    from runner.operations.asking.dry_run import DryRun
+    from runner.operations.asking.next_slots import UpcomingSlot
+    from runner.operations.asking.status import Following, Status
+    from runner.operations.asking.task_list import Entry
+    from runner.operations.checkout import Edits
+    from runner.store.catalogs import Source
+
 
 _COLOURS = {
     SUCCEEDED: "green",

@@ -7,11 +7,15 @@ from datetime import UTC, datetime, tzinfo
 
 from runner.model.problem import Problem
 from runner.model.run import Run
-from runner.operations.ticking.branch import Moved
 from runner.operations.ticking.idle import followed, rough
-from runner.operations.ticking.tick import TickReport
 from runner.report.table import Layout, Table, plain, table_lines
 from runner.schedule.localtime import load_zone
+
+TYPE_CHECKING = False  # only type checkers need these modules: loading them takes longer than most commands
+if TYPE_CHECKING:
+    from runner.operations.ticking.branch import Moved
+    from runner.operations.ticking.tick import TickReport
+
 
 _RUNS = Layout(
     columns=("RUN", "TASK", "STATUS", "SLOT", "TOOK", "REASON"), name="TASK", cut=("REASON",), drop=("TOOK", "REASON")

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from runner.operations.asking.status import Status
 from runner.operations.ticking.idle import followed, rough
 from runner.report.tick_text import local
+
+TYPE_CHECKING = False  # only type checkers need these modules: loading them takes longer than most commands
+if TYPE_CHECKING:
+    from runner.operations.asking.status import Status
+
 
 _UNITS = ((timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "min"))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from runner.operations.ticking import idle
 from runner.store import migrate
 from tests.support.project import MINUTE, NOON, Project
@@ -15,19 +17,20 @@ _ALSO_NOT = {"dataclasses", "enum", "typing", "subprocess", "argparse", "pathlib
 _FORKS = {"re", "enum", "contextlib"}
 _PROBE = """
 import os, sys
-sys.argv = ["runner", "tick"]
+sys.argv[0] = "runner"
 os._exit = sys.exit  # the modules are to be looked at before they are gone
 from runner.cli.main import main
 try:
     main()
 except SystemExit as ending:
+    print()
     print(ending.code, *sorted(sys.modules))
 """
 
 
-def _modules(project: Project, minutes: int) -> tuple[str, set[str]]:
+def _modules(project: Project, minutes: int, *words: str) -> tuple[str, set[str]]:
     done = subprocess.run(
-        [sys.executable, "-c", _PROBE],
+        [sys.executable, "-c", _PROBE, *(words or ["tick"])],
         cwd=project.root,
         env=project.environment(NOON + minutes * MINUTE),
         check=True,
@@ -59,6 +62,34 @@ def test_a_tick_with_something_to_run_loads_neither_yaml_nor_git_nor_typer(proje
 
     assert loaded & (_HEAVY - {"re"}) == set()  # `re` comes with dataclasses, which the report needs
     assert [run.status for run in project.runs()] == ["succeeded", "succeeded"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("list",),
+        ("next",),
+        ("history",),
+        ("show", "1"),
+        ("logs", "1"),
+        ("why", "often"),
+        ("blame", "often"),
+        ("replay", "1"),
+        ("run", "often"),
+        ("tick", "--verbose"),
+    ],
+    ids=" ".join,
+)
+def test_a_command_about_runs_and_tasks_in_force_does_not_load_what_reads_task_files(
+    project: Project, words: tuple[str, ...]
+) -> None:
+    project.task("often")
+    project.commit()
+    project.tick()
+
+    _, loaded = _modules(project, 1, *words)
+
+    assert loaded & {"yaml", "jsonschema"} == set()
 
 
 def test_an_idle_tick_writes_nothing(project: Project) -> None:

@@ -18,7 +18,6 @@ from runner.cli.ticking import run_tick
 from runner.model.statuses import CANCELLED, SUCCEEDED
 from runner.operations.acting.cancel import cancel
 from runner.operations.acting.run_now import Observer, run_now
-from runner.operations.asking.dry_run import dry_run_tick
 from runner.operations.checkout import uncommitted
 from runner.operations.lookup import unfinished_run_named
 from runner.operations.ticking.progress import Watch
@@ -101,6 +100,8 @@ def _watch(state: State, passing: NonblockingWriter, *, wants_output: bool) -> W
 
 
 def _dry_run(state: State, only: frozenset[str] | None, *, worktree: bool, json: bool, verbose: bool) -> int:
+    from runner.operations.asking.dry_run import dry_run_tick  # noqa: PLC0415 - it loads what reads task files
+
     dry_run = dry_run_tick(state.workspace, clock.now(), only, worktree=worktree)
     if json:
         print(as_json.dumps(as_json.dry_run(dry_run)))
