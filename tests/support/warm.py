@@ -1,4 +1,7 @@
-"""The installed command without its start-up time: a process that has loaded all modules forks for each call.
+"""The installed command without its start-up time: a process that has loaded the modules forks for each call.
+
+There are two such processes, because the size of a process is most of the time of a fork: one has only the modules of
+cron's `tick`, the other one has all modules.
 
 The fork runs the `main` of the command, with its own words, folder, environment and streams. Tests that depend on the
 start of an interpreter (`PYTHON…`, the locale, closed streams, the order of imports), or that kill the command, run
@@ -18,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -37,7 +41,7 @@ def run_warm(words: list[str], folder: Path, environment: dict[str, str], timeou
     """Run the command; return its exit code, standard output and standard error. Raises subprocess.TimeoutExpired."""
     with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr, socket.socket(*_KIND) as call:
         call.settimeout(timeout)
-        call.connect(_server())
+        call.connect(_server(_TICK if words == ["tick"] else _ANY))
         order = json.dumps([words, str(folder), environment, _umask()]).encode()
         descriptors = array.array("i", [stdout.fileno(), stderr.fileno()])
         call.sendmsg([order], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
@@ -52,6 +56,7 @@ def run_warm(words: list[str], folder: Path, environment: dict[str, str], timeou
         return code, stdout.read().decode(), stderr.read().decode()
 
 
+_TICK, _ANY = "tick", "any"
 _KIND = (socket.AF_UNIX, socket.SOCK_SEQPACKET)
 
 
@@ -63,12 +68,12 @@ def _umask() -> int:
 
 
 @cache
-def _server() -> str:
-    """Start the process that forks, once for each test process, and return its address. It ends with this process."""
+def _server(kind: str) -> str:
+    """Start a process that forks, once for each test process, and return its address. It ends with this process."""
     folder = tempfile.mkdtemp(prefix="warm-")
     address = f"{folder}/socket"
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.warm", address],
+        [sys.executable, "-m", "tests.support.warm", kind, address],
         cwd=Path(__file__).parents[2],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -87,29 +92,48 @@ def _server() -> str:
     return address
 
 
-def _serve(address: str) -> None:
+def _serve(kind: str, address: str) -> None:
     """Load the modules of the command, and fork for each call, until the parent process has ended."""
     import gc  # noqa: PLC0415 - only the process that forks needs it
     import select  # noqa: PLC0415
 
-    _load()
+    (_load_tick if kind == _TICK else _load_all)()
     gc.freeze()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    #: The connection of each command that has not ended, and its pid, by the pidfd of the command.
+    running: dict[int, tuple[socket.socket, int]] = {}
     with socket.socket(*_KIND) as server:
         server.bind(f"{address}.new")
         server.listen(_BACKLOG)
         os.rename(f"{address}.new", address)
         while True:
-            readable, _, _ = select.select([server, sys.stdin], [], [])
+            readable, _, _ = select.select([server, sys.stdin, *running], [], [])
             if sys.stdin in readable:
                 return
-            call, _ = server.accept()
-            if os.fork() == 0:
-                _handle_call(call)
-            call.close()
+            for ended in running.keys() & set(readable):
+                _send_exit_code(*running.pop(ended))
+                os.close(ended)
+            if server in readable:
+                call, pid = _start_command(server)
+                running[os.pidfd_open(pid)] = call, pid
 
 
-def _load() -> None:
+def _load_tick() -> None:
+    """Load the modules of a tick that reads a commit and runs tasks."""
+    import runner.cli.failure  # noqa: PLC0415
+    import runner.cli.main  # noqa: PLC0415
+    import runner.cli.screen  # noqa: PLC0415
+    import runner.cli.ticking  # noqa: PLC0415
+    import runner.execution.launcher.client  # noqa: PLC0415
+    import runner.execution.supervising.pool  # noqa: PLC0415
+    import runner.operations.ticking.refresh  # noqa: PLC0415
+    import runner.operations.ticking.tick  # noqa: PLC0415
+    import runner.report.tick_text  # noqa: PLC0415
+    import runner.store.history  # noqa: PLC0415
+    import runner.taskfile.compiler  # noqa: F401, PLC0415
+
+
+def _load_all() -> None:
+    """Load all modules of the command, and what typer loads for its first option."""
     from importlib import import_module  # noqa: PLC0415
     from pkgutil import walk_packages  # noqa: PLC0415
 
@@ -129,18 +153,25 @@ def _load() -> None:
     typer.main.get_command(app).main(args=[], standalone_mode=False)
 
 
-def _handle_call(call: socket.socket) -> None:
-    """Fork the command of a call, and send its pid and exit code to the caller."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+def _start_command(server: socket.socket) -> tuple[socket.socket, int]:
+    """Accept a call, fork its command and send the pid to the caller; return the connection and the pid."""
+    call, _ = server.accept()
     order, descriptors, _, _ = socket.recv_fds(call, _LARGEST, 2)
     pid = os.fork()
     if pid == 0:
         _run_command(json.loads(order), *descriptors)
-    try:
+    for descriptor in descriptors:
+        os.close(descriptor)
+    with suppress(OSError):
         call.send(str(pid).encode())
-        call.send(str(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])).encode())
-    finally:
-        os._exit(0)
+    return call, pid
+
+
+def _send_exit_code(call: socket.socket, pid: int) -> None:
+    """Send the exit code of an ended command to its caller, if that still waits."""
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    with call, suppress(OSError):
+        call.send(str(code).encode())
 
 
 def _run_command(order: list[object], stdout: int, stderr: int) -> None:
@@ -172,4 +203,4 @@ def _exit_code() -> int:
 
 
 if __name__ == "__main__":
-    _serve(sys.argv[1])
+    _serve(*sys.argv[1:])
