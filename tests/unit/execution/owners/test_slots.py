@@ -117,8 +117,8 @@ def test_a_tick_waits_for_the_place_of_another_and_takes_it_when_that_is_killed(
     project: Project, family: Family
 ) -> None:
     project.write("runner.yaml", "max_parallel: 1\n")
-    project.task("a", family.code("note('a')\nforever()"))
-    project.task("b", family.code("note('b')"))
+    project.task("a", family.code("note('a')\nforever()"), frequency=1, unit="weeks")
+    project.task("b", family.code("note('b')"), frequency=1, unit="weeks")
     project.commit()
     with background(project, "tick", "--task", "a") as first:
         family.wait_for("a")
@@ -136,8 +136,8 @@ def test_a_tick_waits_for_the_place_of_another_and_takes_it_when_that_is_killed(
 
 def test_what_a_tick_waits_to_start_is_left_to_the_next_one_when_it_is_ended(project: Project, family: Family) -> None:
     project.write("runner.yaml", "max_parallel: 1\n")
-    project.task("a", family.code("note('a')\nwait_for('go')"))
-    project.task("b")
+    project.task("a", family.code("note('a')\nwait_for('go')"), frequency=1, unit="weeks")
+    project.task("b", frequency=1, unit="weeks")  # one slot: the clock is the real one, and a minute may end meanwhile
     project.commit()
     with background(project, "tick", "--task", "a") as first:
         family.wait_for("a")
