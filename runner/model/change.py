@@ -31,13 +31,13 @@ class Capability(Value):
 class Forecast(Value):
     """When a task runs, as far as it can be computed.
 
-    `fires` are the next starts, in the zone `timezone`; None where they depend on when the task was first seen or last
-    ran, and that is not known. `a_day` is the number of runs a day, the mean over weeks or a year.
+    `starts` are the next starts, in the zone `timezone`; None where they depend on when the task was first seen or
+    last ran, and that is not known. `a_day` is the number of runs a day, the mean over weeks or a year.
     """
 
     timezone: str
     schedule: str
-    fires: tuple[datetime, ...] | None
+    starts: tuple[datetime, ...] | None
     a_day: float
 
 

@@ -175,7 +175,7 @@ def entry(value: Entry) -> dict[str, Any]:
     }
 
 
-def fire(value: UpcomingSlot) -> dict[str, Any]:
+def upcoming_slot(value: UpcomingSlot) -> dict[str, Any]:
     """Return one future slot."""
     return {"task": value.task, "at": iso(value.at), "local": value.local.isoformat(timespec="seconds")}
 

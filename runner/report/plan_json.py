@@ -53,6 +53,6 @@ def _forecast(value: Forecast | None) -> dict[str, Any] | None:
     return {
         "timezone": value.timezone,
         "schedule": value.schedule,
-        "starts": None if value.fires is None else [iso(at) for at in value.fires],
+        "starts": None if value.starts is None else [iso(at) for at in value.starts],
         "runs_a_day": value.a_day,
     }

@@ -100,9 +100,9 @@ def next_starts(value: Forecast | None) -> Sequence[str]:
     """Return the next starts as wall times of the task, or one sentence where there are none or they are unknown."""
     if value is None:
         return ("-",)
-    if value.fires is None:
+    if value.starts is None:
         return (f"{value.schedule}; the first start is not known here",)
-    return [moment(at, value.timezone) for at in value.fires] or (_NEVER,)
+    return [moment(at, value.timezone) for at in value.starts] or (_NEVER,)
 
 
 def in_one_line(before: Forecast | None, after: Forecast | None) -> str:

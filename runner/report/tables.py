@@ -91,7 +91,7 @@ def _entry(value: Entry) -> tuple[str, ...]:
     )
 
 
-def fires(values: Iterable[UpcomingSlot]) -> Table:
+def upcoming_slots(values: Iterable[UpcomingSlot]) -> Table:
     """Return future slots."""
     return Table(_NEXT, [_upcoming_slot(value.task, value.local, value.at) for value in values])
 

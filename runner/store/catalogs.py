@@ -122,7 +122,7 @@ def others_due(session: Reading, key: int, since: datetime, until: datetime) -> 
 
 def present_blobs(session: Reading) -> dict[str, str]:
     """Return the blob of each task whose file is in the commit, by the id of the task."""
-    return dict(session.ask("SELECT id, blob FROM tasks WHERE blob IS NOT NULL"))
+    return dict(session.query("SELECT id, blob FROM tasks WHERE blob IS NOT NULL"))
 
 
 def has_tasks(session: Reading) -> bool:
@@ -140,7 +140,7 @@ def known_blobs(session: Reading, settings_blob: str, blobs: Iterable[str]) -> s
     """Return those of the blobs that have been compiled with these settings."""
     wanted = set(blobs)
     if len(wanted) > _FEW:
-        rows = session.ask("SELECT blob FROM versions WHERE settings_blob = ?", (settings_blob,))
+        rows = session.query("SELECT blob FROM versions WHERE settings_blob = ?", (settings_blob,))
         return {blob for (blob,) in rows if blob in wanted}
     sql = "SELECT 1 FROM versions WHERE blob = ? AND settings_blob = ?"
     return {blob for blob in wanted if session.one(sql, (blob, settings_blob))}
@@ -179,7 +179,7 @@ def find_task(session: Reading, task_id: str) -> StoredTask | None:
 
 def stored_tasks(session: Reading) -> Iterator[StoredTask]:
     """Yield the tasks whose files are in the commit, in the order of their ids."""
-    return map(_stored, session.ask(f"{_STORED} WHERE t.blob IS NOT NULL ORDER BY t.id"))
+    return map(_stored, session.query(f"{_STORED} WHERE t.blob IS NOT NULL ORDER BY t.id"))
 
 
 class ListedTask(Value):
@@ -203,7 +203,7 @@ def listed_tasks(session: Reading) -> Iterator[ListedTask]:
         SELECT {TASK_COLUMNS}, t.id, t.invalid_commit, t.next_slot FROM tasks t LEFT JOIN versions v ON v.id = t.version
         WHERE t.blob IS NOT NULL ORDER BY t.id
     """  # noqa: S608 - columns are constants of ours
-    return map(_listed, session.ask(sql))
+    return map(_listed, session.query(sql))
 
 
 def _listed(row: tuple[Any, ...]) -> ListedTask:
@@ -339,7 +339,7 @@ def has_refused(session: Reading) -> bool:
 
 def problems(session: Reading) -> tuple[Problem, ...]:
     """Return the problems of the commit's files, sorted."""
-    rows = session.ask('SELECT file, line, "column", code, severity, message, hint FROM problems')
+    rows = session.query('SELECT file, line, "column", code, severity, message, hint FROM problems')
     return tuple(sorted((Problem(*row) for row in rows), key=Problem.order))
 
 

@@ -45,7 +45,7 @@ def due_tasks(session: Reading, now: datetime, only: frozenset[str] | None) -> I
     The caller may change tasks meanwhile: the list of due tasks is read before the first one is yielded.
     """
     sql = "SELECT key, id FROM tasks WHERE next_due <= ? ORDER BY next_due, id"
-    for key, task_id in list(session.ask(sql, (to_millis(now),))):
+    for key, task_id in list(session.query(sql, (to_millis(now),))):
         if only is None or task_id in only:
             yield from _due(session, f"{_DUE} WHERE t.key = ?", key)
 
@@ -56,7 +56,7 @@ def planned_tasks(session: Reading) -> Iterator[Due]:
 
 
 def _due(session: Reading, sql: str, *values: int) -> Iterator[Due]:
-    for row in list(session.ask(sql, values)):
+    for row in list(session.query(sql, values)):
         columns = row[4 + STATE :]
         running = runs_under_way(session, row[0])
         key, version, commit, task = row[:4]
@@ -91,7 +91,7 @@ def set_clock(session: Deciding, clock: Clock) -> None:
 def zones_in_use(session: Reading) -> list[str]:
     """Return the sorted names of the time zones of tasks that have a next slot."""
     sql = "SELECT DISTINCT v.timezone FROM tasks t JOIN versions v ON v.id = t.version WHERE t.next_due IS NOT NULL ORDER BY 1"
-    return [name for (name,) in session.ask(sql)]
+    return [name for (name,) in session.query(sql)]
 
 
 def zone_files(session: Reading) -> str:
@@ -247,4 +247,4 @@ def claim_by_hand(session: Deciding, request: RunRequest, owner: str, now: datet
 def runs_under_way(session: Reading, key: int, *, or_tried: bool = False) -> tuple[int, ...]:
     """Return the ids of a task's runs that have not ended, the oldest first; with `or_tried`, of trials, too."""
     sql = "SELECT id, coalesce(commit_id, '') FROM runs WHERE task = ? AND status = 'running' ORDER BY id"
-    return tuple(run_id for run_id, commit in session.ask(sql, (key,)) if or_tried or commit != WORKTREE)
+    return tuple(run_id for run_id, commit in session.query(sql, (key,)) if or_tried or commit != WORKTREE)

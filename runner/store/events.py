@@ -41,12 +41,12 @@ _EVENT = "SELECT at, kind, commit_id, detail FROM events"
 
 def of_task(session: Reading, key: int) -> list[Event]:
     """Return the events of a task, without those of its runs, the oldest first."""
-    return [_event(row) for row in session.ask(f"{_EVENT} WHERE task = ? AND run IS NULL ORDER BY at, id", (key,))]
+    return [_event(row) for row in session.query(f"{_EVENT} WHERE task = ? AND run IS NULL ORDER BY at, id", (key,))]
 
 
 def of_clock(session: Reading, since: datetime) -> list[Event]:
     """Return the last events of the clock since an instant, at most 20, in the order in which they were recorded."""
-    rows = session.ask(f"{_EVENT} WHERE task IS NULL AND run IS NULL ORDER BY id DESC LIMIT 20")
+    rows = session.query(f"{_EVENT} WHERE task IS NULL AND run IS NULL ORDER BY id DESC LIMIT 20")
     found = [_event(row) for row in rows]
     return [event for event in reversed(found) if event.at >= since]
 

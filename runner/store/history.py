@@ -86,13 +86,13 @@ def _find(session: Reading, conditions: list[_Condition], limit: int | None) -> 
     sql = f"{_RUN} WHERE {where} ORDER BY r.id DESC"
     if limit is not None:
         sql, values = f"{sql} LIMIT ?", [*values, limit]
-    return [_run(row) for row in session.ask(sql, values)]
+    return [_run(row) for row in session.query(sql, values)]
 
 
 def runs_by_id(session: Reading, run_ids: Iterable[int]) -> list[Run]:
     """Return the runs with these ids, in the order of the ids."""
     sql = f"{_RUN} WHERE r.id = ?"
-    return [_run(row) for run_id in sorted(run_ids) for row in session.ask(sql, (run_id,))]
+    return [_run(row) for run_id in sorted(run_ids) for row in session.query(sql, (run_id,))]
 
 
 def last_runs(session: Reading) -> dict[str, Run]:
@@ -105,7 +105,7 @@ def last_runs(session: Reading) -> dict[str, Run]:
             ) FROM tasks k
         )
     """  # noqa: S608 - a constant of ours
-    return {run.task: run for run in map(_run, session.ask(sql))}
+    return {run.task: run for run in map(_run, session.query(sql))}
 
 
 def last_run(session: Reading, task_id: str) -> Run | None:
@@ -123,7 +123,7 @@ class Progress(Value):
 
 def progress(session: Reading, run_id: int) -> Progress:
     """Return the statuses of a run and of its attempts, without their output."""
-    rows = session.ask("SELECT number, status FROM attempts WHERE run = ? ORDER BY number", (run_id,))
+    rows = session.query("SELECT number, status FROM attempts WHERE run = ? ORDER BY number", (run_id,))
     attempts = tuple((number, status) for number, status in rows)
     return Progress(session.value("SELECT status FROM runs WHERE id = ?", (run_id,)), attempts)
 
@@ -138,7 +138,7 @@ def run_details(session: Reading, run_id: int) -> RunDetails | None:
     row = session.one(f"{_RUN} WHERE r.id = ?", (run_id,))
     if row is None:
         return None
-    rows = session.ask(
+    rows = session.query(
         """
         SELECT a.number, a.status, a.reason, a.started_at, a.finished_at, a.exit_code, a.signal, a.error_type, a.error_message,
                a.error_file, a.error_line, a.traceback, o.output, a.output_dropped_bytes
@@ -232,10 +232,10 @@ def counts_since(session: Reading, since: datetime) -> Counts:
     at = to_millis(since)
     of_commit = is_of_commit("runs")
     sql = f"SELECT status, count(*) FROM runs WHERE finished_at >= ? AND {of_commit} GROUP BY status"  # noqa: S608
-    ended = {status: int(count) for status, count in session.ask(sql, (at,))}
+    ended = {status: int(count) for status, count in session.query(sql, (at,))}
     # A skipped slot has no `finished_at`. Ids grow with time, so the scan stops at the first row that is older.
     skipped = 0
-    for (decided_at,) in session.ask("SELECT decided_at FROM runs WHERE status = 'skipped' ORDER BY id DESC"):
+    for (decided_at,) in session.query("SELECT decided_at FROM runs WHERE status = 'skipped' ORDER BY id DESC"):
         if decided_at < at:
             break
         skipped += 1

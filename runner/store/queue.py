@@ -92,7 +92,7 @@ def take(session: Deciding, owner: str, now: datetime, most: int, only: frozense
     jobs: list[Job] = []
     missed: list[int] = []
     while len(jobs) < most:
-        rows = session.ask(
+        rows = session.query(
             f"SELECT r.id {_WAITING} AND r.due_at <= ?{where} ORDER BY r.due_at, r.id LIMIT ?",
             (to_millis(now), *values, most - len(jobs)),
         )
@@ -241,13 +241,13 @@ def ask_to_end(session: Deciding, run_id: int, reason: str, now: datetime) -> st
 def owners_asked(session: Reading) -> list[str]:
     """Return the owners that are asked to end a run."""
     sql = "SELECT DISTINCT supervisor FROM runs WHERE status = 'running' AND supervisor IS NOT NULL AND cancel_reason IS NOT NULL"
-    return [owner for (owner,) in session.ask(sql)]
+    return [owner for (owner,) in session.query(sql)]
 
 
 def asked_to_end(session: Reading, owner: str) -> list[tuple[int, str]]:
     """Return the ids of the runs that an owner is asked to end, each with the reason."""
     sql = "SELECT id, cancel_reason FROM runs WHERE status = 'running' AND supervisor = ? AND cancel_reason IS NOT NULL"
-    return [(run_id, reason) for run_id, reason in session.ask(sql, (owner,))]
+    return [(run_id, reason) for run_id, reason in session.query(sql, (owner,))]
 
 
 class OwnedRun(Value):
@@ -277,7 +277,7 @@ class OwnedRun(Value):
 def owned_runs(session: Reading) -> list[OwnedRun]:
     """Return the runs that have an owner, in the order of their ids."""
     rows = list(
-        session.ask(
+        session.query(
             """
             SELECT r.id, r.supervisor, a.started_at, r.cancel_reason, r."trigger", r.overdue_at, r.overdue_monotonic
             FROM runs r LEFT JOIN attempts a ON a.run = r.id AND a.number = r.attempts AND a.status = 'running'

@@ -22,7 +22,7 @@ class Reading:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def ask(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
+    def query(self, sql: str, values: Sequence[object] = ()) -> Iterator[Row]:
         """Yield the rows of a query. Raises sqlite3.Error, which the function that opened the session converts."""
         return self._connection.execute(sql, values)
 

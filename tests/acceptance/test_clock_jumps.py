@@ -48,7 +48,7 @@ def _slots(project: Project) -> list[datetime]:
 
 
 def _next(project: Project, now: datetime) -> list[str]:
-    return [fire["at"] for fire in project.json("next", "task", "-n", "3", now=now)]
+    return [slot["at"] for slot in project.json("next", "task", "-n", "3", now=now)]
 
 
 @pytest.mark.parametrize(

@@ -88,21 +88,21 @@ def test_next_shows_slots_on_a_daylight_saving_night(project: Project) -> None:
     project.task("night", frequency=1, unit="days", start="2026-01-01 02:30", timezone="Europe/Berlin")
     project.commit()
 
-    fires = project.json("next", "night", "-n", "3", "--from", "2026-03-28T00:00Z")
+    slots = project.json("next", "night", "-n", "3", "--from", "2026-03-28T00:00Z")
 
-    assert [fire["local"] for fire in fires] == [
+    assert [slot["local"] for slot in slots] == [
         "2026-03-28T02:30:00+01:00",
         "2026-03-29T03:30:00+02:00",
         "2026-03-30T02:30:00+02:00",
     ]
-    assert [list(fire) for fire in fires] == [["task", "at", "local"]] * 3
-    assert fires[1]["at"] == "2026-03-29T01:30:00Z"
+    assert [list(slot) for slot in slots] == [["task", "at", "local"]] * 3
+    assert slots[1]["at"] == "2026-03-29T01:30:00Z"
 
 
 def test_next_merges_the_slots_of_all_tasks(busy: Project) -> None:
-    fires = busy.json("next", "-n", "4", now=NOON)
+    slots = busy.json("next", "-n", "4", now=NOON)
 
-    assert [(fire["task"], fire["at"]) for fire in fires] == [
+    assert [(slot["task"], slot["at"]) for slot in slots] == [
         ("bad/one", "2026-06-10T12:01:00Z"),
         ("good", "2026-06-10T12:01:00Z"),
         ("bad/one", "2026-06-10T12:02:00Z"),

@@ -198,9 +198,9 @@ def _started(project: Project, task: str, after: int, count: int) -> list[dateti
 def _predicted(plan: Plan, side: str) -> dict[str, list[datetime]]:
     found = {}
     for change in plan.tasks:
-        outlook = getattr(change, side)
+        forecast = getattr(change, side)
         name = (change.old_id or change.id) if side == "before" else change.id
-        found[name] = [] if outlook is None else list(outlook.fires)
+        found[name] = [] if forecast is None else list(forecast.starts)
     return found
 
 
@@ -257,10 +257,10 @@ def test_a_changed_frequency_shows_the_next_starts_before_and_after(running: Pro
     noon = NOON.replace(microsecond=0)
     assert change.before is not None
     assert change.after is not None
-    assert change.before.fires is not None
-    assert change.after.fires is not None
-    assert change.before.fires[:2] == (noon + 15 * MINUTE, noon + 30 * MINUTE)
-    assert change.after.fires[:2] == (noon + 5 * MINUTE, noon + 10 * MINUTE)
+    assert change.before.starts is not None
+    assert change.after.starts is not None
+    assert change.before.starts[:2] == (noon + 15 * MINUTE, noon + 30 * MINUTE)
+    assert change.after.starts[:2] == (noon + 5 * MINUTE, noon + 10 * MINUTE)
     assert (change.before.a_day, change.after.a_day) == (96, 288)
     assert change.at_once.answer is False
 
@@ -284,10 +284,10 @@ def test_without_any_state_what_hangs_on_the_past_is_not_known_and_what_does_not
 
     assert not plan.knows_state
     assert sync.before is not None
-    assert sync.before.fires is None
+    assert sync.before.starts is None
     assert sync.at_once.answer is None
     assert new.after is not None
-    assert new.after.fires
+    assert new.after.starts
     assert "No state is known here" in running.runner("plan", "HEAD").stdout
 
 
@@ -319,7 +319,7 @@ def test_a_renamed_task_keeps_its_slots_and_is_one_change(running: Project) -> N
     assert (change.id, change.old_id, change.kinds) == ("other", "sync", ("renamed",))
     assert change.before is not None
     assert change.after is not None
-    assert change.before.fires == change.after.fires
+    assert change.before.starts == change.after.starts
 
 
 def test_activation_and_deactivation_are_called_so(running: Project) -> None:
@@ -333,7 +333,7 @@ def test_activation_and_deactivation_are_called_so(running: Project) -> None:
     assert (off.kinds, off.at_once.answer) == (("deactivated",), False)
     assert on.kinds == ("activated",)
     assert off.after is not None
-    assert off.after.fires == ()
+    assert off.after.starts == ()
 
 
 def test_a_file_that_breaks_is_a_problem_and_its_last_valid_version_goes_on(running: Project) -> None:

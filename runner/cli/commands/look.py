@@ -106,11 +106,11 @@ def _next(
 ) -> int:
     """Show the next slots, the earliest first."""
     state = paged(context)
-    fires = next_slots(state.workspace, task, count, instant(since), clock.now())
+    slots = next_slots(state.workspace, task, count, instant(since), clock.now())
     if json:
-        print(as_json.dumps([as_json.fire(fire) for fire in fires]))
+        print(as_json.dumps([as_json.upcoming_slot(slot) for slot in slots]))
     else:
-        show(tables.fires(fires) if fires else tables.Line("no slot is planned"))
+        show(tables.upcoming_slots(slots) if slots else tables.Line("no slot is planned"))
     return 0
 
 

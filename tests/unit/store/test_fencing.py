@@ -102,7 +102,7 @@ def _run(project: Project, story: str) -> Iterator[Deciding]:
 def _everything(session: Deciding) -> list[object]:
     """Return all that is on record of runs."""
     tables = ("runs", "attempts", "outputs", "events")
-    return [list(session.ask(f"SELECT * FROM {table} ORDER BY 1, 2")) for table in tables]  # noqa: S608 - names of ours
+    return [list(session.query(f"SELECT * FROM {table} ORDER BY 1, 2")) for table in tables]  # noqa: S608 - names of ours
 
 
 @pytest.mark.parametrize("story", _STORIES)

@@ -185,7 +185,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[str], list[Aske
         for story in _STORIES:
             story(session)
         for name in names:
-            session.ask(f"SELECT * FROM {name}")  # noqa: S608 - a name of ours
+            session.query(f"SELECT * FROM {name}")  # noqa: S608 - a name of ours
         return made, connection.asked
 
 
