@@ -8,6 +8,7 @@ from typing import Any
 from runner.clock import iso
 from runner.model.run import Run
 from runner.report import as_json
+from runner.report.fold import fold_line
 from runner.report.table import plain
 from runner.report.tick_text import local
 from runner.schedule.localtime import load_zone
@@ -19,8 +20,22 @@ if TYPE_CHECKING:
     from runner.operations.asking.why import Why
 
 
-def blame_lines(value: Blame) -> Iterator[str]:
-    """Yield the lines that say since when a task has failed, and which commits came before its first failure."""
+def why_lines(value: Why, width: int | None = None) -> Iterator[str]:
+    """Yield the sentences that say why a task runs or not, wrapped to `width` cells; None wraps nothing."""
+    for sentence in value.sentences:
+        yield from fold_line(sentence, width)
+
+
+def blame_lines(value: Blame, width: int | None = None) -> Iterator[str]:
+    """Yield since when a task has failed, and the commits before its first failure, wrapped to `width` cells.
+
+    None wraps nothing.
+    """
+    for line in _blame_lines(value):
+        yield from fold_line(line.lstrip(), width, " " * (len(line) - len(line.lstrip())))
+
+
+def _blame_lines(value: Blame) -> Iterator[str]:
     streak = value.streak
     first, success = streak.first_failure, streak.last_success
     if not value.fails() or first is None:

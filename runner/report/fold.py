@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.report.table import LEAST, cells, cut
+from runner.report.table import GAP, LEAST, cells, cut
+
+
+def fold_line(text: str, width: int | None, indent: str = "") -> Iterator[str]:
+    """Yield a line with its indent, wrapped where it has more than `width` cells; None wraps nothing.
+
+    Each further line is indented by two more spaces.
+    """
+    if width is None or cells(indent + text) <= width:
+        yield indent + text
+        return
+    first, *rest = fold(text, width - len(indent + GAP))
+    yield indent + first
+    yield from (indent + GAP + part for part in rest)
 
 
 def fold(text: str, width: int) -> list[str]:

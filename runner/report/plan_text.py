@@ -7,7 +7,7 @@ from itertools import zip_longest
 
 from runner.model.change import Forecast, Plan, TaskChange
 from runner.report import plan_words as words
-from runner.report.fold import fold, pieces
+from runner.report.fold import fold, fold_line, pieces
 from runner.report.table import GAP, LEAST, Layout, Table, cells, plain, table_lines
 
 _INDENT = "    "
@@ -18,14 +18,10 @@ _STARTS = Layout(columns=("next, before", "next, after"), name="next, before")
 def plan_lines(plan: Plan, width: int | None = None) -> Iterator[str]:
     """Yield the lines of a plan. A line of more than `width` cells is wrapped; where `width` is None, none is."""
     for indent, line in _lines(plan, width):
-        if width is None or cells(indent + line) <= width:
-            yield indent + line
-        elif indent == _CODE:
+        if indent == _CODE and width is not None:
             yield from (indent + piece for piece in pieces(line, width - len(indent)))
         else:
-            first, *rest = fold(line, width - len(indent + GAP))
-            yield indent + first
-            yield from (indent + GAP + part for part in rest)
+            yield from fold_line(line, width, indent)
 
 
 def _lines(plan: Plan, width: int | None) -> Iterator[tuple[str, str]]:

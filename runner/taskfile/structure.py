@@ -154,6 +154,26 @@ def _nearest_key(key: str, known: Mapping[str, Any], given: Mapping[str, Any]) -
     return f"did you mean `{meant}`?" if may_be_given else f"known are {', '.join(known)}"
 
 
+_WORKING_DAYS = "for Monday to Friday, write `cron: 0 9 * * 1-5` instead of `frequency` and `unit`"
+_SMALLEST = "the smallest unit is `minutes`"
+#: Units that runner does not have, without a final `s`. A similar word, such as `weeks` for `weekdays`, is not meant.
+_OTHER_UNITS = {
+    **dict.fromkeys(("weekday", "workday", "working day", "business day"), _WORKING_DAYS),
+    **dict.fromkeys(("s", "sec", "second", "millisecond"), _SMALLEST),
+    **dict.fromkeys(("year", "yearly", "annually"), "write `unit: months`, and `frequency: 12` for one year"),
+    **dict.fromkeys(("quarter", "quarterly"), "write `unit: months`, and `frequency: 3` for one quarter"),
+    **dict.fromkeys(("fortnight", "fortnightly", "biweekly"), "write `unit: weeks`, and `frequency: 2` for two weeks"),
+}
+
+
+def _nearest_word(value: str, known: list[str], error: ValidationError) -> str:
+    """Return a hint that names the known word that is meant, or what to write for a unit that there is not."""
+    unit = value.lower().replace("_", " ").replace("-", " ")
+    is_unit = error.absolute_path[-1] == "unit"
+    hint = (_OTHER_UNITS.get(unit) or _OTHER_UNITS.get(unit.removesuffix("s"))) if is_unit else None
+    return hint or nearest(value, known)
+
+
 _CODES = {"type": "type"}
 _MISSING = {"code": "add `code: |` and the Python below it, indented", "active": "add `active: true`"}
 
@@ -167,7 +187,7 @@ def _message_and_hint(error: ValidationError, word: str) -> tuple[str, str]:
             return _wrong_type(value, str(rule), error, word)
         case "enum":
             known = [str(item) for item in rule]
-            hint = nearest(value, known) if isinstance(value, str) else f"known are {', '.join(known)}"
+            hint = _nearest_word(value, known, error) if isinstance(value, str) else f"known are {', '.join(known)}"
         case "minimum" | "maximum":
             side = "at least" if error.validator == "minimum" else "at most"
             return f"is {value}; it must be {side} {rule}", _examples(error)

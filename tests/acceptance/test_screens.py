@@ -147,6 +147,20 @@ def test_a_plan_fits_every_width_and_loses_nothing(planned: Project) -> None:
             assert re.search(rf"(^|\s){task_id}(:|\s|$)", said) or len(task_id) > width, (width, task_id)
 
 
+@pytest.mark.parametrize("words", [("blame", _LONG), ("why", _LONG), ("why", "a")], ids=" ".join)
+def test_sentences_are_wrapped_between_words_at_every_width_and_lose_nothing(
+    wide: Project, words: tuple[str, ...]
+) -> None:
+    env = {"RUNNER_NOW": (NOON + MINUTE).isoformat()}
+    whole = wide.runner(*words, env=env).stdout.split()
+    for width in (40, *_WIDTHS):
+        lines = _screen(wide, width, *words)
+
+        assert [line for line in lines if len(line) > width] == []
+        parts = " ".join(line.strip() for line in lines)
+        assert re.sub(r"… ", "", parts).split() == whole
+
+
 def _without_starts(lines: list[str]) -> str:
     """Return the lines of a plan without the two columns of starts, which are folded side by side."""
     kept, in_starts = [], False

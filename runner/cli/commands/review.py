@@ -12,6 +12,7 @@ from runner import clock
 from runner.cli.commands.arguments import AnyRun, Json, OneTask
 from runner.cli.context import State, paged, remark, say_wait, show_lines, time
 from runner.cli.nonblocking import NonblockingWriter
+from runner.cli.screen import in_width, terminal_width
 from runner.cli.state_folder import prepare_state
 from runner.model.statuses import SUCCEEDED
 from runner.operations.acting.replay import replay
@@ -55,7 +56,7 @@ def _blame(context: typer.Context, task: OneTask, json: Json = False) -> int:
     if json:
         print(as_json.dumps(answers.blame_json(value)))
     else:
-        show_lines(answers.blame_lines(value))
+        show_lines(map(in_width, answers.blame_lines(value, terminal_width())))
     return 0
 
 
@@ -78,7 +79,7 @@ def _why(
     if json:
         print(as_json.dumps(answers.why_json(value)))
     else:
-        show_lines(value.sentences)
+        show_lines(map(in_width, answers.why_lines(value, terminal_width())))
     return 0
 
 

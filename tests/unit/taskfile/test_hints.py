@@ -82,6 +82,30 @@ def test_a_unit_that_is_suggested_makes_a_valid_duration(number: str, key: str) 
             assert _problems(text.replace(f": {number}\n", f": {suggested}\n")) == ()
 
 
+@pytest.mark.parametrize(
+    ("unit", "keys"),
+    [
+        *(
+            (unit, ["cron: 0 9 * * 1-5"])
+            for unit in ("weekdays", "Weekday", "workdays", "business-days", "working_day")
+        ),
+        *((unit, ["unit: minutes"]) for unit in ("seconds", "sec", "s", "milliseconds")),
+        *((unit, ["unit: months", "frequency: 12"]) for unit in ("years", "year", "yearly", "annually")),
+        *((unit, ["unit: months", "frequency: 3"]) for unit in ("quarters", "quarterly")),
+        *((unit, ["unit: weeks", "frequency: 2"]) for unit in ("fortnights", "biweekly")),
+        *((unit, ["unit: minutes"]) for unit in ("mins", "Minutes", "minuts")),
+        *((unit, ["unit: days"]) for unit in ("Days", "dayss")),
+    ],
+)
+def test_a_unit_that_there_is_not_is_met_with_what_means_the_same_and_is_valid(unit: str, keys: list[str]) -> None:
+    [problem] = _problems(f"frequency: 1\nunit: {unit}\nactive: true\n{_CODE}")
+
+    for key in keys:
+        assert f"`{key}`" in problem.hint or f"`{key.removeprefix('unit: ')}`" in problem.hint
+    others = [] if keys[0].startswith("cron") or len(keys) == 2 else ["frequency: 1"]
+    assert _problems("\n".join([*keys, *others, "active: true", _CODE])) == ()
+
+
 @given(number=_NUMBERS)
 def test_quotes_are_to_be_taken_away_only_where_the_bare_value_is_valid(number: str) -> None:
     text = f'frequency: "{number}"\nunit: days\nactive: true\n{_CODE}'
