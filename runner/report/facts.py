@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 
+from runner.report.fold import fold
 from runner.report.table import BOLD, CODES, END, GAP, LEAST
 from runner.value import Value
 
@@ -22,12 +22,8 @@ def facts_lines(facts: Facts, width: int | None = None, *, colour: bool = False)
     """
     indent = max((len(name) for name, _, _ in facts.facts), default=0) + len(GAP)
     for name, text, tint in facts.facts:
-        parts = (
-            [text]
-            if width is None
-            else wrap(text, max(LEAST, width - indent), break_long_words=False, break_on_hyphens=False)
-        )
-        for number, part in enumerate(parts or [""]):
+        parts = [text] if width is None else fold(text, max(LEAST, width - indent), split_words=False)
+        for number, part in enumerate(parts):
             title = "" if number else name
             head = f"{BOLD}{title}{END}" if colour and title else title
             code = CODES.get(tint) if colour else None

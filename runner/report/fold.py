@@ -20,10 +20,11 @@ def fold_line(text: str, width: int | None, indent: str = "") -> Iterator[str]:
     yield from (indent + GAP + part for part in rest)
 
 
-def fold(text: str, width: int) -> list[str]:
+def fold(text: str, width: int, *, split_words: bool = True) -> list[str]:
     """Return a text in lines of at most `width` cells, wrapped between words.
 
-    A word that is longer than a line is split, with a mark at the end of each part but the last.
+    A word that is longer than a line is split, with a mark at the end of each part but the last. Without `split_words`
+    it stays whole on a line of its own, so that people can copy it.
     """
     lines = []
     line = ""
@@ -34,7 +35,7 @@ def fold(text: str, width: int) -> list[str]:
             continue
         if line:
             lines.append(line)
-        *whole, line = pieces(word, width)
+        *whole, line = pieces(word, width) if split_words else [word]
         lines += whole
     return [*lines, line]
 
