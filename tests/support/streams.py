@@ -6,12 +6,14 @@ import fcntl
 import os
 import pty
 import subprocess
+import tempfile
 import termios
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from struct import pack
 
 from tests.support.project import RUNNER, Project
+from tests.support.warm import can_be_warm, warm_command
 
 #: A redirection of sh(1) → the error of the kernel for a write to standard output.
 REFUSING = {
@@ -84,8 +86,25 @@ def on_a_terminal(
     """
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, pack("HHHH", 24, columns, 0, 0))
-    code, screen, stderr = _read_from(controller, terminal, project, words, {"RUNNER_PAGER": ""} | (env or {}))
+    env = {"RUNNER_PAGER": ""} | (env or {})
+    read = _read_warm if can_be_warm(project.environment() | env) else _read_from
+    code, screen, stderr = read(controller, terminal, project, words, env)
     return code, screen.replace(b"\r\n", b"\n"), stderr
+
+
+def _read_warm(
+    readable: int, writable: int, project: Project, words: tuple[str, ...], env: dict[str, str]
+) -> tuple[int, bytes, bytes]:
+    with (
+        tempfile.TemporaryFile() as stderr,
+        warm_command([*words], project.root, project.environment() | env, writable, stderr.fileno()) as command,
+    ):
+        os.close(writable)
+        output = b"".join(iter(_chunks(readable), b""))
+        os.close(readable)
+        code = command.wait(120)
+        stderr.seek(0)
+        return code, output, stderr.read()
 
 
 def _read_from(

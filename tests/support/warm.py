@@ -21,7 +21,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -39,21 +40,42 @@ def can_be_warm(environment: dict[str, str]) -> bool:
 
 def run_warm(words: list[str], folder: Path, environment: dict[str, str], timeout: float) -> tuple[int, str, str]:
     """Run the command; return its exit code, standard output and standard error. Raises subprocess.TimeoutExpired."""
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr, socket.socket(*_KIND) as call:
-        call.settimeout(timeout)
-        call.connect(_server(_TICK if words == ["tick"] else _ANY))
-        order = json.dumps([words, str(folder), environment, _umask()]).encode()
-        descriptors = array.array("i", [stdout.fileno(), stderr.fileno()])
-        call.sendmsg([order], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
-        pid = int(call.recv(_LARGEST))
-        try:
-            code = int(call.recv(_LARGEST))
-        except TimeoutError:
-            os.kill(pid, signal.SIGKILL)
-            raise subprocess.TimeoutExpired(words, timeout) from None
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        with warm_command(words, folder, environment, stdout.fileno(), stderr.fileno()) as command:
+            code = command.wait(timeout)
         stdout.seek(0)
         stderr.seek(0)
         return code, stdout.read().decode(), stderr.read().decode()
+
+
+class WarmCommand:
+    """A command that was forked, and the connection on which its exit code comes."""
+
+    def __init__(self, call: socket.socket, pid: int) -> None:
+        """Take the connection to the process that forks."""
+        self._call = call
+        self._pid = pid
+
+    def wait(self, timeout: float) -> int:
+        """Return the exit code. After `timeout` seconds, kill the command and raise subprocess.TimeoutExpired."""
+        self._call.settimeout(timeout)
+        try:
+            return int(self._call.recv(_LARGEST))
+        except TimeoutError:
+            os.kill(self._pid, signal.SIGKILL)
+            raise subprocess.TimeoutExpired(str(self._pid), timeout) from None
+
+
+@contextmanager
+def warm_command(
+    words: list[str], folder: Path, environment: dict[str, str], stdout: int, stderr: int
+) -> Iterator[WarmCommand]:
+    """Start the command with two descriptors as its standard output and error, and yield it."""
+    with socket.socket(*_KIND) as call:
+        call.connect(_server(_TICK if words == ["tick"] else _ANY))
+        order = json.dumps([words, str(folder), environment, _umask()]).encode()
+        call.sendmsg([order], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [stdout, stderr]))])
+        yield WarmCommand(call, int(call.recv(_LARGEST)))
 
 
 _TICK, _ANY = "tick", "any"
