@@ -13,8 +13,8 @@ from runner.model.state import SKIP, START, Decision, TaskState
 from runner.model.stored import StoredTask, Version
 from runner.value import Value, replace
 
-_EDITED = "the task was edited before a tick came"
-_REMOVED = "the task's file was removed before a tick came"
+_EDITED = "the task was edited before a tick ran"
+_REMOVED = "the task's file was removed before a tick ran"
 
 _NEVER = TaskState()
 

@@ -276,7 +276,7 @@ def _decisions(due: _DueSlots, policy: Policy, offset: timedelta, now: datetime)
     latest = due.latest
     if policy.catchup != NONE:
         return [_start_in_time(latest, due.missed, policy, offset, now)]
-    reason = "no tick came in its minute (catchup: none)"
+    reason = "no tick ran in its minute (catchup: none)"
     if _is_late(latest, offset, now):
         return [_missed(latest, due.missed, reason)]
     before = due.before(latest) if due.missed else None
@@ -360,7 +360,7 @@ def _reason(missed: int, *, late: bool) -> str:
     if missed:
         slots = "slot" if missed == 1 else "slots"
         return f"caught up: covers {missed} older {slots}, too"
-    return "caught up: no tick came in its minute" if late else "due"
+    return "caught up: no tick ran in its minute" if late else "due"
 
 
 def minute_of(instant: datetime) -> datetime:

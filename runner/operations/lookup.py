@@ -92,4 +92,4 @@ def _nearest(session: Reading, task_id: str) -> str:
     ids = list(catalogs.present_blobs(session))
     plain = task_id.removeprefix("tasks/").removesuffix(".yaml")
     close = [plain] if plain in ids else get_close_matches(task_id, ids, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else "`runner list` names them all"
+    return f"did you mean {close[0]}?" if close else "`runner list` lists all tasks"

@@ -195,8 +195,8 @@ def _is_damaged(root: str, path: str, said: str) -> bool:
 
 def _damaged(path: str) -> GitError:
     return GitError(
-        f"the ref {path} is damaged: what stands in it is neither a commit nor a ref that there is",
-        f"put it at a commit, for example: git update-ref {path} COMMIT",
+        f"the ref {path} is damaged: its content is neither a commit nor an existing ref",
+        f"set it to a commit, for example: git update-ref {path} COMMIT",
         path,
     )
 

@@ -228,5 +228,5 @@ def _unrolled(name: str, first: int, last: int, step: int) -> str:
 def _never(expression: str, error: CronSimError) -> ScheduleError:
     day, month = expression.split()[2:4]
     if "day-of-month" in str(error).lower():
-        return ScheduleError("cron", f"day {day} never comes in month {month}", "correct the day or the month")
+        return ScheduleError("cron", f"day {day} does not exist in month {month}", "correct the day or the month")
     return ScheduleError("cron", str(error), "write: minute hour day-of-month month day-of-week")

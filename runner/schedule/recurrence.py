@@ -121,7 +121,7 @@ def parse_recurrence(text: str, start: datetime | None, anchor: datetime | None,
     dtstart = start if start is not None else _implied_start(parts, anchor, zone)
     explicit = _explicit(parts, dtstart)
     if not _meets_the_clock(explicit, dtstart):
-        raise ScheduleError("rrule", "this rule never comes", "INTERVAL skips every time of day that the rule names")
+        raise ScheduleError("rrule", "this rule has no date", "INTERVAL skips every time of day that the rule names")
     until = parts.until
     in_utc = until if until is not None and until.tzinfo is not None else None
     last = until if in_utc is None else wall_time(in_utc, zone) + LARGEST_CHANGE

@@ -216,7 +216,7 @@ def _wrong_type(value: Any, expected: str, error: ValidationError, word: str) ->
         return message, f"remove the quotes: {value}"
     if expected == "string" and is_number:
         if "90s" in _schema(error).get("examples", []):
-            return message, f"say the unit, such as {word}s or {word}m" if _is_count(word) else _examples(error)
+            return message, f"add a unit, such as {word}s or {word}m" if _is_count(word) else _examples(error)
         if _is_accepted(word, error):
             return message, f'quote it: "{word}"'
     return message, _examples(error)

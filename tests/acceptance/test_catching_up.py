@@ -126,7 +126,7 @@ def test_catchup_none_runs_nothing_for_missed_slots_and_they_are_on_record(proje
 
     assert family.names() == ["12:00", "12:07"]
     assert _rows(project) == [(0, "succeeded", 0), (6, "skipped", 5), (7, "succeeded", 0)]
-    assert project.runs()[1].reason == "missed: no tick came in its minute (catchup: none)"
+    assert project.runs()[1].reason == "missed: no tick ran in its minute (catchup: none)"
 
 
 def test_catchup_latest_is_one_run_that_says_for_how_many_it_stands(project: Project) -> None:
@@ -152,7 +152,7 @@ def test_a_slot_beyond_its_starting_deadline_is_missed_on_record(project: Projec
     assert [(run.status, run.reason) for run in project.runs()] == [
         ("succeeded", "due"),
         ("skipped", "missed: its starting deadline of 10m had passed"),
-        ("succeeded", "caught up: no tick came in its minute"),
+        ("succeeded", "caught up: no tick ran in its minute"),
     ]
 
 

@@ -263,8 +263,8 @@ def test_slots_that_an_edit_has_overtaken_are_on_record_with_the_reason(project:
     assert {task: (run.scheduled_for, run.missed) for task, run in skipped.items()} == dict.fromkeys(
         ["edited", "switched-off", "removed"], (_SLOT + 30 * MINUTE, 2)
     )
-    assert skipped["edited"].reason == "the task was edited before a tick came"
-    assert skipped["removed"].reason == "the task's file was removed before a tick came"
+    assert skipped["edited"].reason == "the task was edited before a tick ran"
+    assert skipped["removed"].reason == "the task's file was removed before a tick ran"
 
 
 def test_files_whose_names_cannot_be_ids_come_and_go_as_problems(project: Project) -> None:

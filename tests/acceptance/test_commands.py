@@ -250,7 +250,7 @@ def test_output_of_run_comes_while_the_task_is_running(project: Project) -> None
     [
         (["run", "goood"], "there is no task goood", "did you mean good?"),
         (["run", "tasks/good.yaml"], "there is no task tasks/good.yaml", "did you mean good?"),
-        (["tick", "--task", "nothing"], "there is no task nothing", "`runner list` names them all"),
+        (["tick", "--task", "nothing"], "there is no task nothing", "`runner list` lists all tasks"),
         (["show", "99"], "there is no run 99", "`runner history` names the last ones"),
         (["history", "--status", "fine"], "there is no status fine", "use one of running, succeeded, failed"),
         (["history", "nobody"], "there is no task nobody", ""),

@@ -72,7 +72,7 @@ def test_a_task_that_does_not_go_on_does_not_start_and_its_slot_is_on_record(pla
 
     [run] = planned.runs()
     assert (run.status, run.scheduled_for) == ("skipped", _THREE.replace(microsecond=0))
-    assert "before a tick came" in str(run.reason)
+    assert "before a tick ran" in str(run.reason)
 
 
 def test_an_edit_of_the_code_alone_changes_nothing_of_when_it_starts(planned: Project) -> None:

@@ -42,12 +42,12 @@ def _pack(rest: str) -> Callable[[Project], None]:
 
 #: By name: the damaged file, the function that damages it, and a part of the error message.
 DAMAGES: dict[str, tuple[str, Callable[[Project], None], str]] = {
-    "garbage in a branch": ("refs/heads/main", write("refs/heads/main", "garbage\n"), "neither a commit nor a ref"),
-    "an empty branch": ("refs/heads/main", write("refs/heads/main", ""), "neither a commit nor a ref"),
-    "zeros": ("refs/heads/main", write("refs/heads/main", "\0" * 41), "neither a commit nor a ref"),
-    "half an id": ("refs/heads/main", write("refs/heads/main", "1234567890\n"), "neither a commit nor a ref"),
-    "a circle": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/main\n"), "neither a commit nor a ref"),
-    "a dangling link": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/gone\n"), "neither a commit nor a ref"),
+    "garbage in a branch": ("refs/heads/main", write("refs/heads/main", "garbage\n"), "neither a commit nor an existing ref"),
+    "an empty branch": ("refs/heads/main", write("refs/heads/main", ""), "neither a commit nor an existing ref"),
+    "zeros": ("refs/heads/main", write("refs/heads/main", "\0" * 41), "neither a commit nor an existing ref"),
+    "half an id": ("refs/heads/main", write("refs/heads/main", "1234567890\n"), "neither a commit nor an existing ref"),
+    "a circle": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/main\n"), "neither a commit nor an existing ref"),
+    "a dangling link": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/gone\n"), "neither a commit nor an existing ref"),
     "a missing commit": ("refs/heads/main", write("refs/heads/main", "1234567890" * 4 + "\n"), "is missing"),
     "a blob": ("refs/heads/main", _blob, "which is no commit here"),
     "garbage in HEAD": ("HEAD", write("HEAD", "garbage\n"), "is damaged: HEAD"),

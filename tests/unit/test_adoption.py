@@ -112,7 +112,7 @@ def test_slots_that_no_tick_has_decided_before_the_change_are_on_record_as_not_r
 
     assert [(it.action, it.slot, it.missed) for it in adoption.skipped] == [(SKIP, _NOON + 2 * _HOUR, 1)]
     assert adoption.claimed == ()
-    assert "before a tick came" in adoption.skipped[0].reason
+    assert "before a tick ran" in adoption.skipped[0].reason
 
 
 def test_a_change_of_anything_but_the_schedule_leaves_its_slots_to_the_next_tick() -> None:

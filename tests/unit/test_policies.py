@@ -214,7 +214,7 @@ def test_a_slot_that_is_the_last_for_long_and_missed_is_not_run_without_catchup(
     verdict = decide(Policy(catchup="none"), NOON + MINUTE, spec=daily)
     assert told(verdict) == [(SKIP, 0, 0)]
     assert verdict is not None
-    assert verdict.decisions[0].reason == "missed: no tick came in its minute (catchup: none)"
+    assert verdict.decisions[0].reason == "missed: no tick ran in its minute (catchup: none)"
     assert verdict.state.last_run_slot is None
     assert verdict.state.next_slot == NOON + DAY
 

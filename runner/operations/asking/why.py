@@ -220,7 +220,7 @@ def _of_record(case: _Case, run: Run) -> list[str]:
     what = f"The slot of {slot}" if not until else f"The slots of {slot}{until}"
     sentences = [f"{what} did not run: {run.reason}."]
     if blocked_by is not None:
-        sentences.append(f"`runner show {blocked_by}` shows the run that was in the way.")
+        sentences.append(f"`runner show {blocked_by}` shows the run that prevented it.")
     return sentences
 
 

@@ -414,7 +414,7 @@ def test_the_hint_of_a_syntax_error_is_the_line_itself() -> None:
     [
         ("active: yes\n", "write `true`: YAML 1.2 reads yes as text"),
         ("active: Off\n", "write `false`: YAML 1.2 reads Off as text"),
-        ("timeout: 30\n", "say the unit, such as 30s or 30m"),
+        ("timeout: 30\n", "add a unit, such as 30s or 30m"),
         ("descripton: x\n", "did you mean `description`?"),
         ("timezone: berlin\n", "did you mean `Europe/Berlin`?"),
         ("timezone: new york\n", "did you mean `America/New_York`?"),
