@@ -40,14 +40,15 @@ def _pack(rest: str) -> Callable[[Project], None]:
     return pack
 
 
+_NEITHER = "neither a commit nor an existing ref"
 #: By name: the damaged file, the function that damages it, and a part of the error message.
 DAMAGES: dict[str, tuple[str, Callable[[Project], None], str]] = {
-    "garbage in a branch": ("refs/heads/main", write("refs/heads/main", "garbage\n"), "neither a commit nor an existing ref"),
-    "an empty branch": ("refs/heads/main", write("refs/heads/main", ""), "neither a commit nor an existing ref"),
-    "zeros": ("refs/heads/main", write("refs/heads/main", "\0" * 41), "neither a commit nor an existing ref"),
-    "half an id": ("refs/heads/main", write("refs/heads/main", "1234567890\n"), "neither a commit nor an existing ref"),
-    "a circle": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/main\n"), "neither a commit nor an existing ref"),
-    "a dangling link": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/gone\n"), "neither a commit nor an existing ref"),
+    "garbage in a branch": ("refs/heads/main", write("refs/heads/main", "garbage\n"), _NEITHER),
+    "an empty branch": ("refs/heads/main", write("refs/heads/main", ""), _NEITHER),
+    "zeros": ("refs/heads/main", write("refs/heads/main", "\0" * 41), _NEITHER),
+    "half an id": ("refs/heads/main", write("refs/heads/main", "1234567890\n"), _NEITHER),
+    "a circle": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/main\n"), _NEITHER),
+    "a dangling link": ("refs/heads/main", write("refs/heads/main", "ref: refs/heads/gone\n"), _NEITHER),
     "a missing commit": ("refs/heads/main", write("refs/heads/main", "1234567890" * 4 + "\n"), "is missing"),
     "a blob": ("refs/heads/main", _blob, "which is no commit here"),
     "garbage in HEAD": ("HEAD", write("HEAD", "garbage\n"), "is damaged: HEAD"),
