@@ -21,6 +21,7 @@ _FLOORS = {
     "few": floors.few,
     "due": floors.due,
     "plan": floors.plan,
+    "list": floors.listed,
     "beside": floors.beside,
 }
 _PEERS = "peers"

@@ -109,6 +109,14 @@ def plan(bench: Bench) -> Iterator[Row]:
     yield Row(what, against, taken["plan"].seconds / floor, 3.0)
 
 
+def listed(bench: Bench) -> Iterator[Row]:
+    """Measure the list of all tasks."""
+    commands = {"table": bench.bare("import rich.table"), "list": bench.many().command("list")}
+    taken = side_by_side(commands, bench.rounds)
+    what, against = f"`list` of {MANY:,} tasks, time", "`python -c 'import rich.table'`"
+    yield Row(what, against, taken["list"].seconds / taken["table"].seconds, 5.0)
+
+
 def beside(bench: Bench) -> Iterator[Row]:
     """Measure a tick with one due task during a plan of every file, and during an equal load of other processes."""
     repository = ticked(bench.folder / "beside", MANY, due=1)
