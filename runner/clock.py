@@ -46,7 +46,7 @@ def _instant(text: str) -> datetime:
 
 
 def monotonic() -> float:
-    """Return seconds of a clock that nobody can set, for durations and timeouts."""
+    """Return the seconds of the monotonic clock, which cannot be set, for durations and timeouts."""
     return time.monotonic()
 
 

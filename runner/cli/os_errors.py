@@ -55,9 +55,9 @@ def hint_for(error: OSError) -> str | None:
 def _not_loaded(error: ImportError) -> RunnerError | None:
     """Explain why a module cannot be loaded: no memory for a library, or an error of the system in its own code."""
     cause = error.__cause__ or error.__context__
-    told = None if cause is None or isinstance(cause, ImportError) else refused(cause)
-    if told is not None:
-        return told
+    explained = None if cause is None or isinstance(cause, ImportError) else refused(cause)
+    if explained is not None:
+        return explained
     if ".so" in str(error):
         return RunnerError(f"a library cannot be loaded: {error}", _HINTS[errno.ENOMEM])
     return None

@@ -23,8 +23,8 @@ class Commit(Value):
     def change(self) -> str:
         """Return the author and the subject: `Ada: run it earlier (#12)`."""
         number = "" if self.pull_request is None else f"#{self.pull_request}"
-        told = f" ({number})" if number and number not in self.subject else ""
-        return f"{self.author}: {self.subject}{told}"
+        suffix = f" ({number})" if number and number not in self.subject else ""
+        return f"{self.author}: {self.subject}{suffix}"
 
     def in_words(self) -> str:
         """Return the commit as one line: `1a2b3c4d5e6f Ada: run it earlier (#12)`."""

@@ -24,7 +24,7 @@ _MOST_ASKED = 500
 class Batch:
     """`git cat-file --batch`, which is asked for blobs by their ids.
 
-    The part of a blob that nobody wants is dropped.
+    The part of a blob beyond the wanted size is dropped.
     """
 
     def __init__(self, root: str, patience: float = PATIENCE, env: Mapping[str, str] | None = None) -> None:

@@ -63,9 +63,9 @@ def _bring_contents(root: str, ref_path: str, patience: float) -> None:
 
 
 def _ask(root: str, patience: float, *words: str) -> None:
-    code, _, said = run(root, *words, patience=patience, env=_no_windows())
+    code, _, stderr = run(root, *words, patience=patience, env=_no_windows())
     if code:
-        raise explain(root, _CREDENTIALS.sub("//", said))
+        raise explain(root, _CREDENTIALS.sub("//", stderr))
 
 
 def _no_windows() -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from runner.model.task import FOLDER
 from runner.repo.batch import Batch
 from runner.repo.modes import PROGRAM, SYMLINK, WITH_CONTENT
-from runner.repo.process import explain, run
+from runner.repo.process import git
 from runner.value import Value
 
 #: The empty tree, which git knows in every repository, by the length of its ids (SHA-1, SHA-256).
@@ -45,17 +45,14 @@ def changed_files(root: str, old: str | None, new: str, folders: Iterable[str]) 
 
 
 def _difference(root: str, old: str, new: str, folders: Iterable[str]) -> list[CommittedFile]:
-    wanted = [f":(literal){folder}" for folder in folders]
+    literal = [f":(literal){folder}" for folder in folders]
     words = ("diff-tree", "-r", "-z", "--raw", "--no-renames", "--relative", old, new)
     patterns = {"GIT_LITERAL_PATHSPECS": "0"}  # the exclusion is a pattern
-    code, printed, said = run(root, *words, "--", *wanted, *_BUT_TASKS, env=patterns)
-    if code:
-        raise explain(root, said)
-    return list(_entries(printed))
+    return list(_entries(git(root, *words, "--", *literal, *_BUT_TASKS, env=patterns)))
 
 
-def _entries(printed: bytes) -> Iterator[CommittedFile]:
-    fields = iter(printed.decode("utf-8", "surrogateescape").split("\0")[:-1])
+def _entries(stdout: bytes) -> Iterator[CommittedFile]:
+    fields = iter(stdout.decode("utf-8", "surrogateescape").split("\0")[:-1])
     for header in fields:
         _, mode, _, blob, _ = header.split(" ")
         path = next(fields)

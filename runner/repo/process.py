@@ -77,10 +77,10 @@ def git(
 
     Raises GitError, whose hint says what to do.
     """
-    code, printed, said = run(root, *words, given=given, patience=patience, env=env, is_at_terminal=is_at_terminal)
+    code, stdout, stderr = run(root, *words, given=given, patience=patience, env=env, is_at_terminal=is_at_terminal)
     if code:
-        raise explain(root, said)
-    return printed
+        raise explain(root, stderr)
+    return stdout
 
 
 def run(
@@ -99,14 +99,14 @@ def run(
 
     with start(root, *words, env=env, is_at_terminal=is_at_terminal) as process:
         try:
-            printed, said = process.communicate(given, timeout=patience)
+            stdout, stderr = process.communicate(given, timeout=patience)
         except TimeoutExpired:
             end(process)
             raise late(words[0], patience) from None
         except BaseException:
             end(process)
             raise
-    return process.returncode, printed, said.decode("utf-8", "replace")
+    return process.returncode, stdout, stderr.decode("utf-8", "replace")
 
 
 def late(command: str, patience: float) -> GitError:
@@ -135,7 +135,7 @@ def start(
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL if is_silent else subprocess.PIPE,
             env=environment() | dict(env or {}),
-            # A session of its own ends as one, with all that git starts, and has no terminal to ask at.
+            # In a new session, git and all that it starts can be ended together, and have no terminal to prompt on.
             start_new_session=not is_at_terminal,
         )
     except FileNotFoundError as error:
@@ -220,8 +220,8 @@ def explain(root: str, stderr: str) -> GitError:
         return _no_repository(root)
     # Git prints its error first, and advice after it.
     lines = [line for line in stderr.splitlines() if line.strip() and not line.startswith(_ADVICE)]
-    said = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "git failed and printed no reason"
-    return GitError(f"git: {said}", f"in {root}")
+    message = lines[0].removeprefix("fatal: ").removeprefix("error: ") if lines else "git failed and printed no reason"
+    return GitError(f"git: {message}", f"in {root}")
 
 
 def _no_repository(root: str) -> GitError:

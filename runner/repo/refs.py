@@ -57,11 +57,11 @@ def commit_of(root: str, path: str) -> str:
     name, steps = split(path)
     if is_id(name):
         return _commit_from(root, name, steps, f"there is no ref {name!r} in the repository", name)
-    code, printed, said = run(root, "show-ref", "--verify", "--dereference", "--hash", name)
+    code, stdout, stderr = run(root, "show-ref", "--verify", "--dereference", "--hash", name)
     if code:
-        raise _why_not(root, name, said)
+        raise _why_not(root, name, stderr)
     # For an annotated tag the last line has the object that it points to, followed by `NAME^{}`.
-    found = printed.splitlines()[-1].split()[0].decode()
+    found = stdout.splitlines()[-1].split()[0].decode()
     about = (_target_of_head(root) or name) if name == "HEAD" else name
     return _commit_from(root, found, steps, f"the ref {about} is at {found[:12]}, which is no commit here", about)
 
@@ -84,12 +84,12 @@ def _stepped(root: str, commit: str, steps: str, about: str) -> str:
 
 
 def _commit(root: str, name: str) -> str:
-    code, printed, said = run(root, "rev-parse", "--verify", "--end-of-options", name + "^{commit}")
+    code, stdout, stderr = run(root, "rev-parse", "--verify", "--end-of-options", name + "^{commit}")
     if not code:
-        return printed.decode().strip()
-    if "eeded a single revision" in said or "unknown revision" in said or "bad revision" in said:
+        return stdout.decode().strip()
+    if "eeded a single revision" in stderr or "unknown revision" in stderr or "bad revision" in stderr:
         raise GitError(f"there is no ref {name!r} in the repository", _HINT, name)
-    error = explain(root, said)
+    error = explain(root, stderr)
     raise GitError(f"there is no ref {name!r}: {error.message}", _HINT, name) if type(error) is GitError else error
 
 
@@ -122,12 +122,12 @@ def _existing(root: str, paths: list[str]) -> list[str]:
 
     Raises GitError where one is damaged: another must not be used in its place.
     """
-    code, printed, said = run(root, "for-each-ref", "--format=%(refname)", *paths)
+    code, stdout, stderr = run(root, "for-each-ref", "--format=%(refname)", *paths)
     if code:
-        raise explain(root, said)
-    found = [path for path in printed.decode("utf-8", "replace").split("\n") if path in paths]
+        raise explain(root, stderr)
+    found = [path for path in stdout.decode("utf-8", "replace").split("\n") if path in paths]
     for path in paths:
-        if path not in found and _is_damaged(root, path, said):
+        if path not in found and _is_damaged(root, path, stderr):
             raise _damaged(path)
     return found
 
@@ -144,16 +144,16 @@ def _by_short_id(root: str, name: str) -> str:
     raise GitError(f"there is no ref {name!r} in the repository", _HINT, name)
 
 
-def _why_not(root: str, path: str, said: str) -> GitError:
+def _why_not(root: str, path: str, stderr: str) -> GitError:
     """Return the error for a ref that git cannot read."""
-    if "not a valid ref" not in said and "bad ref" not in said:
-        error = explain(root, said)
+    if "not a valid ref" not in stderr and "bad ref" not in stderr:
+        error = explain(root, stderr)
         if type(error) is not GitError or error.about != ".git":
             return error
         return GitError(f"the ref {path} cannot be read: {error.message}", error.hint, path)
     if path == "HEAD":
         return _why_not_head(root)
-    if "bad ref" in said:
+    if "bad ref" in stderr:
         hint = "run `git fsck`, and fetch again, or set the ref to a commit that is there"
         return GitError(f"the ref {path} is damaged: the object that it names is missing", hint, path)
     if _is_damaged(root, path, run(root, "for-each-ref", path)[2]):
@@ -165,8 +165,8 @@ def _why_not_head(root: str) -> GitError:
     target = _target_of_head(root)
     if not target:
         return GitError("HEAD is damaged: the object that it names is missing", "check out a branch", "HEAD")
-    code, _, said = run(root, "show-ref", "--verify", "--hash", target)
-    error = _why_not(root, target, said) if code and target.startswith("refs/") else _damaged("HEAD")
+    code, _, stderr = run(root, "show-ref", "--verify", "--hash", target)
+    error = _why_not(root, target, stderr) if code and target.startswith("refs/") else _damaged("HEAD")
     if not error.message.startswith("there is no ref"):
         return error
     reason = f"HEAD is at {target}, which has no commit"
@@ -188,9 +188,9 @@ def _target_of_head(root: str) -> str:
     return run(root, "symbolic-ref", "--quiet", "HEAD")[1].decode("utf-8", "replace").strip()
 
 
-def _is_damaged(root: str, path: str, said: str) -> bool:
-    """Return whether a ref that git does not read is there all the same: by what git said, or as a file."""
-    return f"ignoring broken ref {path}\n" in said or os.path.isfile(git_path(root, path))
+def _is_damaged(root: str, path: str, stderr: str) -> bool:
+    """Return whether a ref that git does not read exists: by the error message of git, or as a file."""
+    return f"ignoring broken ref {path}\n" in stderr or os.path.isfile(git_path(root, path))
 
 
 def _damaged(path: str) -> GitError:

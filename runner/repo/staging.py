@@ -110,20 +110,20 @@ def _add(root: str, paths: Sequence[str], env: Mapping[str, str]) -> set[str]:
     Git adds none where a filter refuses one, so it is asked again without that.
     """
     words = (*_SETTINGS, "update-index", "-z", "--add", "--remove", "--replace", "--stdin")
-    added, said = set(paths), ""
+    added, stderr = set(paths), ""
     for _ in range(_MOST_REFUSED):
         given = "".join(f"{path}\0" for path in paths if path in added).encode("utf-8", "surrogateescape")
-        code, _, said = run(root, *words, given=given, env=env)
+        code, _, stderr = run(root, *words, given=given, env=env)
         if not code:
             return added
-        refused = _refused(added, said)
+        refused = _refused(added, stderr)
         if refused is None:
             break
         added.remove(refused)
-    raise explain(root, said)
+    raise explain(root, stderr)
 
 
-def _refused(paths: Iterable[str], said: str) -> str | None:
+def _refused(paths: Iterable[str], stderr: str) -> str | None:
     """Return the file that git refused, by its error message, None where the message names none."""
-    last = next((line for line in reversed(said.splitlines()) if line.startswith("fatal: ")), "")
+    last = next((line for line in reversed(stderr.splitlines()) if line.startswith("fatal: ")), "")
     return max((path for path in paths if path in last), key=len, default=None)

@@ -100,8 +100,8 @@ def refusals(
     changes: dict[str, _Change] = {}
     for before, group in groups.items():
         changes |= _changes(root, before, seen.commits, commit, {path: now.get(path) for path in group}, below)
-    said = _signatures(root, sorted({name for change in changes.values() for name in change.commits}), signers)
-    why = {path: _why(change, said) for path, change in changes.items()}
+    results = _signatures(root, sorted({name for change in changes.values() for name in change.commits}), signers)
+    why = {path: _why(change, results) for path, change in changes.items()}
     return {path: reason for path, reason in why.items() if reason is not None}
 
 
@@ -198,10 +198,10 @@ def _otherwise(history: _History, before: tuple[str, ...], gone: list[str], touc
     return "no known commit changed it"
 
 
-def _why(change: _Change, said: Mapping[str, str]) -> str | None:
+def _why(change: _Change, results: Mapping[str, str]) -> str | None:
     if not change.commits:
         return change.otherwise
-    letters = [said.get(commit, "E") for commit in change.commits]
+    letters = [results.get(commit, "E") for commit in change.commits]
     if _GOOD in letters:
         return None
     return f"commit {change.commits[0][:_SHORT]} changed it, and {_IN_WORDS.get(letters[0], 'is not to be trusted')}"
@@ -252,12 +252,12 @@ def _builds_upon(root: str, ancestor: str, commit: str) -> bool:
 
 def _signatures(root: str, commits: list[str], signers: str) -> dict[str, str]:
     file = f"gpg.ssh.allowedSignersFile={os.path.expanduser(signers) or os.devnull}"
-    said: dict[str, str] = {}
+    results: dict[str, str] = {}
     for begin in range(0, len(commits), _BATCH):
         batch = commits[begin : begin + _BATCH]
         lines = git(root, "-c", file, "log", "--no-walk=unsorted", "--format=%H %G?", *batch).decode().splitlines()
-        said |= {line.partition(" ")[0]: line.partition(" ")[2] for line in lines}
-    return said
+        results |= {line.partition(" ")[0]: line.partition(" ")[2] for line in lines}
+    return results
 
 
 def _cut_off(root: str) -> frozenset[str]:

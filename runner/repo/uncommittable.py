@@ -130,10 +130,10 @@ def _ignored(root: str, paths: Iterable[str]) -> dict[str, _Rule]:
         return {}
     # This command refuses literal names; a path that begins with `./` is never a pattern.
     names = {"GIT_LITERAL_PATHSPECS": "0"}
-    code, printed, said = run(root, "check-ignore", "-z", "-v", "--stdin", given=given, env=names)
+    code, stdout, stderr = run(root, "check-ignore", "-z", "-v", "--stdin", given=given, env=names)
     if code not in {0, _NOTHING_IGNORED}:
-        raise explain(root, said)
-    fields = iter(printed.decode("utf-8", "surrogateescape").split("\0")[:-1])
+        raise explain(root, stderr)
+    fields = iter(stdout.decode("utf-8", "surrogateescape").split("\0")[:-1])
     answers = zip(fields, fields, fields, fields, strict=True)
     # A rule that begins with an exclamation mark includes a file again (gitignore(5)).
     return {

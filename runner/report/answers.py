@@ -32,7 +32,7 @@ def blame_lines(value: Blame, width: int | None = None) -> Iterator[str]:
     None wraps nothing.
     """
     for line in _blame_lines(value):
-        yield from fold_line(line.lstrip(), width, " " * (len(line) - len(line.lstrip())))
+        yield from fold_line(line, width)
 
 
 def _blame_lines(value: Blame) -> Iterator[str]:

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from runner.report.table import GAP, LEAST, cells, cut
 
 
-def fold_line(text: str, width: int | None, indent: str = "") -> Iterator[str]:
-    """Yield a line with its indent, wrapped where it has more than `width` cells; None wraps nothing.
+def fold_line(line: str, width: int | None) -> Iterator[str]:
+    """Yield a line, wrapped where it has more than `width` cells; None wraps nothing.
 
-    Each further line is indented by two more spaces.
+    Each further line has the indent of the line and two more spaces.
     """
-    if width is None or cells(indent + text) <= width:
-        yield indent + text
+    if width is None or cells(line) <= width:
+        yield line
         return
+    text = line.lstrip(" ")
+    indent = " " * (len(line) - len(text))
     first, *rest = fold(text, width - len(indent + GAP))
     yield indent + first
     yield from (indent + GAP + part for part in rest)

@@ -21,7 +21,7 @@ def plan_lines(plan: Plan, width: int | None = None) -> Iterator[str]:
         if indent == _CODE and width is not None:
             yield from (indent + piece for piece in pieces(line, width - len(indent)))
         else:
-            yield from fold_line(line, width, indent)
+            yield from fold_line(indent + line, width)
 
 
 def _lines(plan: Plan, width: int | None) -> Iterator[tuple[str, str]]:

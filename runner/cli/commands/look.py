@@ -81,8 +81,8 @@ def _list(
 ) -> int:
     """List the tasks of the commit in force."""
     place = paged(context)
-    wanted = task_list.Filter(pattern, state, tag, owner)
-    entries = task_list.list_tasks(place.workspace, clock.now(), wanted)
+    filters = task_list.Filter(pattern, state, tag, owner)
+    entries = task_list.list_tasks(place.workspace, clock.now(), filters)
     if json:
         print(as_json.dumps([as_json.entry(entry) for entry in entries]))
     else:

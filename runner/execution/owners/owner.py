@@ -70,7 +70,7 @@ class Notes(Value):
     begun_attempts: frozenset[tuple[int, int]] = frozenset()
 
     def may_have_begun(self, run_id: int, attempt: int) -> bool:
-        """Return whether an attempt may have begun. Return True where the file is missing, because nobody can know."""
+        """Return whether an attempt may have begun: also where the file is missing, because then it is not known."""
         return not self.process or (run_id, attempt) in self.begun_attempts
 
     def is_visible(self) -> bool:

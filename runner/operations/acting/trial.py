@@ -10,7 +10,6 @@ from datetime import datetime
 
 from runner import planning
 from runner.errors import RunnerError, UsageError
-from runner.execution.supervising.run_environment import RunEnvironment
 from runner.model.job import Job
 from runner.model.problem import Problem
 from runner.model.settings import Settings
@@ -21,7 +20,6 @@ from runner.model.task import Task, path_of
 from runner.operations.lookup import check_known, known_task
 from runner.operations.reviewing.worktree import refresh_from_worktree
 from runner.operations.ticking import clock_changes
-from runner.operations.ticking.supervisor import Supervisor
 from runner.operations.ticking.tick import TickProcesses, TickReport
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, claims, history, queue
@@ -158,17 +156,5 @@ def _run(workspace: Workspace, now: datetime, tick_processes: TickProcesses, due
             jobs = [claim_trial(session, trial, tick_processes.owner, now) for trial in allowed]
         run_settings = settings_of_trial(session, due.settings)
     if jobs:
-        executor = tick_processes.executor(
-            RunEnvironment(workspace.root, workspace.state, run_settings.store_id), run_settings
-        )
-        supervisor = Supervisor(
-            workspace,
-            run_settings,
-            tick_processes.owner,
-            executor,
-            now,
-            meanwhile=tick_processes.meanwhile,
-            watch=tick_processes.watch,
-        )
-        supervisor.run(*jobs)
+        tick_processes.supervisor(workspace, run_settings, now).run(*jobs)
     return [job.run_id for job in jobs]

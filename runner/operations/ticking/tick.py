@@ -57,6 +57,14 @@ class TickProcesses(Value):
     meanwhile: Callable[[], None]
     watch: Watch | None = None
 
+    def supervisor(self, workspace: Workspace, run_settings: RunSettings, now: datetime) -> Supervisor:
+        """Return a supervisor of the runs of this tick, with its executor."""
+        environment = RunEnvironment(workspace.root, workspace.state, run_settings.store_id)
+        executor = self.executor(environment, run_settings)
+        return Supervisor(
+            workspace, run_settings, self.owner, executor, now, meanwhile=self.meanwhile, watch=self.watch
+        )
+
 
 class _Decisions:
     """The ids of the runs that a tick has claimed, skipped and lost. `clock` says what was wrong with the clock."""
@@ -167,19 +175,7 @@ def _run(
         run_settings = queue.run_settings(session)
     if due is None or due >= planning.minute_of(max(now, clock.now())) + _MINUTE:
         return [], []
-    executor = tick_processes.executor(
-        RunEnvironment(workspace.root, workspace.state, run_settings.store_id), run_settings
-    )
-    supervisor = Supervisor(
-        workspace,
-        run_settings,
-        tick_processes.owner,
-        executor,
-        now,
-        meanwhile=tick_processes.meanwhile,
-        watch=tick_processes.watch,
-    )
-    return supervisor.run_waiting(request.only)
+    return tick_processes.supervisor(workspace, run_settings, now).run_waiting(request.only)
 
 
 def _report(workspace: Workspace, decided: _Decisions, taken: list[int], now: datetime) -> TickReport:
