@@ -58,6 +58,16 @@ def test_a_run_that_was_under_way_is_lost_with_its_one_attempt(upgraded: Project
     assert str(lost.reason).startswith("the runner that supervised it (pid ")
 
 
+@pytest.mark.parametrize("store", STORES, ids=lambda path: path.stem)
+def test_a_run_that_was_under_way_before_a_reboot_is_lost_by_the_reboot(store: Path, project: Project) -> None:
+    begin_with(project, store, boot="6af0c6be-0000-4000-8000-000000000000")
+
+    project.tick(AFTERWARDS)
+
+    [lost] = [run for run in project.runs() if run.status == "lost"]
+    assert (lost.attempts, lost.reason) == (1, "the machine was rebooted while it ran")
+
+
 def test_what_was_compiled_by_another_version_can_be_run_again(upgraded: Project) -> None:
     done = upgraded.runner("replay", "1", now=AFTERWARDS)
 

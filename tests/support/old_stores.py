@@ -9,6 +9,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from runner.execution.owners.process_identity import boot_id
 from tests.support.project import Project
 
 STORES = sorted((Path(__file__).parents[1] / "examples/stores").glob("*.sql"))
@@ -34,8 +35,15 @@ FILES = {
 }
 
 
-def begin_with(project: Project, store: Path) -> None:
-    """Give a project a store of another version, and the commits to which the store refers."""
+#: The boot of the machine on which these stores were written: the first part of each name of an owner.
+_THEIR_BOOT = "6af0c6be-ac75-43aa-a146-53a088820fa3"
+
+
+def begin_with(project: Project, store: Path, *, boot: str | None = None) -> None:
+    """Give a project a store of another version, written in `boot`, and the commits to which the store refers.
+
+    `boot` is by default the present boot of this machine.
+    """
     for name, text in FILES.items():
         project.write(f"tasks/{name}.yaml", text)
     _commit(project, "Add the tasks")
@@ -43,7 +51,7 @@ def begin_with(project: Project, store: Path) -> None:
     _commit(project, "Break it")
     project.state.mkdir(exist_ok=True)
     with closing(sqlite3.connect(project.state / "runner.db")) as database:
-        database.executescript(store.read_text())
+        database.executescript(store.read_text().replace(_THEIR_BOOT, boot or boot_id()))
         database.execute("PRAGMA user_version = 1")
         database.execute("PRAGMA journal_mode = WAL")
 
