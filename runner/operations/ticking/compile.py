@@ -5,11 +5,8 @@ Hundreds of files are compiled on all cores.
 
 from __future__ import annotations
 
-import gc
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from runner.model.catalog import CompiledFile
 from runner.model.problem import Problem
@@ -21,9 +18,6 @@ from runner.taskfile.compiler import compile_task
 from runner.taskfile.names import check_name, is_task_file
 from runner.taskfile.text import LARGEST_FILE
 from runner.value import Value
-
-if TYPE_CHECKING:
-    from concurrent.futures import Future, ProcessPoolExecutor
 
 #: How many files one process compiles and one transaction writes. Few enough to hold the write lock only briefly.
 _BATCH_SIZE = 250
@@ -85,46 +79,8 @@ def _compiled(work: _Work, unknown: _Batch) -> Iterator[list[tuple[str, Compiled
 
 def _in_parallel(work: _Work, batches: Sequence[_Batch], cores: int) -> Iterator[list[tuple[str, CompiledFile]]]:
     """Compile batches in several processes. Where one of these is killed, this process compiles the rest."""
-    # Imported here: only hundreds of changed files are worth a second process.
-    from concurrent.futures import BrokenExecutor, ProcessPoolExecutor, as_completed  # noqa: PLC0415
-    from multiprocessing import get_context  # noqa: PLC0415
+    from runner.operations.ticking.workers import in_parallel  # noqa: PLC0415 - only for hundreds of changed files
 
     # Compile one file before the fork: the modules that this loads are then loaded in every process.
     yield work.compile(batches[0][:1])
-    global _work  # noqa: PLW0603 - forked workers inherit it
-    _work = work
-    # Workers pickle what they make and drop it. Looking for reference cycles would take a tenth of their time.
-    pool = ProcessPoolExecutor(cores, get_context("fork"), initializer=gc.disable)
-    remaining = [batches[0][1:], *batches[1:]]
-    try:
-        submitted = _submit(pool, remaining)
-        unfinished = remaining[len(submitted) :]
-        for future in as_completed(list(submitted)):
-            batch = submitted.pop(future)  # removed, so that no result is kept in memory longer than needed
-            try:
-                yield future.result()
-            except BrokenExecutor:
-                unfinished.append(batch)
-    finally:
-        pool.shutdown(cancel_futures=True)
-    yield from map(work.compile, unfinished)
-
-
-def _submit(
-    pool: ProcessPoolExecutor, batches: Sequence[_Batch]
-) -> dict[Future[list[tuple[str, CompiledFile]]], _Batch]:
-    """Submit batches in order; return the accepted ones. A pool accepts none once one of its workers was killed."""
-    from concurrent.futures import BrokenExecutor  # noqa: PLC0415 - loaded by the caller
-
-    submitted: dict[Future[list[tuple[str, CompiledFile]]], _Batch] = {}
-    with suppress(BrokenExecutor):
-        for batch in batches:
-            submitted[pool.submit(_compile_batch, batch)] = batch
-    return submitted
-
-
-_work: _Work | None = None
-
-
-def _compile_batch(batch: _Batch) -> list[tuple[str, CompiledFile]]:
-    return [] if _work is None else _work.compile(batch)
+    yield from in_parallel(work.compile, [batches[0][1:], *batches[1:]], cores)
