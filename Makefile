@@ -43,6 +43,14 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@$(PIP) $(EDITABLE) '.[dev]' && $(RELATIVE)
 	@touch $@
 
+# The tests of contexts run applications in environments of their own, as users have them.
+$(VENV)/django-%: tests/django/%.txt $(VENV)/.runtime
+	@$(BIN)/python -m venv $@
+	@$@/bin/python -m pip --quiet --quiet --disable-pip-version-check install --requirement $<
+	@touch $@
+
+APPLICATIONS := $(VENV)/django-5.2 $(VENV)/django-newest
+
 setup: $(VENV)/.dev ## install everything into .venv (the other targets do this when needed)
 
 tick: $(VENV)/.runtime ## run the tasks that are due, and report the runs
@@ -59,7 +67,7 @@ validate: $(VENV)/.runtime ## check every task file of the work tree
 # `make check` after `make test`, as in CI, does not run the tests again if no file has changed since.
 FILES = $$(git ls-files --cached --others --exclude-standard -z | xargs -0 cksum 2>/dev/null | cksum)
 
-test: $(VENV)/.dev ## run the tests; with TESTS=tests/unit, some of them
+test: $(VENV)/.dev $(APPLICATIONS) ## run the tests; with TESTS=tests/unit, some of them
 	@rm -f $(VENV)/.tested
 	@$(BIN)/python -m pytest -n 4 --dist worksteal $(TESTS)
 	@test -n "$(TESTS)" || echo "$(FILES)" > $(VENV)/.tested

@@ -28,6 +28,7 @@ _COMMANDS = {
     "plan": ("plan",),
     "review": ("why", "blame", "replay"),
     "write": ("new",),
+    "contexts": ("contexts",),
 }
 
 

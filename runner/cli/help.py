@@ -13,7 +13,7 @@ GROUPS = {
     "Every day": ("tick", "run", "status", "list", "next", "history", "show", "logs", "cancel"),
     "Review": ("validate", "plan"),
     "Investigate": ("why", "blame", "replay"),
-    "Set up": ("new",),
+    "Set up": ("new", "contexts"),
 }
 _REST = "More"
 #: Longer than any summary: the help wraps them and cuts none.

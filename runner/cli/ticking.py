@@ -20,8 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runner.execution.launcher.messages import Receiver, Sender
+    from runner.execution.supervising.executor import Executor
+    from runner.execution.supervising.run_environment import RunEnvironment
     from runner.operations.ticking.progress import Watch
     from runner.operations.ticking.tick import Request, TickReport
+    from runner.store.queue import RunSettings
 
     Show = Callable[[TickReport], None]
 
@@ -69,11 +72,21 @@ def _run_decider(
         from runner.operations.ticking.tick import Request, TickProcesses, tick  # noqa: PLC0415
 
         tells_output = watch is not None and watch.wants_output
+
+        def executor(environment: RunEnvironment, run_settings: RunSettings) -> Executor:
+            secrets_file = run_settings.secrets_file
+            launcher = LauncherClient(events, orders, environment, secrets_file, tells_output=tells_output)
+            if not run_settings.contexts:
+                return launcher
+            from runner.execution.hosting.host import Hosting  # noqa: PLC0415 - only with contexts
+            from runner.operations.ticking.applications import hosts_for  # noqa: PLC0415 - as above
+
+            hosting = Hosting(environment, made, secrets_file, tells_output)
+            return hosts_for(workspace, run_settings, hosting, launcher)
+
         processes = TickProcesses(
             made[0],
-            lambda state_paths, run_settings: LauncherClient(
-                events, orders, state_paths, run_settings.secrets_file, tells_output=tells_output
-            ),
+            executor,
             lambda: _check_parent(launcher),
             _load_report,
             watch,

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from runner.model.context import ContextUse
 from runner.value import Value
 
 #: The type of the error on record where the code exits with a text, as in `sys.exit("no rows")`.
 EXIT = "SystemExit"
+#: The type of the error on record where a rehearsal could not be rolled back as a whole.
+ROLLBACK = "runner.NotRolledBack"
 
 
 class RunError(Value):
@@ -23,7 +26,10 @@ class RunError(Value):
 
 
 class AttemptResult(Value):
-    """How an attempt ended. Either `exit_code` or `signal` is set, unless no process was started."""
+    """How an attempt ended. Either `exit_code` or `signal` is set, unless no process was started.
+
+    `rehearsal` is what an attempt that was rolled back would have changed, as JSON; empty for any other.
+    """
 
     status: str
     started_at: datetime | None
@@ -35,3 +41,5 @@ class AttemptResult(Value):
     traceback: str | None = None
     output: bytes = b""
     output_dropped_bytes: int = 0
+    rehearsal: str = ""
+    context: ContextUse | None = None

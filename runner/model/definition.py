@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 #: The fields that the store keeps in columns of their own, because decisions read them.
-_APART = {"id", "schedule", "active", "policy"}
+_APART = {"id", "schedule", "active", "policy", "context"}
 _MILLISECOND = timedelta(milliseconds=1)
 _DURATION = "milliseconds"
 
 
 def definition_of(task: Task) -> dict[str, Any]:
-    """Return the fields of a task without its id, its schedule and its policies."""
+    """Return the fields of a task without its id, its schedule, its policies and its context."""
     return {name: _plain(value) for name, value in as_dict(task).items() if name not in _APART}
 
 

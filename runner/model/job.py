@@ -14,7 +14,7 @@ class Job(Value):
 
     `scheduled_for` is None for manual runs. `commit` is the commit of the run and `blob` the id of its task file.
     `root` is the folder with the files of that commit. `data` is the name of the folder that the task keeps from run
-    to run.
+    to run. `context` is the name of its context, empty where it has none.
     """
 
     run_id: int
@@ -35,6 +35,8 @@ class Job(Value):
     blob: str = ""
     root: str = ""
     data: str = ""
+    context: str = ""
+    rollback: bool = False
 
     def environment(self) -> dict[str, str]:
         """Return the variables of `env` in the task file."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from runner.model.attempt_result import RunError
+from runner.model.context import ContextUse
 from runner.model.statuses import RETRYING, RUNNING, WAITING
 from runner.value import Value
 
@@ -51,7 +52,7 @@ class Run(Value):
 
 
 class AttemptRecord(Value):
-    """One attempt of a run. `finished_at` is None while it is under way."""
+    """One attempt of a run. `finished_at` is None while it is under way. `rehearsal` is JSON, or empty."""
 
     number: int
     status: str
@@ -64,6 +65,8 @@ class AttemptRecord(Value):
     traceback: str | None
     output: bytes
     output_dropped_bytes: int
+    context: ContextUse | None = None
+    rehearsal: str = ""
 
 
 class RunDetails(Value):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from runner.model.context import Context
 from runner.model.limits import UNLIMITED, Limits
 from runner.model.retry import ONCE, Retry
 from runner.value import Value
@@ -17,7 +18,10 @@ FILES = ("tasks", "lib")
 
 
 class Settings(Value):
-    """The settings in force. The defaults are those of a repository without `runner.yaml`."""
+    """The settings in force. The defaults are those of a repository without `runner.yaml`.
+
+    `context` is the name of the context of tasks that name none; empty where they have none.
+    """
 
     timezone: str = "UTC"
     ref: str = "HEAD"
@@ -34,3 +38,5 @@ class Settings(Value):
     tags: tuple[str, ...] = ()
     retry: Retry = ONCE
     limits: Limits = UNLIMITED
+    contexts: tuple[Context, ...] = ()
+    context: str = ""

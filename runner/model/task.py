@@ -93,7 +93,10 @@ class Policy(Value):
 
 
 class Task(Value):
-    """A valid task. `code_line` is the line of the file with the first line of `code`, from 1."""
+    """A valid task. `code_line` is the line of the file with the first line of `code`, from 1.
+
+    `context` is the name of its context, empty where it has none.
+    """
 
     id: str
     schedule: ScheduleSpec
@@ -110,6 +113,8 @@ class Task(Value):
     limits: Limits = UNLIMITED
     env: tuple[tuple[str, str], ...] = ()
     secrets: tuple[str, ...] = ()
+    context: str = ""
+    rollback: bool = False
 
     @property
     def path(self) -> str:

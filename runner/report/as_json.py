@@ -13,6 +13,7 @@ from runner.model.commit import Commit
 from runner.model.problem import Problem, Validation
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.report.verdict import verdict
+from runner.value import as_dict
 
 TYPE_CHECKING = False  # only type checkers need these modules: loading them takes longer than most commands
 if TYPE_CHECKING:
@@ -74,7 +75,8 @@ def commit(value: Commit) -> dict[str, Any]:
 
 
 def run_details(value: RunDetails) -> dict[str, Any]:
-    """Return a run with its output."""
+    """Return a run with its output. `context` and `rollback` are those of the last attempt, null where it has none."""
+    last = value.attempts[-1] if value.attempts else None
     return {
         **run(value.run),
         "output": value.output.decode("utf-8", "replace"),
@@ -82,7 +84,17 @@ def run_details(value: RunDetails) -> dict[str, Any]:
         "traceback": value.traceback,
         "next_attempt_at": _iso(value.run.due_at),
         "each_attempt": _all(attempt, value.attempts),
+        "context": _context(last),
+        "rollback": _rollback(last),
     }
+
+
+def _context(value: AttemptRecord | None) -> dict[str, Any] | None:
+    return None if value is None or value.context is None else as_dict(value.context)
+
+
+def _rollback(value: AttemptRecord | None) -> Any:
+    return json.loads(value.rehearsal) if value is not None and value.rehearsal else None
 
 
 def attempt(value: AttemptRecord) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from runner.model.problem import Problem
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.statuses import FAILED, LOST, RETRYING, RUNNING, SUCCEEDED, TIMED_OUT, WAITING
 from runner.operations.ticking.idle import followed
+from runner.report.context_text import context_facts, rehearsal_facts
 from runner.report.facts import Facts
 from runner.report.table import Layout, Table, plain
 from runner.report.tick_text import local, moved_lines, second
@@ -131,7 +132,9 @@ def _change(found: Commit | None) -> str:
 def run_details(value: RunDetails, commits: Mapping[str, Commit]) -> Iterator[Part]:
     """Yield the parts of `show`: the facts of a run, then the output and the traceback of each attempt."""
     run = value.run
-    yield Facts([*_facts(run), *_commit_facts(run, commits)])
+    last = value.attempts[-1] if value.attempts else None
+    of_context = [] if last is None else [*context_facts(last.context), *rehearsal_facts(last.rehearsal)]
+    yield Facts([*_facts(run), *of_context, *_commit_facts(run, commits)])
     for attempt in value.attempts:
         if len(value.attempts) > 1:
             yield Line(f"\nattempt {attempt.number}: {_attempt_in_words(attempt, load_zone(run.timezone))}", "bold")

@@ -15,6 +15,7 @@ from runner.store.rows import (
     STATE,
     STATE_COLUMNS,
     TASK_COLUMNS,
+    contexts_row,
     instant,
     policy_of,
     spec_of,
@@ -49,6 +50,7 @@ class Source(Value):
     - `branch`: the full name of the branch of HEAD, empty if HEAD is detached; None if another ref is followed.
     - `branch_before`: the branch that HEAD was on before it was moved.
     - `branch_since`: when a command found that HEAD was moved, in milliseconds since 1970.
+    - `contexts`: a JSON list, as `rows.contexts_row` returns it.
     """
 
     store_id: str
@@ -72,6 +74,7 @@ class Source(Value):
     branch: str | None = None
     branch_before: str | None = None
     branch_since: int | None = None
+    contexts: str = ""
 
     def following(self, settings: Settings) -> Source:
         """Return the source with the settings of git, which the `runner.yaml` of HEAD determines."""
@@ -91,13 +94,14 @@ class Source(Value):
             shutdown_grace=settings.shutdown_grace // _MILLISECOND,
             secrets_file=settings.secrets_file,
             files="\n".join(settings.files),
+            contexts=contexts_row(settings.contexts),
         )
 
 
 _SOURCE_COLUMNS = """store_id, commit_id, head_id, ref, ref_path, settings_blob, settings_seen, head_settings,
     max_parallel, shutdown_grace, secrets_file, files, files_commit, files_seen,
     fetch_every, require_signed, allowed_signers, seen,
-    branch, branch_before, branch_since"""
+    branch, branch_before, branch_since, contexts"""
 
 
 def source(session: Reading) -> Source:
@@ -200,7 +204,8 @@ class ListedTask(Value):
 def listed_tasks(session: Reading) -> Iterator[ListedTask]:
     """Yield what `list` shows of the tasks whose files are in the commit, by id. It is fast enough for thousands."""
     sql = f"""
-        SELECT {TASK_COLUMNS}, t.id, t.invalid_commit, t.next_slot FROM tasks t LEFT JOIN versions v ON v.id = t.version
+        SELECT {SPEC_COLUMNS}, v.definition, t.id, t.invalid_commit, t.next_slot
+        FROM tasks t LEFT JOIN versions v ON v.id = t.version
         WHERE t.blob IS NOT NULL ORDER BY t.id
     """  # noqa: S608 - columns are constants of ours
     return map(_listed, session.query(sql))

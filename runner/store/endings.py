@@ -13,6 +13,7 @@ from runner.clock import monotonic_millis, to_millis
 from runner.model import event
 from runner.model.attempt_result import AttemptResult
 from runner.store.events import note
+from runner.store.rows import context_row
 from runner.store.session import Deciding
 from runner.value import Value
 
@@ -155,6 +156,8 @@ def _add_attempt(session: Deciding, end: AttemptEnd, started_at: datetime) -> No
         "error_line": None if error is None else error.line,
         "output_dropped_bytes": result.output_dropped_bytes,
         "traceback": result.traceback,
+        "context": context_row(result.context),
+        "rehearsal": result.rehearsal or None,
     }
     names, marks = ", ".join(columns), ", ".join("?" * len(columns))
     update = ", ".join(f"{name} = excluded.{name}" for name in columns)

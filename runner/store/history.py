@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 from runner.clock import from_millis, to_millis
 from runner.model.attempt_result import RunError
+from runner.model.context import ContextUse
 from runner.model.run import AttemptRecord, Run, RunDetails
 from runner.model.statuses import RETRYING, RUNNING, WAITING
 from runner.store.rows import instant, is_of_commit
@@ -141,7 +144,7 @@ def run_details(session: Reading, run_id: int) -> RunDetails | None:
     rows = session.query(
         """
         SELECT a.number, a.status, a.reason, a.started_at, a.finished_at, a.exit_code, a.signal, a.error_type, a.error_message,
-               a.error_file, a.error_line, a.traceback, o.output, a.output_dropped_bytes
+               a.error_file, a.error_line, a.traceback, o.output, a.output_dropped_bytes, a.context, a.rehearsal
         FROM attempts a LEFT JOIN outputs o ON o.run = a.run AND o.attempt = a.number WHERE a.run = ? ORDER BY a.number
         """,
         (run_id,),
@@ -163,6 +166,8 @@ def _attempt(row: tuple[Any, ...]) -> AttemptRecord:
         traceback=row[11],
         output=row[12] or b"",
         output_dropped_bytes=row[13],
+        context=None if row[14] is None else ContextUse(**json.loads(row[14])),
+        rehearsal=row[15] or "",
     )
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from runner.errors import StoreError
 
 #: The version that this code reads and writes: the number of the last migration.
-VERSION = 2
+VERSION = 3
 #: How long a process waits for a locked database, in seconds.
 PATIENCE = 10.0
 

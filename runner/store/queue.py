@@ -6,13 +6,14 @@ A tick that has a free concurrency slot takes the run that has waited longest. T
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
 from runner import planning
 from runner.clock import from_millis, to_millis
 from runner.model import event
 from runner.model.attempt_result import AttemptResult
+from runner.model.context import Context
 from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
 from runner.model.settings import FILES
@@ -21,11 +22,12 @@ from runner.model.task import Task
 from runner.store.catalogs import data_folder
 from runner.store.endings import MARGIN, NOT_STARTED, OVERDUE, AttemptEnd, end_attempt, overdue
 from runner.store.events import note
-from runner.store.rows import TASK_COLUMNS, instant, is_of_commit, policy_of, task_of
+from runner.store.rows import TASK_COLUMNS, contexts_of, instant, is_of_commit, policy_of, task_of
 from runner.store.session import Deciding, Reading
 from runner.value import Value, replace
 
 _MILLISECOND = timedelta(milliseconds=1)
+_NO_CONTEXTS: Mapping[str, int] = {}
 
 
 class RunSettings(Value):
@@ -33,6 +35,7 @@ class RunSettings(Value):
 
     `files` are the paths that runs see of their commit; `secrets_file` is None where there is none. `accepted` is the
     last commit whose files were accepted: empty if there is none, None if signatures are not required.
+    `contexts` are those of runner.yaml.
     """
 
     store_id: str
@@ -41,6 +44,11 @@ class RunSettings(Value):
     secrets_file: str | None
     files: tuple[str, ...]
     accepted: str | None
+    contexts: tuple[Context, ...] = ()
+
+    def context(self, name: str) -> Context | None:
+        """Return the context of a name; None where there is none."""
+        return next((context for context in self.contexts if context.name == name), None)
 
 
 def run_settings(session: Reading) -> RunSettings:
@@ -48,13 +56,15 @@ def run_settings(session: Reading) -> RunSettings:
     row = session.one(
         """
         SELECT store_id, max_parallel, shutdown_grace, secrets_file, files,
-               CASE WHEN require_signed = 1 THEN coalesce(files_commit, commit_id) END
+               CASE WHEN require_signed = 1 THEN coalesce(files_commit, commit_id) END, contexts
         FROM catalog
         """
     )
-    store_id, max_parallel, grace, secrets_file, files, accepted = row or ("", 1, 0, "", "", None)
+    store_id, max_parallel, grace, secrets_file, files, accepted, contexts = row or ("", 1, 0, "", "", None, "")
     folders = tuple(files.split("\n")) if files else FILES
-    return RunSettings(store_id, max_parallel, grace * _MILLISECOND, secrets_file or None, folders, accepted)
+    return RunSettings(
+        store_id, max_parallel, grace * _MILLISECOND, secrets_file or None, folders, accepted, contexts_of(contexts)
+    )
 
 
 # Under `forbid` and `replace`, the runs of a task run one after another, the oldest first. A trial of the work tree
@@ -82,28 +92,44 @@ class Taken(Value):
     missed: list[int]
 
 
-def take(session: Deciding, owner: str, now: datetime, most: int, only: frozenset[str] | None = None) -> Taken:
+def take(
+    session: Deciding,
+    owner: str,
+    now: datetime,
+    most: int,
+    only: frozenset[str] | None = None,
+    room: Mapping[str, int] = _NO_CONTEXTS,
+) -> Taken:
     """Take at most `most` runs that are due, the longest-waiting first; with `only`, runs of the tasks with these ids.
 
+    `room` says for each context how many of its runs are taken at most; of a context that it does not have, all are.
     A run that has waited too long, by the policy of its task, ends as skipped instead. Call it inside a durable
     transaction.
     """
     where, values = _of_tasks(only)
+    left = dict(room)
     jobs: list[Job] = []
     missed: list[int] = []
     while len(jobs) < most:
-        rows = session.query(
-            f"SELECT r.id {_WAITING} AND r.due_at <= ?{where} ORDER BY r.due_at, r.id LIMIT ?",
-            (to_millis(now), *values, most - len(jobs)),
+        full = [context for context, number in left.items() if number <= 0]
+        without = f" AND v.context NOT IN ({', '.join('?' * len(full))})" if full else ""
+        rows = list(
+            session.query(
+                f"SELECT r.id, v.context {_WAITING} AND r.due_at <= ?{where}{without} ORDER BY r.due_at, r.id LIMIT ?",
+                (to_millis(now), *values, *full, most - len(jobs)),
+            )
         )
-        run_ids = [run_id for (run_id,) in rows]
-        if not run_ids:
+        if not rows:
             break
-        for run_id in run_ids:
+        for run_id, context in rows:
+            if left.get(context, 1) <= 0:
+                continue  # this context has become full: the next query leaves it out
             if _skip_if_too_late(session, run_id, now):
                 missed.append(run_id)
-            else:
-                jobs.append(_take(session, run_id, owner, now))
+                continue
+            jobs.append(_take(session, run_id, owner, now))
+            if context in left:
+                left[context] -= 1
     return Taken(jobs, missed)
 
 
@@ -114,7 +140,18 @@ def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
         (owner, *overdue(now, MARGIN * 2), run_id),
     )
     _note_wait(session, run_id, now)
-    return taken_job(session, run_id)
+    taken = taken_job(session, run_id)
+    if taken.context:
+        _wait_for_set_up(session, taken, now)
+    return taken
+
+
+def _wait_for_set_up(session: Deciding, taken: Job, now: datetime) -> None:
+    """Allow an owner the time for the set-up of a context before it starts the attempt."""
+    context = run_settings(session).context(taken.context)
+    if context is not None:
+        values = overdue(now, MARGIN * 2 + context.timeout)
+        session.change(f"UPDATE runs SET {OVERDUE} WHERE id = ?", (*values, taken.run_id))  # noqa: S608
 
 
 def _note_wait(session: Deciding, run_id: int, now: datetime) -> None:
@@ -198,6 +235,8 @@ def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None
         limits=task.limits,
         env=task.env,
         secrets=task.secrets,
+        context=task.context,
+        rollback=task.rollback,
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from runner.clock import from_millis, to_millis
+from runner.model.context import Context, ContextUse, pack_context, unpack_context
 from runner.model.definition import declared_by, definition_of
 from runner.model.state import TaskState
 from runner.model.statuses import WORKTREE
@@ -29,8 +30,8 @@ SPEC_COLUMNS = """
     v.concurrency_policy, v.catchup, v.starting_deadline, v.jitter, v.active
 """
 #: The columns of `versions` that `task_of` reads, in this order.
-TASK_COLUMNS = f"{SPEC_COLUMNS}, v.definition"
-_ACTIVE, _DEFINITION = 11, 12  # their indexes in TASK_COLUMNS
+TASK_COLUMNS = f"{SPEC_COLUMNS}, v.definition, v.context"
+_ACTIVE, _DEFINITION, _CONTEXT = 11, 12, 13  # their indexes in TASK_COLUMNS
 #: The columns of `tasks` that `state_of` reads, in this order.
 STATE_COLUMNS = "t.anchor, t.watermark, t.watermark_wall, t.resumed_at, t.last_run_slot, t.next_slot"
 #: The number of STATE_COLUMNS.
@@ -85,6 +86,7 @@ def task_of(task_id: str, row: Row) -> Task:
         schedule=spec_of(row),
         active=bool(row[_ACTIVE]),
         policy=policy_of(row),
+        context=row[_CONTEXT],
         **declared_by(json.loads(row[_DEFINITION])),
     )
 
@@ -100,11 +102,27 @@ def version_row(task: Task) -> dict[str, object]:
         "starting_deadline": _whole_millis(policy.starting_deadline),
         "jitter": _whole_millis(policy.jitter),
         "definition": json.dumps(definition_of(task), ensure_ascii=False),
+        "context": task.context,
     }
 
 
 def _whole_millis(duration: timedelta | None) -> int | None:
     return None if duration is None else duration // _MILLISECOND
+
+
+def contexts_of(text: str) -> tuple[Context, ...]:
+    """Return the contexts of a column with a JSON list; none of an empty text."""
+    return tuple(map(unpack_context, json.loads(text))) if text else ()
+
+
+def contexts_row(contexts: tuple[Context, ...]) -> str:
+    """Return the column for contexts."""
+    return json.dumps([pack_context(context) for context in contexts], ensure_ascii=False) if contexts else ""
+
+
+def context_row(use: ContextUse | None) -> str | None:
+    """Return the column for the context of an attempt; NULL where it has none."""
+    return None if use is None else json.dumps(as_dict(use), ensure_ascii=False)
 
 
 def state_of(row: Row) -> TaskState:

@@ -10,6 +10,7 @@ from runner.model.settings import Settings
 from runner.model.task import Policy, ScheduleSpec, Task, id_of
 from runner.schedule.duration import parse_duration
 from runner.schedule.parse import normal_unit
+from runner.taskfile.contexts import build_contexts
 from runner.taskfile.document import Document
 from runner.taskfile.draft import Draft
 from runner.taskfile.rules.python_syntax import first_line
@@ -37,6 +38,8 @@ def build_task(draft: Draft) -> Task:
         limits=_limits(draft.get("limits") or {}, settings.limits),
         env=tuple((draft.get("env") or {}).items()),
         secrets=tuple(draft.get("secrets") or ()),
+        context=draft.get("context") or settings.context,
+        rollback=bool(draft.get("rollback")),
     )
 
 
@@ -111,4 +114,6 @@ def build_settings(document: Document) -> Settings:
         files=tuple(value.get("files", default.files)),
         retry=_retry(defaults["retry"], default.retry) if "retry" in defaults else default.retry,
         limits=_limits(defaults.get("limits", {}), default.limits),
+        contexts=build_contexts(value.get("contexts", {})),
+        context=defaults.get("context", default.context),
     )

@@ -9,6 +9,7 @@ from runner.model.catalog import CompiledFile
 from runner.model.problem import ERROR, Problem
 from runner.model.settings import FILE, Settings
 from runner.taskfile.build import build_settings, build_task
+from runner.taskfile.contexts import check_contexts
 from runner.taskfile.document import Document, Path, read_document
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding, shown
@@ -64,6 +65,8 @@ def compile_settings(content: bytes) -> tuple[Settings | None, tuple[Problem, ..
             findings.append(document.finding(("timezone",), "timezone", *unknown))
         findings += _check_durations(document, findings)
         findings += _check_fetch(document)
+        if isinstance(document.value, dict):
+            findings += check_contexts(document, _bad_paths(document, findings))
     if findings:
         return None, _problems(FILE, findings)
     return build_settings(document), ()

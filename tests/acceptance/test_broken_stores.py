@@ -32,7 +32,7 @@ def test_a_database_of_a_newer_version_is_left_alone(used: Project) -> None:
     done = used.runner("tick", now=NOON + MINUTE)
 
     assert done.returncode == 1
-    assert "was written by a newer runner (schema 99, this one supports 2)" in done.stderr
+    assert "was written by a newer runner (schema 99, this one supports 3)" in done.stderr
     assert "hint: update runner, or give another state folder" in done.stderr
 
 

@@ -48,7 +48,16 @@ def test_show_points_at_the_line_of_the_yaml_file_and_shows_the_source_line(busy
     shown = busy.json("show", str(run_id))
     text = busy.runner("show", str(run_id)).stdout
 
-    more = ["output", "output_dropped_bytes", "traceback", "next_attempt_at", "each_attempt", "commit_details"]
+    more = [
+        "output",
+        "output_dropped_bytes",
+        "traceback",
+        "next_attempt_at",
+        "each_attempt",
+        "context",
+        "rollback",
+        "commit_details",
+    ]
     assert list(shown) == [*_RUN_KEYS, *more]
     assert (shown["commit_details"]["author"], shown["commit_details"]["subject"]) == ("Ada", "change tasks")
     assert "Ada: change tasks" in text

@@ -17,12 +17,14 @@ from runner.cli.state_folder import prepare_state
 from runner.cli.ticking import run_tick
 from runner.model.statuses import CANCELLED, SUCCEEDED
 from runner.operations.acting.cancel import cancel
-from runner.operations.acting.run_now import Observer, run_now
+from runner.operations.acting.run_now import HowToRun, Observer, run_now
 from runner.operations.checkout import uncommitted
 from runner.operations.lookup import unfinished_run_named
 from runner.operations.ticking.progress import Watch
 from runner.operations.ticking.tick import Request, TickReport
 from runner.report import as_json, tables, tick_text
+from runner.report.context_text import rehearsal_facts
+from runner.report.facts import Facts, facts_lines
 from runner.report.progress_text import ProgressText
 
 _Worktree = Annotated[
@@ -122,6 +124,10 @@ def _run(
     context: typer.Context,
     task: OneTask,
     worktree: _Worktree = False,
+    rollback: Annotated[
+        bool,
+        typer.Option("--rollback", help="Rehearse a task of a Django project: its changes are counted, and undone."),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Run one task now, due or not; its schedule does not change."""
@@ -131,7 +137,8 @@ def _run(
     watcher = Observer(None if json else passing.show, remark, say_wait)
     if not worktree:
         remark_edits(state, task)
-    details = run_now(state.workspace, task, clock.now(), watcher, worktree=worktree)
+    how = HowToRun(worktree=worktree, rollback=rollback)
+    details = run_now(state.workspace, task, clock.now(), watcher, how)
     passing.finish()
     run = details.run
     if json:
@@ -140,6 +147,9 @@ def _run(
         took = "" if run.duration_seconds is None else f" after {run.duration_seconds:.1f}s"
         reason = f": {run.reason}" if run.status != SUCCEEDED and run.reason else ""
         print(f"run {run.run_id} {run.status}{took}{reason}", file=sys.stderr)
+        rehearsal = details.attempts[-1].rehearsal if details.attempts else ""
+        for line in facts_lines(Facts([*rehearsal_facts(rehearsal)]), terminal_width()):
+            print(line, file=sys.stderr)
     passing.check()
     return 0 if run.status == SUCCEEDED else 1
 

@@ -17,7 +17,7 @@ from runner.execution.child.inherited import Inherited
 from runner.execution.child.namespace import make_main, numbered_source
 from runner.execution.supervising.run_environment import make_folder
 from runner.execution.system import processes
-from runner.model.attempt_result import EXIT, RunError
+from runner.model.attempt_result import EXIT, ROLLBACK, RunError
 from runner.model.job import Job
 from runner.value import replace
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import NoReturn
 
+    Step = Callable[[Job, dict[str, object]], None]
+
+    from runner.execution.child.application import Application
     from runner.execution.supervising.masking import Masker
     from runner.execution.system.cgroups import Group
 
@@ -60,10 +63,11 @@ class ChildInputs:
     """What one child gets from the pool.
 
     `spare` is an empty folder, or None. `output` and `report` are the writing ends of pipes: for its output and for
-    its end message. `pid` is the process that may write the end message, and `is_reported` whether it has.
+    its end message. `pid` is the process that may write the end message, and `is_reported` whether it has. Where an
+    application is left after the code, the message waits for that: it is `held` as long as `holds` is True.
     """
 
-    __slots__ = ("group", "is_reported", "masker", "output", "pid", "report", "secrets", "spare")
+    __slots__ = ("group", "held", "holds", "is_reported", "masker", "output", "pid", "report", "secrets", "spare")
 
     def __init__(
         self,
@@ -82,6 +86,8 @@ class ChildInputs:
         self.group = group
         self.pid = os.getpid()
         self.is_reported = False
+        self.holds = False
+        self.held: EndMessage | None = None
 
 
 def live(job: Job, inherited: Inherited, inputs: ChildInputs) -> NoReturn:
@@ -90,8 +96,11 @@ def live(job: Job, inherited: Inherited, inputs: ChildInputs) -> NoReturn:
     try:
         _set_up(job, inherited, inputs)
         main = make_main(job)
+        application = inherited.application
+        if application is not None:
+            main.__dict__.update(application.enter(job))
         code = 1  # an error from here on is not one of the set-up
-        code = _run(job, inputs, main.__dict__)
+        code = _run(job, inputs, main.__dict__, application)
     except BaseException as error:  # noqa: BLE001 - a child must never return into the tick's code
         _report(inputs, _end_message(error, None, job, has_begun=code != NOT_STARTED))
     finally:
@@ -115,7 +124,8 @@ def _set_up(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
     if inherited.signals.blocked:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
     _set_up_descriptors(inherited, inputs)
-    atexit._clear()  # noqa: SLF001 - the exit handlers of the tick must not run in the child
+    if inherited.application is None:
+        atexit._clear()  # noqa: SLF001 - the exit handlers of the tick must not run in the child
     own = environment.own_environment(job, inputs.secrets)
     for name, value in own.items():
         os.environ[name] = value  # `update` would test the type of its argument: twenty more pages to copy
@@ -173,26 +183,31 @@ def _set_up_descriptors(inherited: Inherited, inputs: ChildInputs) -> None:
     os.dup2(inherited.null, 0)
     os.dup2(inputs.output, 1)
     os.dup2(inputs.output, 2)
-    os.closerange(3, inputs.report)
-    os.closerange(inputs.report + 1, os.sysconf("SC_OPEN_MAX"))
+    kept = frozenset() if inherited.application is None else inherited.application.descriptors
+    first = 3
+    for descriptor in sorted(kept | {inputs.report}):
+        os.closerange(first, descriptor)
+        first = descriptor + 1
+    os.closerange(first, os.sysconf("SC_OPEN_MAX"))
     # The streams of the tick may have unwritten text. A reference keeps them from being flushed into the child's pipe.
     _tick_streams.extend((sys.stdin, sys.stdout, sys.stderr))
     sys.stdin, sys.stdout, sys.stderr = inherited.stdin, inherited.stdout, inherited.stderr
     sys.__stdin__, sys.__stdout__, sys.__stderr__ = inherited.stdin, inherited.stdout, inherited.stderr  # type: ignore[misc]
 
 
-def _run(job: Job, inputs: ChildInputs, namespace: dict[str, object]) -> int:
+def _run(job: Job, inputs: ChildInputs, namespace: dict[str, object], application: Application | None) -> int:
     """Run the code, then the steps of the interpreter's end; return the exit code of the first step that failed, or 0.
 
     Ctrl-C, or an exception from a signal handler of the task, may end any of these steps. The next ones still run.
     """
     code = 0
-    for step in (_execute, _join_threads, _run_exit_handlers, _close_files):
+    for step in _STEPS if application is None else _steps_with(application, inputs):
         try:
             step(job, namespace)
         except SystemExit as system_exit:
             code = code or _exit_code(system_exit, job, inputs)
-            inputs.is_reported = inputs.is_reported or code != 0
+            if code != 0:
+                _report_nothing_more(inputs)
         except BaseException as error:  # noqa: BLE001 - any exception that ends the code is the error of the run
             # The first two frames are those of this function and of the step.
             trace = error.__traceback__
@@ -225,6 +240,28 @@ def _run_exit_handlers(_job: Job, _namespace: dict[str, object]) -> None:
         raise kept[0]
 
 
+def _steps_with(application: Application, inputs: ChildInputs) -> tuple[Step, ...]:
+    """Return the steps of a run in an application, which is left after the code and closed after the exit handlers."""
+    inputs.holds = True
+
+    def leave(job: Job, _namespace: dict[str, object]) -> None:
+        left = application.leave()
+        inputs.holds = False
+        held = inputs.held or EndMessage()
+        if left.failure and held.error is None:
+            held = replace(held, error=RunError(ROLLBACK, left.failure, job.path))
+        if left.rehearsal or inputs.held is not None or left.failure:
+            _report(inputs, replace(held, rehearsal=left.rehearsal))
+        if left.failure:
+            _write_error(f"{ROLLBACK}: {left.failure}\n")
+            raise SystemExit(1)
+
+    def close(job: Job, namespace: dict[str, object]) -> None:
+        application.close(lambda: _run_exit_handlers(job, namespace))
+
+    return _execute, _join_threads, leave, close, _close_files
+
+
 class _Ignored:
     """A context in which ignored exceptions are kept if `counts` returns True; Python shows the others as usual."""
 
@@ -255,6 +292,10 @@ def _close_files(_job: Job, namespace: dict[str, object]) -> None:
             stream.flush()
         except Exception:  # noqa: BLE001, S110 - the task has replaced, closed or broken the stream
             pass
+
+
+#: The steps of a run without an application.
+_STEPS = (_execute, _join_threads, _run_exit_handlers, _close_files)
 
 
 def _show_and_report(error: BaseException, trace: TracebackType | None, job: Job, inputs: ChildInputs) -> None:
@@ -395,6 +436,9 @@ def _report(inputs: ChildInputs, message: EndMessage) -> None:
     """Write an end message to the pool: only the first one, and not in a process that the task has forked."""
     if inputs.is_reported or os.getpid() != inputs.pid:
         return
+    if inputs.holds:
+        inputs.held = inputs.held or message
+        return
     inputs.is_reported = True
     try:
         # Secrets are masked before the message is cut to fit into the pipe: half of a secret could not be found.
@@ -403,7 +447,16 @@ def _report(inputs: ChildInputs, message: EndMessage) -> None:
         pass  # the task has closed the pipe; the pool still has the exit code
 
 
+def _report_nothing_more(inputs: ChildInputs) -> None:
+    """Ignore later errors: the code has ended with an exit code already."""
+    if inputs.holds:
+        inputs.held = inputs.held or EndMessage()
+    else:
+        inputs.is_reported = True
+
+
 def _masked(message: EndMessage, masker: Masker) -> EndMessage:
+    message = replace(message, rehearsal=masker.mask_text(message.rehearsal))
     error = message.error
     if error is None:
         return message

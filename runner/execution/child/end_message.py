@@ -1,4 +1,4 @@
-"""The message in which a child reports its end through a pipe: eight texts, separated by NUL."""
+"""The message in which a child reports its end through a pipe: nine texts, separated by NUL."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runner.value import Value
 #: Bytes that fit into a pipe on every system, even if no process reads (pipe(7)): so a child never waits.
 _LONGEST = 15_000
 _LONGEST_MESSAGE = 2_000
-_FIELDS = 8
+_FIELDS = 9
 _MOST_DIGITS = 9
 _BEGUN = "begun"
 #: The exit codes that the database can keep: 64 bits.
@@ -20,7 +20,8 @@ class EndMessage(Value):
     """How the code ended: by an exception, with its traceback as text, or with an exit code.
 
     `limit` is the name of the limit that caused the exception, or empty. `exit_code` is set where the kernel does not
-    keep all of it. `has_begun` is False if the child failed before it ran the task's code.
+    keep all of it. `has_begun` is False if the child failed before it ran the task's code. `rehearsal` is what a run
+    that is rolled back would have changed, as JSON.
     """
 
     error: RunError | None = None
@@ -28,6 +29,7 @@ class EndMessage(Value):
     limit: str = ""
     has_begun: bool = True
     exit_code: int | None = None
+    rehearsal: str = ""
 
     def encode(self) -> bytes:
         """Return the message as bytes that fit into a pipe."""
@@ -40,6 +42,7 @@ class EndMessage(Value):
             self.limit,
             _BEGUN if self.has_begun else "",
             "" if self.exit_code is None else str(self.exit_code),
+            self.rehearsal,
         ]
         fields = [*short, _cut(self.traceback, _LONGEST // 4)]
         return "\0".join(field.replace("\0", "\\0") for field in fields).encode("utf-8", "backslashreplace")[:_LONGEST]
@@ -50,11 +53,11 @@ def decode(data: bytes) -> EndMessage | None:
     fields = data.decode("utf-8", "replace").split("\0")
     if len(fields) != _FIELDS:
         return None
-    kind, message, file, line, limit, begun, code, traceback = fields
+    kind, message, file, line, limit, begun, code, rehearsal, traceback = fields
     number = int(line) if line.isascii() and line.isdigit() and len(line) <= _MOST_DIGITS else None
     error = RunError(kind, message, file or None, number) if kind else None
     limit = limit if limit in Limits.__fields__ else ""
-    return EndMessage(error, traceback, limit, has_begun=begun == _BEGUN, exit_code=_code(code))
+    return EndMessage(error, traceback, limit, has_begun=begun == _BEGUN, exit_code=_code(code), rehearsal=rehearsal)
 
 
 def _code(text: str) -> int | None:

@@ -13,24 +13,31 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
+    from runner.execution.child.application import Application
+
 
 class Inherited:
     """The inherited objects: `null`, a descriptor of /dev/null, and streams for the descriptors 0, 1 and 2 of a child.
 
     Until `close`, this process has the environment variables that all its children have; a child only adds its own.
+    The children of a host also have the variables of its `application`.
     """
 
-    def __init__(self, environment: RunEnvironment, signals: Signals, owner: Owner) -> None:
+    def __init__(
+        self, environment: RunEnvironment, signals: Signals, owner: Owner, application: Application | None
+    ) -> None:
         self.environment = environment
         self.signals = signals
         self.owner = owner
+        self.application = application
         self.parent = os.getpid()
         self.null = os.open(os.devnull, os.O_RDONLY)
         self.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open for the child's whole life
         self.stdout = _written_through(1)
         self.stderr = _written_through(2)
         self._old = dict(os.environ)
-        os.environ.clear()
+        if application is None:
+            os.environ.clear()
         os.environ.update(environment.environment(self._old))
 
     def close(self) -> None:

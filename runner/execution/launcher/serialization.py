@@ -58,6 +58,7 @@ def pack_result(result: AttemptResult) -> Packed:
     """Return a result as values that `marshal` can write."""
     return as_dict(result) | {
         "error": None if result.error is None else as_dict(result.error),
+        "context": None,  # the process that records adds it
         "started_at": None if result.started_at is None else to_micros(result.started_at),
         "finished_at": to_micros(result.finished_at),
     }

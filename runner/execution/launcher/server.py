@@ -14,6 +14,7 @@ TYPE_CHECKING = (
     False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
 )
 if TYPE_CHECKING:
+    from runner.execution.child.application import Application
     from runner.execution.launcher.messages import Message
     from runner.execution.supervising.events import Event
 
@@ -28,7 +29,17 @@ _MOST_KEPT = 4 << 20
 class Server:
     """The server of one tick, from the decider's first order to its last."""
 
-    def __init__(self, owner: Owner, orders: Receiver, events: Sender) -> None:
+    def __init__(
+        self,
+        owner: Owner,
+        orders: Receiver,
+        events: Sender,
+        application: Application | None = None,
+        outside: dict[str, str] | None = None,
+    ) -> None:
+        """Serve in the launcher, or in a host, which has an application and the environment of the tick."""
+        self._application = application
+        self._outside = outside
         self._owner = owner
         self._orders = orders
         self._events = events
@@ -51,7 +62,16 @@ class Server:
         """
         environment = RunEnvironment(root, state, store_id)
         control = self._orders.descriptor
-        with Pool(environment, self._owner, secrets_file, control, tells_output=tells_output) as pool:
+        pool = Pool(
+            environment,
+            self._owner,
+            secrets_file,
+            control,
+            tells_output=tells_output,
+            application=self._application,
+            outside=self._outside,
+        )
+        with pool:
             self._carry_out(pool, first)
             self._send_signals(pool)
             while not self._has_ended:

@@ -19,14 +19,21 @@ from runner.value import Value
 class Owner:
     """This process as an owner, until `close` is called. A process that it forks holds the same lock."""
 
-    def __init__(self, state: str, made: tuple[str, int] | None = None) -> None:
-        """Write this process into the owner file, which is made unless `made` names it. Raises StoreError."""
+    def __init__(self, state: str, made: tuple[str, int] | None = None, *, is_first: bool = True) -> None:
+        """Write this process into the owner file, which is made unless `made` names it. Raises StoreError.
+
+        `made` is a result of `become_owner`, perhaps of another process: then this one is not the first of the owner.
+        """
         self.name, self._descriptor = made or become_owner(state)
         self.path = path_of(state, self.name)
         self._size = os.fstat(self._descriptor).st_size
         #: Whether this owner may have taken runs.
         self.is_at_work = False
-        self._try_to_write(processes.supervisor())
+        self.made = self.name, self._descriptor
+        if is_first:
+            self._try_to_write(processes.supervisor())
+        else:
+            self.add(os.getpid())
 
     def _write(self, line: bytes) -> None:
         self._size += os.write(self._descriptor, line)

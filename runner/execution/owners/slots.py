@@ -23,6 +23,15 @@ class Slots:
         """Take a slot if one is free; return whether one was. Raises OSError where the folder cannot be written."""
         return any(number not in self._held and self._lock(number) for number in range(self._limit))
 
+    def free(self) -> int:
+        """Return how many slots are free now. Raises OSError."""
+        taken = 0
+        while self.take():
+            taken += 1
+        for _ in range(taken):
+            self.release()
+        return taken
+
     def release(self) -> None:
         """Release one slot."""
         _, descriptor = self._held.popitem()

@@ -203,6 +203,7 @@ class Attempt:
             traceback=(message.traceback or None) if message is not None and message.error is not None else None,
             output=self.capture.kept(),
             output_dropped_bytes=self.capture.dropped,
+            rehearsal=message.rehearsal if message is not None else "",
         )
 
     def _limit_reason(self, number: int | None, message: EndMessage | None) -> str | None:

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
         """
 
         signals: Signals
-        is_lost: bool
+
+        @property
+        def is_lost(self) -> bool:
+            """Whether the executor has died."""
 
         def __enter__(self) -> Self: ...
         def __exit__(self, *error: object) -> None: ...

@@ -25,6 +25,7 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from typing import Self
 
+    from runner.execution.child.application import Application
     from runner.execution.supervising.events import Event
     from runner.execution.supervising.masking import Masker
     from runner.execution.system.cgroups import Group
@@ -43,7 +44,8 @@ _TAKEN = "another process may have taken the run: this one did not respond for a
 class Pool:
     """An executor that runs jobs in child processes while it is open. With `tells_output`, it reports their output.
 
-    `control` is a descriptor that ends `wait` when it becomes readable, because another order has come.
+    `control` is a descriptor that ends `wait` when it becomes readable, because another order has come. The pool of a
+    host has an `application`, and finds secrets in `outside`, the environment of the tick.
     """
 
     def __init__(
@@ -54,6 +56,8 @@ class Pool:
         control: int | None = None,
         *,
         tells_output: bool = False,
+        application: Application | None = None,
+        outside: dict[str, str] | None = None,
     ) -> None:
         self._environment = environment
         self._owner = owner
@@ -69,7 +73,8 @@ class Pool:
         self._spare: list[str] = []
         self._next_meter = 0.0
         self._foreign = processes.children()
-        self._outside = dict(os.environ)
+        self._outside = dict(os.environ) if outside is None else outside
+        self._application = application
         self.signals = Signals()
         self.is_lost = False
 
@@ -81,7 +86,7 @@ class Pool:
         self._poll.register(self.signals.catch(), select.POLLIN)
         if self._control is not None:
             self._poll.register(self._control, select.POLLIN)
-        self._inherited = Inherited(self._environment, self.signals, self._owner)
+        self._inherited = Inherited(self._environment, self.signals, self._owner, self._application)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -94,6 +99,10 @@ class Pool:
         self._events.append(self._start(job))
 
     def _start(self, job: Job) -> Event:
+        fault = None if self._application is None else self._application.why_not_to_fork()
+        if fault is not None:
+            reason = f"the application of the context `{job.context}` cannot be forked: {fault}"
+            return Ended(job, AttemptResult(FAILED, None, clock.now(), reason))
         try:
             secrets = find_secrets(job.secrets, self._secrets_file, self._outside, self._environment.root)
         except SecretError as error:
@@ -118,7 +127,8 @@ class Pool:
         return Started(job, started_at)
 
     def _fork(self, job: Job, secrets: dict[str, str], started_at: datetime) -> Attempt:
-        masker = _masker(secrets)
+        masked = () if self._application is None else self._application.masked
+        masker = _masker([*secrets.values(), *masked])
         group = self._group(job)
         output, output_end = os.pipe()
         try:
@@ -302,9 +312,9 @@ class Pool:
             remove_folder(folder)
 
 
-def _masker(secrets: dict[str, str]) -> Masker | None:
-    if not secrets:
+def _masker(values: list[str]) -> Masker | None:
+    if not values:
         return None
     from runner.execution.supervising.masking import Masker  # noqa: PLC0415 - only for tasks that have secrets
 
-    return Masker(list(secrets.values()))
+    return Masker(values)

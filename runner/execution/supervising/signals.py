@@ -49,6 +49,10 @@ class Signals:
         self._old_wakeup = signal.set_wakeup_fd(self._pipe[1])
         return self._pipe[0]
 
+    def empty(self) -> None:
+        """Read what a signal has written into the pipe of `catch`. Its handler has run already."""
+        os.read(self._pipe[0], 4096)
+
     def put_back(self) -> None:
         """Restore the handlers of the caller."""
         signal.set_wakeup_fd(self._old_wakeup)

@@ -81,6 +81,17 @@ def become_child(parent: int, mark: str) -> bool:
     return os.getppid() == parent
 
 
+def end_with_parent(parent: int) -> bool:
+    """Let the kernel kill this process when its parent ends; return whether the parent is still alive."""
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    return os.getppid() == parent
+
+
+def outlive_parent() -> None:
+    """Undo `end_with_parent`."""
+    _prctl(_PR_SET_PDEATHSIG, 0, 0, 0, 0)
+
+
 def watch(pid: int) -> int | None:
     """Return a descriptor that becomes readable when a child ends; None where there is none (before Linux 5.3)."""
     try:

@@ -49,6 +49,15 @@ def become_child(parent: int, mark: str) -> bool:
     return os.getppid() == parent
 
 
+def end_with_parent(parent: int) -> bool:
+    """Return whether the parent is still alive."""
+    return os.getppid() == parent
+
+
+def outlive_parent() -> None:
+    """Do nothing: this process ends with its parent only on Linux."""
+
+
 def watch(pid: int) -> int | None:
     """Return None: the pool checks children every few milliseconds instead."""
     del pid

@@ -27,6 +27,8 @@ else:
 
 adopt_orphans = system.adopt_orphans
 become_child = system.become_child
+end_with_parent = system.end_with_parent
+outlive_parent = system.outlive_parent
 watch = system.watch
 control_groups = system.control_groups
 table = system.table

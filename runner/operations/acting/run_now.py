@@ -32,7 +32,11 @@ from runner.store.database import deciding, reading
 from runner.store.endings import AttemptEnd, end_attempt
 from runner.store.queue import RunSettings
 from runner.store.session import Deciding
-from runner.value import Value
+from runner.value import Value, replace
+
+TYPE_CHECKING = False  # the name is enough for type checkers
+if TYPE_CHECKING:
+    from runner.execution.supervising.executor import Executor
 
 
 class Observer(Value):
@@ -54,33 +58,56 @@ class Claimed(Value):
     in_the_way: dict[int, str]
 
 
-def run_now(
-    workspace: Workspace, task_id: str, now: datetime, observer: Observer, *, worktree: bool = False
-) -> RunDetails:
-    """Run a task, with `worktree` as the work tree has it; return the run when it has ended.
+class HowToRun(Value):
+    """What a person asks for: the files of the work tree, or a rehearsal."""
 
-    Raises RunnerError, UsageError.
-    """
+    worktree: bool = False
+    rollback: bool = False
+
+
+_PLAINLY = HowToRun()
+
+
+def run_now(
+    workspace: Workspace, task_id: str, now: datetime, observer: Observer, how: HowToRun = _PLAINLY
+) -> RunDetails:
+    """Run a task; return the run when it has ended. Raises RunnerError, UsageError."""
     with owned(workspace) as owner:
-        claim_run = _claim_trial if worktree else _claim_committed
-        claimed = claim_run(workspace, task_id, owner.name, now)
+        claim_run = _claim_trial if how.worktree else _claim_committed
+        claimed = claim_run(workspace, task_id, owner.name, now, rollback=how.rollback)
         return run_claimed(workspace, owner, claimed, now, observer)
 
 
-def _claim_trial(workspace: Workspace, task_id: str, owner: str, now: datetime) -> Claimed:
+def _rehearsed(claimed: Claimed, *, rollback: bool) -> Claimed:
+    """Return a claimed run as a rehearsal, if `rollback` asks for one. Raises UsageError where there can be none."""
+    if not rollback:
+        return claimed
+    job = claimed.job
+    context = claimed.run_settings.context(job.context)
+    if context is None or not context.settings:
+        reason = f"its context `{job.context}` is none" if job.context else "it has no context"
+        raise UsageError(
+            f"the task {job.task} cannot be rehearsed: that needs a Django project, and {reason}",
+            "run it without --rollback",
+        )
+    return replace(claimed, job=replace(job, rollback=True))
+
+
+def _claim_trial(workspace: Workspace, task_id: str, owner: str, now: datetime, *, rollback: bool) -> Claimed:
     from runner.operations.acting.trial import claim_trial, settings_of_trial, trial_of  # noqa: PLC0415 - loads YAML
 
     trial, settings = trial_of(workspace, task_id, now)
     with deciding(workspace.database) as session, session.transaction():
-        return Claimed(claim_trial(session, trial, owner, now), settings_of_trial(session, settings), {})
+        claimed = Claimed(claim_trial(session, trial, owner, now), settings_of_trial(session, settings), {})
+        return _rehearsed(claimed, rollback=rollback)
 
 
-def _claim_committed(workspace: Workspace, task_id: str, owner: str, now: datetime) -> Claimed:
+def _claim_committed(workspace: Workspace, task_id: str, owner: str, now: datetime, *, rollback: bool) -> Claimed:
     with deciding(workspace.database) as session:
         bring_up_to_date(session, workspace, now)
         end_lost(workspace, now)
         with session.transaction():
-            return _claim(session, workspace.root, task_id, owner, now)
+            return _rehearsed(_claim(session, workspace.root, task_id, owner, now), rollback=rollback)
 
 
 @contextmanager
@@ -107,9 +134,17 @@ def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datet
     run_settings = claimed.run_settings
     environment = RunEnvironment(workspace.root, workspace.state, run_settings.store_id)
     watch = _watch(workspace, observer.show)
-    pool = Pool(environment, owner, run_settings.secrets_file, tells_output=watch is not None)
     waits = partial(_wait_for_slot, workspace, claimed.job, observer)
-    Supervisor(workspace, run_settings, owner.name, pool, now, waits, watch=watch).run(claimed.job)
+    executor: Executor
+    if claimed.job.context:
+        from runner.execution.hosting.host import Hosting  # noqa: PLC0415 - only for tasks with a context
+        from runner.operations.ticking.applications import hosts_for  # noqa: PLC0415 - as above
+
+        hosting = Hosting(environment, owner.made, run_settings.secrets_file, watch is not None)
+        executor = hosts_for(workspace, run_settings, hosting)
+    else:
+        executor = Pool(environment, owner, run_settings.secrets_file, tells_output=watch is not None)
+    Supervisor(workspace, run_settings, owner.name, executor, now, waits, watch=watch).run(claimed.job)
     with reading(workspace.database) as session:
         details = history.run_details(session, claimed.job.run_id)
     if details is None:

@@ -93,7 +93,10 @@ def claim_trial(session: Deciding, trial: Trial, owner: str, now: datetime) -> J
 def settings_of_trial(session: Reading, settings: Settings) -> RunSettings:
     """Return the settings for runs of the work tree. The limit of runs at once is the one that is in force."""
     return replace(
-        queue.run_settings(session), shutdown_grace=settings.shutdown_grace, secrets_file=settings.secrets_file or None
+        queue.run_settings(session),
+        shutdown_grace=settings.shutdown_grace,
+        secrets_file=settings.secrets_file or None,
+        contexts=settings.contexts,
     )
 
 

@@ -8,11 +8,13 @@ from datetime import timedelta
 from difflib import unified_diff
 
 from runner.model.change import Capability, Difference
+from runner.model.context import Context
 from runner.model.limits import Limits
 from runner.model.retry import ONCE, Retry
 from runner.model.settings import Settings
 from runner.model.task import Policy, Task
 from runner.schedule.duration import format_duration
+from runner.value import as_dict
 
 #: The defaults of keys. They are not shown for a task that is added or removed.
 _DEFAULTS = {
@@ -22,6 +24,7 @@ _DEFAULTS = {
     "catchup": Policy().catchup,
 }
 #: The keys of `runner.yaml` that are no defaults of tasks. Defaults are shown with each task that they change.
+
 _SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file", "files")
 
 
@@ -55,8 +58,23 @@ def capabilities(before: Task | None, after: Task | None) -> tuple[Capability, .
 
 def settings(before: Settings, after: Settings) -> tuple[Difference, ...]:
     """Return the settings that differ, except the defaults of tasks."""
-    pairs = [(name, _text(getattr(before, name)), _text(getattr(after, name))) for name in _SETTINGS]
+    old, new = _settings_texts(before), _settings_texts(after)
+    names = dict.fromkeys((*new, *old))
+    pairs = [(name, old.get(name, ""), new.get(name, "")) for name in names]
     return tuple(Difference(*pair) for pair in pairs if pair[1] != pair[2])
+
+
+def _settings_texts(settings: Settings) -> dict[str, str]:
+    texts = {name: _text(getattr(settings, name)) for name in _SETTINGS}
+    for context in settings.contexts:
+        for key, value in as_dict(context).items():
+            if key == "names":
+                texts |= {f"contexts.{context.name}.names.{name}": path for name, path in value}
+            elif key == "has_all_models":
+                texts[f"contexts.{context.name}.models"] = "all" if value else ""
+            elif key != "name" and value != Context.__defaults__.get(key):
+                texts[f"contexts.{context.name}.{key}"] = _text(value)
+    return texts
 
 
 def _minus(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
@@ -110,6 +128,8 @@ def _texts(task: Task | None) -> dict[str, str]:
         **{f"limits.{name}": text for name, text in _limits(task.limits)},
         **{f"env.{name}": value for name, value in task.env},
         "secrets": ", ".join(task.secrets),
+        "context": task.context,
+        "rollback": "true" if task.rollback else "",
     }
     return {name: text for name, text in texts.items() if text}
 

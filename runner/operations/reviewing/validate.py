@@ -17,6 +17,7 @@ from runner.repo.tree import File
 from runner.taskfile.compiler import compile_settings, compile_task, position_of, symlink_problem
 from runner.taskfile.findings import shown
 from runner.taskfile.names import check_case, is_task_file
+from runner.taskfile.rules.context import OF_CONTEXTS
 from runner.taskfile.text import LARGEST_FILE
 
 
@@ -40,7 +41,8 @@ def validate(root: str, paths: Sequence[str] = ()) -> Validation:
         if file.is_symlink:
             problems.append(symlink_problem(file.path))
         elif file.path in contents:
-            problems += _problems(file.path, contents[file.path], settings or Settings(), names)
+            of_file = _problems(file.path, contents[file.path], settings or Settings(), names)
+            problems += [problem for problem in of_file if settings is not None or problem.code not in OF_CONTEXTS]
     problems += never_committed(root, [file.path for file in files], (settings or Settings()).files)
     if settings is not None and settings.secrets_file and is_inside(settings.secrets_file, root):
         problems.append(_inside(content or b""))

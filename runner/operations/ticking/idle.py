@@ -9,7 +9,7 @@ from runner.repo.head import is_at, plain_branch
 from runner.store.idle import NextWork, look
 from runner.zone_files import are_unchanged
 
-_VERSION = 2  # of the database, as in `store.migrate`, which is too heavy to import; a test compares them
+_VERSION = 3  # of the database, as in `store.migrate`, which is too heavy to import; a test compares them
 _MINUTE = 60_000  # milliseconds
 _CLOCK_MAY_BE_AHEAD = 120_000  # as in `planning`, which is too heavy to import; a test compares them
 _SECONDS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))

@@ -7,8 +7,6 @@ see the processes, and leaves it alone where it cannot.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
 from datetime import datetime
 
 from runner import clock
@@ -18,6 +16,7 @@ from runner.execution.owners.file_lock import locked
 from runner.execution.owners.owner import Notes
 from runner.execution.owners.ownership import is_gone, path_of, short
 from runner.execution.supervising import live_output
+from runner.execution.supervising.abandoned import clear_up
 from runner.execution.supervising.output import Capture
 from runner.execution.supervising.run_environment import RunEnvironment, remove_folder
 from runner.execution.system import processes
@@ -108,30 +107,8 @@ def _end(environment: RunEnvironment, run: OwnedRun) -> LostAttempt:
 def _ended(
     environment: RunEnvironment, run: OwnedRun, notes: Notes, *, has_begun: bool, has_processes: bool
 ) -> LostAttempt:
-    folders = environment.leftovers(run.run_id)
-    if has_processes:
-        end_processes(environment, run, folders)
-    output = Capture()
-    output.feed(live_output.left_over(environment.live_file(run.run_id, run.attempt)))
-    for folder, _ in folders:
-        remove_folder(folder)
+    output = clear_up(environment, run.run_id, run.attempt, has_processes=has_processes)
     return LostAttempt(run, notes, has_begun, output)
-
-
-def end_processes(environment: RunEnvironment, run: OwnedRun, folders: Iterable[tuple[str, int]]) -> None:
-    """Kill all processes of an attempt that this process can see."""
-    mark = environment.mark(run.run_id, run.attempt)
-    processes.end_group(mark)
-    leaders = [(leader, _modified_at(folder)) for folder, leader in folders]
-    for leader, since in leaders or [(0, 0.0)]:
-        processes.end_marked(mark, leader, since)
-
-
-def _modified_at(folder: str) -> float:
-    try:
-        return os.stat(folder).st_mtime
-    except OSError:
-        return float("inf")
 
 
 def settle(session: Deciding, attempts: list[LostAttempt], now: datetime) -> list[int]:

@@ -16,6 +16,7 @@ from runner.model.attempt_result import AttemptResult
 from runner.model.commit import SHORT
 from runner.model.job import Job
 from runner.model.statuses import CANCELLED, FAILED
+from runner.operations.ticking.context_slots import ContextSlots
 from runner.operations.ticking.recorder import Recorder
 from runner.operations.ticking.run_files import Files
 from runner.operations.ticking.waiting_runs import WaitingRuns
@@ -74,6 +75,7 @@ class Supervisor:
         self._executor = executor
         self._slots = Slots(f"{workspace.state}/slots", run_settings.max_parallel)
         self._free = 0
+        self._context_slots = ContextSlots(workspace.state, run_settings)
         self._files = Files(
             workspace,
             run_settings.files,
@@ -190,7 +192,15 @@ class Supervisor:
             self._no_slot_since = None
             if not self._jobs and not self._take():
                 break
-            self._start(self._jobs.popleft())
+            if self._has_context_slot(self._jobs[0]):
+                self._start(self._jobs.popleft())
+            elif self._waiting is not None:
+                self._recorder.release(self._jobs.popleft())
+            else:
+                self._release_slots()
+                self._no_slot_since = clock.monotonic()
+                self._report_wait()
+                return
         self._no_slot_since = None
         self._release_slots()
 
@@ -203,6 +213,14 @@ class Supervisor:
             self._stop_taking(f"no concurrency slot can be taken: {error.filename}: {error.strerror}")
             return False
         return self._free > 0
+
+    def _has_context_slot(self, job: Job) -> bool:
+        """Return whether the context of a job, if it has one, has a free slot, which the job then has."""
+        try:
+            return self._context_slots.take(job)
+        except OSError as error:
+            self._stop_taking(f"no concurrency slot can be taken: {error.filename}: {error.strerror}")
+            return False
 
     def _release_slots(self) -> None:
         """Release the concurrency slots for which there is no job to start."""
@@ -239,7 +257,10 @@ class Supervisor:
         assert self._waiting is not None  # noqa: S101 - `_may_take` has checked it
         now = self._present()
         try:
-            taken = self._waiting.take(now)
+            taken = self._waiting.take(now, self._context_slots.room())
+        except OSError as error:
+            self._stop_taking(f"no concurrency slot can be taken: {error.filename}: {error.strerror}")
+            return False
         except StoreError as error:
             # Attempts under way continue, and the ends of attempts are to be recorded first.
             if not self._under_way:
@@ -303,6 +324,7 @@ class Supervisor:
                     self._watch.printed(event)
                 continue
             self._under_way.discard(event.job.run_id)
+            self._context_slots.release(event.job)
             self._free += 1
             if isinstance(event, Ended):
                 self._record(event, asked=asked or event.job.run_id in self._asked_to_end)

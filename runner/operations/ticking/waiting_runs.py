@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from runner.store import queue
@@ -58,14 +59,17 @@ class WaitingRuns:
         """Take one run at a time again: taken runs could not be started at once."""
         self._last_take = None
 
-    def take(self, now: datetime) -> Taken:
-        """Take the runs that have waited longest; return them once that is committed durably. Raises StoreError."""
+    def take(self, now: datetime, room: Mapping[str, int]) -> Taken:
+        """Take the runs that have waited longest; return them once that is committed durably. Raises StoreError.
+
+        `room` says for each context how many of its runs may be taken.
+        """
         is_quick = self._last_take is not None and now - self._last_take < _QUICK
         self._at_once = min(self._at_once * 2, _MOST_AT_ONCE) if is_quick else 1
         self._last_take = now
         with recording(self._database, self._known) as session:
             with session.transaction():
-                taken = queue.take(session, self._owner, now, self._at_once, self._only)
+                taken = queue.take(session, self._owner, now, self._at_once, self._only, room)
             due = queue.next_due(session, self._only) if len(taken.jobs) < self._at_once else now
         self.is_blocked = len(taken.jobs) < self._at_once and due is not None and due <= now
         if self.is_blocked:

@@ -11,6 +11,7 @@ from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding
 from runner.taskfile.rules import (
     bounds,
+    context,
     durations,
     literal_code,
     one_schedule,
@@ -29,6 +30,7 @@ RULES: tuple[Rule, ...] = (
     schedule_comes.check,
     durations.check,
     policies.check,
+    context.check,
     literal_code.check,
     python_syntax.check,
 )

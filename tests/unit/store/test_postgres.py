@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from runner.model.attempt_result import AttemptResult, RunError
+from runner.model.context import Context, ContextUse
 from runner.model.problem import Problem
 from runner.model.state import SKIP, START, Decision, TaskDecision, TaskState
 from runner.model.stored import Version
 from runner.model.task import Policy, ScheduleSpec, Task
 from runner.store import catalogs, claims, endings, events, history, queue, remote
 from runner.store.database import deciding
+from runner.store.rows import contexts_row
 from runner.store.session import Deciding
 from runner.value import replace
 from tests.support.postgres import Postgres, definitions, literal, needs_postgres, server, tables_in
@@ -31,14 +33,23 @@ _OFTEN = Task(
     code_line=5,
     timeout=_HOUR,
     kill_grace=MINUTE,
+    context="django",
 )
-_STRICT = replace(_OFTEN, id="strict", policy=Policy("allow", "all", MINUTE))
+_DJANGO = Context("django", "../app", settings="ticketing.settings")
+_STRICT = replace(_OFTEN, id="strict", context="", policy=Policy("allow", "all", MINUTE))
 
 
 def _catalog(session: Deciding) -> None:
     """Put tasks in force, have others invalid, gone and renamed, and ask for them."""
     catalogs.set_source(
-        session, replace(catalogs.source(session), commit="c1", require_signed=True, fetch_every=60_000)
+        session,
+        replace(
+            catalogs.source(session),
+            commit="c1",
+            require_signed=True,
+            fetch_every=60_000,
+            contexts=contexts_row((_DJANGO,)),
+        ),
     )
     often, _ = (_added(session, task) for task in (_OFTEN, _STRICT))
     catalogs.add_version(session, "blob of often", "", _OFTEN)
@@ -110,6 +121,7 @@ def _end(
     error = None if status == "succeeded" else RunError("ValueError", "it's \\ odd", "tasks/often.yaml", 5)
     code = None if error else 0
     result = AttemptResult(status, NOON, NOON + MINUTE, None, code, None, error, "Traceback", b"\0'\\\xff", 3)
+    result = replace(result, context=ContextUse("django", 0.25, 47_000_000, "c1"), rehearsal='{"changes": []}')
     return endings.AttemptEnd(run, attempt, owner, result, status, retry_at)
 
 
@@ -119,7 +131,8 @@ def _run(session: Deciding) -> None:
     queue.next_due(session)
     queue.next_due(session, frozenset({"often", "strict"}))
     late = NOON + 10 * MINUTE
-    queue.take(session, _ONE, NOON + 3 * MINUTE, 1, frozenset({"often"}))
+    queue.take(session, _ONE, NOON + 3 * MINUTE, 1, frozenset({"often"}), {"django": 0})
+    queue.take(session, _ONE, NOON + 3 * MINUTE, 1, frozenset({"often"}), {"django": 5})
     endings.record_start(session, _ONE, 1, 1, NOON, _HOUR)
     endings.end_attempt(session, _end(1, 1, _ONE, "failed", NOON + MINUTE))
     queue.take(session, _ONE, late, 9)

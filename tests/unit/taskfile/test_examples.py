@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.model.context import Context
 from runner.model.problem import Problem
 from runner.model.settings import Settings
 from runner.taskfile.compiler import compile_task
@@ -19,17 +20,26 @@ _EXAMPLES = _ROOT / "tests" / "examples"
 _VALID = sorted((_EXAMPLES / "valid").rglob("*.yaml"))
 _INVALID = sorted((_EXAMPLES / "invalid").glob("*.yaml"))
 
-#: What the product gets wrong today. The expectation is what an editor shows; `strict` tells when it is mended.
-#: Said of a file's size, name or kind, which an example here cannot show: see test_hostile and test_names.
-_NOT_ABOUT_CONTENT = {"file-size", "id-case", "symlink"}
+#: Problems of a file's size, name or kind, or of `runner.yaml`, which no example here can have: see test_hostile,
+#: test_names and test_contexts.
+_NOT_ABOUT_CONTENT = {"file-size", "id-case", "symlink", "context"}
 
 
 def _name(path: Path) -> str:
     return path.relative_to(_EXAMPLES).with_suffix("").as_posix()
 
 
+#: The settings of the examples: two contexts, which only some of them use.
+_SETTINGS = Settings(
+    contexts=(
+        Context("django", "../app", settings="ticketing.settings"),
+        Context("shop", "../shop", setup="shop.tasks:setup"),
+    )
+)
+
+
 def _problems(path: Path) -> tuple[Problem, ...]:
-    return compile_task(f"tasks/{path.name}", path.read_bytes(), Settings()).problems
+    return compile_task(f"tasks/{path.name}", path.read_bytes(), _SETTINGS).problems
 
 
 def _line(problem: Problem) -> str:
@@ -43,7 +53,7 @@ def _expected(path: Path) -> list[str]:
 @pytest.mark.parametrize("path", _VALID, ids=_name)
 def test_a_valid_example_is_a_task_without_problems(path: Path) -> None:
     relative = path.relative_to(_EXAMPLES / "valid").as_posix()
-    compiled = compile_task(f"tasks/{relative}", path.read_bytes(), Settings())
+    compiled = compile_task(f"tasks/{relative}", path.read_bytes(), _SETTINGS)
 
     assert compiled.problems == ()
     assert compiled.task is not None
@@ -53,7 +63,7 @@ def test_a_valid_example_is_a_task_without_problems(path: Path) -> None:
 @pytest.mark.parametrize("path", _VALID, ids=_name)
 def test_the_code_of_a_valid_example_begins_on_the_line_that_the_task_says(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    task = compile_task(f"tasks/{path.name}", text.encode(), Settings()).task
+    task = compile_task(f"tasks/{path.name}", text.encode(), _SETTINGS).task
     assert task is not None
 
     below = text.split("\n")[task.code_line - 1 :]

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from runner.model.context import Context
 from runner.model.settings import Settings
 from runner.model.task import Policy
 from runner.schedule.duration import format_duration, parse_duration
@@ -105,6 +106,9 @@ def test_no_pattern_lets_a_newline_through(name: str, rule: dict[str, Any]) -> N
     assert not _within(name, rule).is_valid(["a\n"])
 
 
+_WITH_CONTEXT = Settings(contexts=(Context("django", "../app", settings="ticketing.settings"),), context="django")
+
+
 def test_every_example_of_a_task_key_makes_a_valid_task() -> None:
     for key, rule in _schema(TASK)["properties"].items():
         for example in rule["examples"]:
@@ -116,7 +120,7 @@ def test_every_example_of_a_task_key_makes_a_valid_task() -> None:
             keys[key] = example
             lines = [f"{name}: {json.dumps(value)}" for name, value in keys.items()]
             text = "\n".join((*lines, "code: |", "  print()", ""))
-            assert compile_task("tasks/a.yaml", text.encode(), Settings()).problems == (), text
+            assert compile_task("tasks/a.yaml", text.encode(), _WITH_CONTEXT).problems == (), text
 
 
 def test_the_defaults_that_descriptions_name_are_those_of_a_repository_without_settings() -> None:
@@ -134,6 +138,7 @@ def test_the_defaults_that_descriptions_name_are_those_of_a_repository_without_s
         "catchup": Policy().catchup,
         "starting_deadline": "none",
         "jitter": format_duration(Policy().jitter),
+        "rollback": "false",
     }
     assert Policy().starting_deadline is None
     named: dict[str, set[str]] = {}
@@ -156,7 +161,8 @@ def test_both_schemas_mean_the_same_by_a_duration_and_by_tags() -> None:
     task, settings = _schema(TASK), _schema(SETTINGS)
     defaults = settings["properties"]["defaults"]["properties"]
 
-    assert task["$defs"] == settings["$defs"]
+    of_contexts = {"path", "dotted", "context"}
+    assert task["$defs"] == {name: rule for name, rule in settings["$defs"].items() if name not in of_contexts}
     for key in ("type", "maxItems", "uniqueItems", "items"):
         assert task["properties"]["tags"][key] == defaults["tags"][key]
     for key in ("type", "maxLength"):

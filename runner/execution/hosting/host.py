@@ -1,0 +1,342 @@
+"""One host, as the process that records sees it: its set-up, its jobs, and its end."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+
+import runner
+from runner import clock
+from runner.execution.hosting.setup_log import SetupLog
+from runner.execution.launcher.client import PAUSE, PoolClient
+from runner.execution.launcher.messages import Receiver, Sender
+from runner.execution.owners import owner
+from runner.execution.supervising.abandoned import clear_up
+from runner.execution.supervising.events import Ended, Started
+from runner.execution.supervising.run_environment import RunEnvironment
+from runner.execution.system import processes
+from runner.model.attempt_result import AttemptResult, RunError
+from runner.model.context import Context, ContextUse, pack_context
+from runner.model.job import Job
+from runner.model.statuses import CANCELLED, FAILED
+from runner.schedule.duration import format_duration
+from runner.value import Value, replace
+
+TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
+if TYPE_CHECKING:
+    from runner.execution.launcher.messages import Message
+    from runner.execution.supervising.events import Event
+
+#: The program of a host. It makes runner's package known by its name, so that nothing else that is installed beside
+#: runner gets into the application's way.
+_PROGRAM = """
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("runner needs Python 3.11 or later, and this is %d.%d" % sys.version_info[:2])
+from importlib.util import module_from_spec, spec_from_file_location
+folder = sys.argv[1]
+spec = spec_from_file_location("runner", folder + "/__init__.py", submodule_search_locations=[folder])
+sys.modules["runner"] = module_from_spec(spec)
+spec.loader.exec_module(sys.modules["runner"])
+from runner.host import main
+main(*map(int, sys.argv[2:]))
+"""
+#: Seconds that a host may take longer than its time limit, to say where it is, and to end.
+_MARGIN = 2.0
+_PATIENCE = 5.0
+_PAUSE = 0.002
+
+
+class Hosting(Value):
+    """What all hosts of a process need. `owner` is the name of its owner file, and the descriptor that locks it."""
+
+    environment: RunEnvironment
+    owner: tuple[str, int]
+    secrets_file: str | None = None
+    tells_output: bool = False
+
+
+class HostedContext(Value):
+    """A context with absolute paths, and what identifies its application: a commit, a digest, or an empty text."""
+
+    context: Context
+    application: str = ""
+
+
+class Host:
+    """The host of one context, from its start on. Raises OSError where its Python cannot be started."""
+
+    def __init__(self, hosted: HostedContext, hosting: Hosting) -> None:
+        self.context = hosted.context
+        self._application = hosted.application
+        self._hosting = hosting
+        self._started_at = clock.now()
+        self._deadline = clock.monotonic() + self.context.timeout.total_seconds() + _MARGIN
+        self._log = SetupLog(hosting.environment.state, self.context.name)
+        self._process, self._client = self._spawn()
+        self._waiting: list[Job] = []
+        self._begun: set[int] = set()
+        self._found: list[Event] = []
+        self._failure: _Failure | None = None
+        self._use: ContextUse | None = None
+        #: The names in scope, once the application is set up.
+        self.names: list[str] = []
+        #: Whether the host has ended, and why it cannot be used: an empty text as long as it can.
+        self.is_over = False
+        self.fault = ""
+        self._client.send("set_up", self._values())
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor that becomes readable when the host has sent something, or has ended."""
+        return self._client.descriptor
+
+    @property
+    def use(self) -> ContextUse | None:
+        """What the host has told of itself; None before the end of its set-up."""
+        return self._use
+
+    def _spawn(self) -> tuple[subprocess.Popen[bytes], PoolClient]:
+        orders, orders_end = os.pipe()
+        events, events_end = os.pipe()
+        passed = (orders, events_end, self._hosting.owner[1])
+        folder = os.path.dirname(os.path.abspath(runner.__file__))
+        python = self.context.python or sys.executable
+        try:
+            process = subprocess.Popen(
+                [python, "-c", _PROGRAM, folder, *map(str, passed), str(os.getpid())],
+                cwd=self.context.path,
+                env=self._hosting.environment.environment(dict(os.environ)),
+                stdin=subprocess.DEVNULL,
+                stdout=self._log.file,
+                stderr=self._log.file,
+                pass_fds=passed,
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(orders_end)
+            os.close(events)
+            raise
+        finally:
+            os.close(orders)
+            os.close(events_end)
+        return process, PoolClient(Receiver(events), Sender(orders_end))
+
+    def _values(self) -> dict[str, object]:
+        environment = self._hosting.environment
+        return {
+            "context": pack_context(self.context),
+            "path": self.context.path,
+            "state": environment.state,
+            "owner": self._hosting.owner[0],
+            "outside": dict(os.environ),
+            "server": (
+                environment.root,
+                environment.state,
+                environment.store_id,
+                self._hosting.secrets_file,
+                self._hosting.tells_output,
+            ),
+        }
+
+    def start(self, job: Job) -> None:
+        """Start a job, now or once the application is set up."""
+        if self._failure is not None:
+            self._found.append(self._failed(job))
+        elif self._use is None:
+            self._waiting.append(job)
+        else:
+            self._client.start(job)
+
+    def end(self, run_id: int, reason: str) -> None:
+        """End a run as cancelled, if it is one of this host."""
+        for job in [job for job in self._waiting if job.run_id == run_id]:
+            self._cancel(job, reason)
+        self._client.end(run_id, reason)
+
+    def end_all(self, reason: str) -> None:
+        """End all runs of this host as cancelled."""
+        for job in list(self._waiting):
+            self._cancel(job, reason)
+        self._client.end_all(reason)
+
+    def _cancel(self, job: Job, reason: str) -> None:
+        self._waiting.remove(job)
+        self._found.append(Ended(job, AttemptResult(CANCELLED, None, clock.now(), reason)))
+
+    def seconds_left(self) -> float:
+        """Return the seconds until `events` has something to do, though the host has sent nothing."""
+        if self._found:
+            return 0.0
+        if self._client.is_behind():
+            return PAUSE
+        return max(0.0, self._deadline - clock.monotonic()) if self._is_setting_up() else float("inf")
+
+    def _is_setting_up(self) -> bool:
+        return self._use is None and not self.is_over
+
+    def events(self, *, is_readable: bool) -> list[Event]:
+        """Return the events since the last call. With `is_readable`, read what the host has sent."""
+        if self._client.is_behind():
+            self._client.flush()
+        if is_readable and not self.is_over:
+            for message in self._client.receive():
+                self._take(message)
+            if self._client.is_lost:
+                self._end_of_host()
+        if self._is_setting_up() and clock.monotonic() >= self._deadline:
+            self._kill()
+            self._end_of_host()
+        found, self._found = self._found, []
+        return found
+
+    def _take(self, message: Message) -> None:
+        kind, *values = message
+        if kind == "masked":
+            self._log.mask(values[0])
+        elif kind == "ready":
+            self._be_ready(*values)
+        elif kind == "failed":
+            self._fail(*values)
+        else:
+            event = self._client.event_of(message)
+            if isinstance(event, Started):
+                self._begun.add(event.job.run_id)
+            if isinstance(event, Ended):
+                event = replace(event, result=replace(event.result, context=self._use))
+            if event is not None:
+                self._found.append(event)
+
+    def _be_ready(self, seconds: float, memory: int, names: list[str]) -> None:
+        self._use = ContextUse(self.context.name, round(seconds, 3), memory, self._application)
+        self.names = names
+        waiting, self._waiting = self._waiting, []
+        for job in waiting:
+            self._client.start(job)
+
+    def _fail(self, kind: str, message: str, traceback: str) -> None:
+        """Fail all jobs. The first one gets the traceback and the output of the set-up; the others name its run."""
+        words = f"{kind}: {message}".removeprefix(": ").removesuffix(": ").partition("\n")[0]
+        self.fault = self._log.masked(f"the set-up of the context `{self.context.name}` failed: {words}")
+        error = RunError(kind or "ContextError", self._log.masked(message))
+        self._failure = _Failure(self.fault, error, self._log.masked(traceback))
+        waiting, self._waiting = self._waiting, []
+        self._found += [self._failed(job) for job in waiting]
+
+    def _failed(self, job: Job) -> Ended:
+        failure = self._failure
+        assert failure is not None  # noqa: S101 - callers have checked it
+        now = clock.now()
+        if failure.run_id is None:
+            self._failure = replace(failure, run_id=job.run_id)
+            result = AttemptResult(FAILED, self._started_at, now, failure.reason, error=failure.error)
+            result = replace(result, traceback=failure.traceback or None, output=self.output())
+        else:
+            reason = f"{failure.reason}; run {failure.run_id} has the details"
+            result = AttemptResult(FAILED, self._started_at, now, reason, error=failure.error)
+        return Ended(job, result)
+
+    def _end_of_host(self) -> None:
+        """Fail what the host has left: its pipe is closed, so that it has ended, or is ending."""
+        how = self._how_it_ended()
+        self.is_over = True
+        if self._use is None:
+            if self._failure is None:
+                self._fail("", how, "")
+            return
+        self.fault = f"the host of the context `{self.context.name}` ended: {how}"
+        for job in list(self._client.jobs.values()):
+            if self._may_have_begun(job):
+                self._found.append(self._abandoned(job, self.fault))
+            else:
+                self._waiting.append(job)
+        self._client.jobs.clear()
+
+    def wait(self, longest: float) -> list[Event]:
+        """Wait at most `longest` seconds for what the host sends; return the events."""
+        poll = select.poll()
+        poll.register(self.descriptor, select.POLLIN)
+        return self.events(is_readable=bool(poll.poll(int(longest * 1000) + 1)))
+
+    def output(self) -> bytes:
+        """Return what the set-up has printed, masked, with the traceback of one that has failed."""
+        traceback = "" if self._failure is None else self._failure.traceback
+        return self._log.read() + traceback.encode("utf-8", "backslashreplace")
+
+    def unstarted(self) -> list[Job]:
+        """Return the jobs that a host has not begun before it ended: another one may start them."""
+        jobs, self._waiting = self._waiting, []
+        return jobs
+
+    def _may_have_begun(self, job: Job) -> bool:
+        if job.run_id in self._begun:
+            return True
+        notes = owner.read(self._hosting.environment.state, self._hosting.owner[0])
+        return notes.may_have_begun(job.run_id, job.attempt)
+
+    def _abandoned(self, job: Job, reason: str) -> Ended:
+        environment = self._hosting.environment
+        output = clear_up(environment, job.run_id, job.attempt)
+        result = AttemptResult(
+            FAILED,
+            self._started_at,
+            clock.now(),
+            reason,
+            output=output.kept(),
+            output_dropped_bytes=output.dropped,
+            context=self._use,
+        )
+        return Ended(job, result, environment.live_file(job.run_id, job.attempt))
+
+    def _how_it_ended(self) -> str:
+        code = self._wait(_PATIENCE)
+        if self._is_setting_up() and clock.monotonic() >= self._deadline - _MARGIN:
+            return f"it took longer than {format_duration(self.context.timeout)}"
+        if code < 0:
+            return f"it was killed by signal {-code} ({signal.Signals(-code).name})"
+        return f"it ended with exit code {code}"
+
+    def _wait(self, patience: float) -> int:
+        """Return the exit code of the host; kill it where it does not end in time, and all that it has left."""
+        limit = clock.monotonic() + patience
+        while not self._has_exited() and clock.monotonic() < limit:
+            clock.pause(_PAUSE)
+        # The process group keeps the pid of the host until the host is reaped.
+        with suppress(OSError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        return self._process.wait()
+
+    def _has_exited(self) -> bool:
+        if self._process.returncode is not None:
+            return True
+        if not hasattr(os, "waitid"):  # macOS, before Python 3.13
+            return self._process.poll() is not None
+        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def _kill(self) -> None:
+        processes.kill_tree(self._process.pid)
+
+    def close(self) -> None:
+        """Ask the host to end, and wait until it has; end what is left of it."""
+        self._client.send("close")
+        limit = clock.monotonic() + _PATIENCE
+        while self._client.is_behind() and clock.monotonic() < limit:
+            clock.pause(PAUSE)
+            self._client.flush()
+        if self._use is None and not self.is_over:
+            self._kill()  # it is in its set-up, and reads nothing
+        self._wait(_PATIENCE)
+        self._log.close()
+
+
+class _Failure(Value):
+    """Why a set-up failed, and the run that has the details; None before there is one."""
+
+    reason: str
+    error: RunError
+    traceback: str
+    run_id: int | None = None

@@ -1,0 +1,285 @@
+"""An application is set up once for a tick; each task runs in a child of its own with the names of the application."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.django import VERSIONS, Application
+from tests.support.processes import background, is_alive
+from tests.support.project import NOON, Project
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture
+def app(project: Project) -> Application:
+    return Application.create(project)
+
+
+def _tick(app: Application) -> dict[str, Any]:
+    app.project.commit()
+    done = app.project.runner("tick", "--json", now=NOON)
+    assert done.returncode == 0, done.stderr
+    return {run["task"]: run for run in json.loads(done.stdout)["started"]}
+
+
+def _output(app: Application, task: str) -> str:
+    return app.project.show(app.project.runs(task)[0].run_id).output.decode()
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_models_and_the_timezone_of_a_project_stand_in_scope(project: Project, version: str) -> None:
+    app = Application.create(project, version)
+    project.task(
+        "users", "User.objects.create(username='ada')\nprint(User.objects.count(), timezone.__name__)", context="django"
+    )
+
+    assert _tick(app)["users"]["status"] == "succeeded", _output(app, "users")
+    assert _output(app, "users") == "1 django.utils.timezone\n"
+    assert app.users() == ["ada"]
+
+
+def test_a_tick_sets_up_the_application_once_for_all_of_its_tasks(app: Application) -> None:
+    app.add_settings("import os\nopen(BASE_DIR / 'set-ups', 'a').write(f'{os.getpid()}\\n')")
+    for number in range(5):
+        app.project.task(f"task-{number}", "import os\nprint(os.getppid(), os.getpid())", context="django")
+    app.project.task("plain", "print('plain')")
+
+    ended = _tick(app)
+
+    assert {run["status"] for run in ended.values()} == {"succeeded"}
+    [host] = (app.folder / "set-ups").read_text().split()
+    pairs = [_output(app, f"task-{number}").split() for number in range(5)]
+    assert {parent for parent, _ in pairs} == {host}
+    assert len({child for _, child in pairs}) == 5
+
+
+def test_a_tick_without_a_task_of_the_context_does_not_set_it_up(app: Application) -> None:
+    app.add_settings("open(BASE_DIR / 'set-ups', 'a').write('x')")
+    app.project.task("plain", "print('plain')")
+
+    assert _tick(app)["plain"]["status"] == "succeeded"
+    assert not (app.folder / "set-ups").exists()
+
+
+def test_show_says_what_the_application_of_a_run_was(app: Application) -> None:
+    app.project.task("users", "print(1)", context="django")
+    _tick(app)
+
+    shown = app.project.json("show", "users")["context"]
+
+    assert shown.keys() == {"name", "setup_seconds", "memory_bytes", "application"}
+    assert shown["name"] == "django"
+    assert shown["setup_seconds"] > 0
+    assert shown["memory_bytes"] > 20_000_000
+
+
+#: What settings do at the set-up → what the reason of the run says.
+_FAULTS = {
+    "raises": ("raise RuntimeError('no license')", "RuntimeError: no license"),
+    "has no module": ("import nothere", "ModuleNotFoundError: No module named 'nothere'"),
+    "exits": ("import sys\nsys.exit(4)", "SystemExit: 4"),
+    "ends the process": ("import os\nos._exit(7)", "it ended with exit code 7"),
+    "is killed": ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)", "it was killed by signal 9 (SIGKILL)"),
+    "hangs": ("import time\ntime.sleep(1000)", "it took longer than 3s"),
+    "leaves a thread": (
+        "import threading, time\nthreading.Thread(target=time.sleep, args=(100,), name='poller').start()",
+        "it left the thread `poller` (time.sleep)",
+    ),
+    "leaves a connection": (
+        (
+            "import socket\nserver = socket.create_server(('127.0.0.1', 0))\n"
+            "CLIENT = (server, socket.create_connection(server.getsockname()))"
+        ),
+        "it left a connection to 127.0.0.1 port ",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", _FAULTS)
+def test_a_set_up_that_fails_fails_the_tasks_of_the_context_with_a_reason_and_no_others(
+    app: Application, kind: str
+) -> None:
+    settings, reason = _FAULTS[kind]
+    app.configure(timeout="3s")
+    app.add_settings(settings)
+    app.project.task("first", "print(1)", context="django")
+    app.project.task("second", "print(1)", context="django")
+    app.project.task("plain", "print(1)")
+
+    ended = _tick(app)
+
+    assert ended["plain"]["status"] == "succeeded"
+    assert ended["first"]["status"] == ended["second"]["status"] == "failed"
+    assert ended["first"]["reason"].startswith(f"the set-up of the context `django` failed: {reason}")
+    assert ended["second"]["reason"] == f"{ended['first']['reason']}; run {ended['first']['run_id']} has the details"
+
+
+def test_the_traceback_of_a_failed_set_up_is_on_record_once_and_has_no_frame_of_runner(app: Application) -> None:
+    app.add_settings("print('before')\nraise RuntimeError('no license')")
+    for name in ("first", "second"):
+        app.project.task(name, "print(1)", context="django")
+    _tick(app)
+
+    first, second = (app.project.json("show", name) for name in ("first", "second"))
+
+    assert "RuntimeError: no license" in first["traceback"]
+    assert "/runner/" not in first["traceback"]
+    assert first["output"].startswith("before\nTraceback ")
+    assert second["traceback"] is None
+
+
+def test_what_a_set_up_prints_goes_to_the_log_and_fails_nothing(app: Application) -> None:
+    app.add_settings("print('hello from the set-up')")
+    app.project.task("users", "print(1)", context="django")
+
+    assert _tick(app)["users"]["status"] == "succeeded"
+    assert _output(app, "users") == "1\n"
+    assert "hello from the set-up\n" in (app.project.state / "contexts" / "django.log").read_text()
+
+
+def test_what_a_set_up_has_started_is_gone_after_the_tick(app: Application, tmp_path: Path) -> None:
+    app.add_settings(
+        f"import subprocess\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(subprocess.Popen(['sleep', '1000']).pid))"
+    )
+    app.project.task("users", "print(1)", context="django")
+
+    assert _tick(app)["users"]["status"] == "succeeded"
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def test_the_variables_of_an_env_file_reach_the_application_and_its_tasks_and_are_masked(app: Application) -> None:
+    secret = "correct-horse-battery"  # noqa: S105 - a test
+    (app.folder / ".env").write_text(f"# comment\nexport API_KEY='{secret}'\nPORT=8000\n")
+    app.configure(env_file="../app/.env")
+    app.add_settings("import os\nprint('set up with', os.environ['API_KEY'])")
+    app.project.task("users", "import os\nprint(os.environ['API_KEY'], os.environ['PORT'])", context="django")
+
+    assert _tick(app)["users"]["status"] == "succeeded"
+    assert _output(app, "users") == "*** 8000\n"
+    stored = [path for path in app.project.state.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+    assert stored == []
+
+
+def test_naive_times_are_in_the_time_zone_of_the_task_and_localtime_in_that_of_the_project(app: Application) -> None:
+    app.add_settings("TIME_ZONE = 'America/New_York'")
+    code = "import time\nprint(datetime.datetime.now().isoformat(), timezone.localtime().isoformat(), time.tzname[0])"
+    app.project.task("users", code, context="django", timezone="Asia/Tokyo")
+    _tick(app)
+
+    naive, local, name = _output(app, "users").split()
+
+    assert name == "JST"
+    assert local[-6:] in {"-05:00", "-04:00"}
+    difference = datetime.fromisoformat(naive) - datetime.fromisoformat(local).replace(tzinfo=None)
+    assert round(difference.total_seconds() / 3600) in {13, 14}
+
+
+def test_at_most_max_parallel_runs_of_a_context_are_under_way_over_all_ticks(app: Application, tmp_path: Path) -> None:
+    app.configure(max_parallel=2)
+    mark = f"open({str(tmp_path / 'marks')!r}, 'a').write"
+    for number in range(6):
+        code = f"import time\n{mark}('+')\ntime.sleep(0.3)\n{mark}('-')"
+        app.project.task(f"task-{number}", code, context="django")
+    app.project.commit()
+
+    with background(app.project, "tick", now=NOON) as other:
+        assert app.project.runner("tick", now=NOON).returncode == 0
+        other.communicate(timeout=100)
+    wait_until(lambda: {run.status for run in app.project.runs()} == {"succeeded"}, "all have run")
+
+    marks = (tmp_path / "marks").read_text()
+    under_way = [marks[:end].count("+") - marks[:end].count("-") for end in range(len(marks))]
+    assert len(marks) == 12
+    assert max(under_way) <= 2
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
+def test_the_runs_of_a_host_that_is_killed_fail_and_leave_no_process(
+    app: Application, number: int, tmp_path: Path
+) -> None:
+    code = (
+        "import os, subprocess, time\nchild = subprocess.Popen(['sleep', '1000'])\n"
+        f"with open({str(tmp_path / 'pids')!r}, 'w') as file:\n"
+        "    file.write(f'{os.getppid()} {os.getpid()} {child.pid} ')\ntime.sleep(1000)"
+    )
+    app.project.task("slow", code, context="django")
+    app.project.commit()
+
+    with background(app.project, "tick", now=NOON) as tick:
+        wait_until(
+            lambda: (tmp_path / "pids").exists() and len((tmp_path / "pids").read_text().split(" ")) == 4, "it runs"
+        )
+        host, *others = map(int, (tmp_path / "pids").read_text().split())
+        os.kill(host, number)
+        tick.communicate(timeout=100)
+
+    [run] = app.project.runs("slow")
+    assert (run.status, str(run.reason)) == (
+        "failed",
+        f"the host of the context `django` ended: it was killed by signal {int(number)} ({signal.Signals(number).name})",
+    )
+    assert not any(map(is_alive, others))
+
+
+def test_run_and_replay_use_the_context(app: Application) -> None:
+    app.project.task("users", "print(User.objects.count())", context="django")
+    app.project.commit()
+
+    done = app.project.runner("run", "users", now=NOON)
+    again = app.project.runner("replay", "1", now=NOON)
+
+    assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
+    assert (again.returncode, again.stdout) == (0, "0\n"), again.stderr
+
+
+def test_contexts_check_says_what_is_in_scope_and_keeps_the_names(app: Application) -> None:
+    done = app.project.runner("contexts", "check")
+
+    assert done.returncode == 0, done.stderr
+    assert "User" in done.stdout
+    names = json.loads((app.project.state / "contexts" / "django.json").read_text())["names"]
+    assert {"User", "Group", "timezone"} <= set(names)
+
+
+def test_contexts_check_says_why_a_set_up_fails(app: Application) -> None:
+    app.add_settings("raise RuntimeError('no license')")
+
+    done = app.project.runner("contexts", "check")
+
+    assert done.returncode == 1
+    assert "RuntimeError: no license" in done.stdout
+
+
+def test_models_of_the_same_name_are_an_error_that_names_them(app: Application) -> None:
+    for name in ("old", "new"):
+        (app.folder / name).mkdir()
+        (app.folder / name / "__init__.py").touch()
+        model = "from django.db import models\nclass Ticket(models.Model): pass\n"
+        (app.folder / name / "models.py").write_text(model)
+    app.add_settings("INSTALLED_APPS += ['old', 'new']")
+    app.project.task("users", "print(1)", context="django")
+    ended = _tick(app)
+
+    assert "`Ticket`: old.models.Ticket and new.models.Ticket" in ended["users"]["reason"]
+
+
+def test_any_module_with_a_set_up_function_is_a_context(project: Project, tmp_path: Path) -> None:
+    shop = tmp_path / "shop"
+    shop.mkdir()
+    (shop / "tasks.py").write_text(
+        "def setup():\n    return {'price': lambda: 42}\ndef teardown():\n    print('torn down')\n"
+    )
+    project.write("runner.yaml", f"contexts:\n  shop: {{path: {shop}, setup: 'tasks:setup'}}\n")
+    project.task("prices", "print(price(), timezone.now().tzinfo)", context="shop")
+    project.commit()
+
+    done = project.runner("run", "prices", now=NOON)
+
+    assert (done.returncode, done.stdout) == (0, "42 UTC\ntorn down\n"), done.stderr
