@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 export PIP_CONSTRAINT := constraints.txt
 
-.PHONY: help setup remake tick dry-run validate test check format bench chaos cron-show cron-install clean
+.PHONY: help setup remake tick dry-run validate test check format bench chaos example cron-show cron-install clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,12 +44,12 @@ $(VENV)/.dev: $(VENV)/.runtime
 	@touch $@
 
 # The tests of contexts run applications in environments of their own, as users have them.
-$(VENV)/django-%: tests/django/%.txt $(VENV)/.runtime
+$(VENV)/for-%: tests/environments/%.txt $(VENV)/.runtime
 	@$(BIN)/python -m venv $@
 	@$@/bin/python -m pip --quiet --quiet --disable-pip-version-check install --requirement $<
 	@touch $@
 
-APPLICATIONS := $(VENV)/django-5.2 $(VENV)/django-newest
+APPLICATIONS := $(VENV)/for-django-5.2 $(VENV)/for-django-newest $(VENV)/for-others
 
 setup: $(VENV)/.dev ## install everything into .venv (the other targets do this when needed)
 
@@ -60,6 +60,23 @@ dry-run: $(VENV)/.runtime ## check every task, show what would run and what a ch
 	@$(BIN)/runner validate
 	@$(BIN)/runner tick --dry-run
 	@! git rev-parse --quiet --verify origin/main >/dev/null 2>&1 || $(BIN)/runner plan origin/main
+
+# The application has an environment of its own, as each application does.
+EXAMPLE := examples/ticketing
+EXAMPLE_PYTHON := $(EXAMPLE)/app/.venv/bin/python
+
+$(EXAMPLE)/app/.venv/.installed: $(EXAMPLE)/app/requirements.txt $(VENV)/.runtime
+	@echo "setting up the application of $(EXAMPLE) …"
+	@$(BIN)/python -m venv $(EXAMPLE)/app/.venv
+	@$(EXAMPLE_PYTHON) -m pip --quiet --quiet --disable-pip-version-check install --requirement $<
+	@touch $@
+
+example: $(EXAMPLE)/app/.venv/.installed ## set up the Django project of examples/ticketing, and run its tasks that are due
+	@test -e $(EXAMPLE)/app/.env || cp $(EXAMPLE)/app/.env.example $(EXAMPLE)/app/.env
+	@$(EXAMPLE_PYTHON) $(EXAMPLE)/app/manage.py migrate --verbosity 0
+	@$(EXAMPLE_PYTHON) $(EXAMPLE)/app/manage.py load_sample
+	$(BIN)/runner --repo $(EXAMPLE) tick
+	$(BIN)/runner --repo $(EXAMPLE) show reports/daily-users
 
 validate: $(VENV)/.runtime ## check every task file of the work tree
 	@$(BIN)/runner validate

@@ -130,7 +130,7 @@ class Rehearsal:
         """Return the sentence about sequences, which keep their numbers in PostgreSQL, MariaDB and Oracle."""
         others = [own.connection for own in self._own.values() if own.connection.vendor != "sqlite"]
         kept = sorted({connection.display_name for connection in others})
-        return [f"the numbers of new rows: {' and '.join(kept)} do not give them back"] if kept else []
+        return [f"the numbers of new rows, which {' and '.join(kept)} will not use again"] if kept else []
 
 
 def _all_models() -> list[Any]:

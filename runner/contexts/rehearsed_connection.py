@@ -47,12 +47,15 @@ class RehearsedConnection:
         connection = self.connection
         connection.ensure_connection()
         self.handle = connection.connection
-        if hasattr(connection, "_start_transaction_under_autocommit"):  # SQLite
-            connection._start_transaction_under_autocommit()  # noqa: SLF001
+        if connection.vendor == "sqlite":
+            # A transaction that first reads cannot write after another one has written (SQLite, "Transactions", 2.2).
+            first = "BEGIN IMMEDIATE"
         else:
             connection._set_autocommit(False)  # noqa: SLF001, FBT003
-        with self._cursor() as cursor:  # PostgreSQL's driver begins a transaction with the first statement
-            cursor.execute(f"SELECT 1{connection.features.bare_select_suffix}")
+            # PostgreSQL's driver begins a transaction with the first statement.
+            first = f"SELECT 1{connection.features.bare_select_suffix}"
+        with self._cursor() as cursor:
+            cursor.execute(first)
         connection._set_autocommit = self._set_autocommit  # noqa: SLF001
         connection._start_transaction_under_autocommit = lambda: self._send("savepoint_create_sql")  # noqa: SLF001
         connection._commit = lambda: self._send("savepoint_commit_sql")  # noqa: SLF001

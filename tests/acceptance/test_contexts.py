@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 from tests.support.django import VERSIONS, Application
 from tests.support.processes import background, is_alive
-from tests.support.project import NOON, Project
+from tests.support.project import MINUTE, NOON, Project
 from tests.support.waiting import wait_until
 
 
@@ -258,12 +259,7 @@ def test_contexts_check_says_why_a_set_up_fails(app: Application) -> None:
 
 
 def test_models_of_the_same_name_are_an_error_that_names_them(app: Application) -> None:
-    for name in ("old", "new"):
-        (app.folder / name).mkdir()
-        (app.folder / name / "__init__.py").touch()
-        model = "from django.db import models\nclass Ticket(models.Model): pass\n"
-        (app.folder / name / "models.py").write_text(model)
-    app.add_settings("INSTALLED_APPS += ['old', 'new']")
+    _add_models(app, "old", "new")
     app.project.task("users", "print(1)", context="django")
     ended = _tick(app)
 
@@ -283,3 +279,121 @@ def test_any_module_with_a_set_up_function_is_a_context(project: Project, tmp_pa
     done = project.runner("run", "prices", now=NOON)
 
     assert (done.returncode, done.stdout) == (0, "42 UTC\ntorn down\n"), done.stderr
+
+
+def _add_models(app: Application, *names: str) -> None:
+    """Add an application of each name to the project, each with a model `Ticket`."""
+    for name in names:
+        (app.folder / name).mkdir()
+        (app.folder / name / "__init__.py").touch()
+        model = "from django.db import models\nclass Ticket(models.Model): pass\n"
+        (app.folder / name / "models.py").write_text(model)
+    app.add_settings(f"INSTALLED_APPS += {list(names)}")
+
+
+def test_names_choose_one_of_the_models_of_the_same_name(app: Application) -> None:
+    _add_models(app, "old", "new")
+    app.configure(names="{Ticket: new.models.Ticket, Former: old.models.Ticket}")
+    app.project.task("users", "print(Ticket.__module__, Former.__module__, User.__name__)", context="django")
+
+    _tick(app)
+
+    assert _output(app, "users") == "new.models old.models User\n"
+
+
+#: `language` of the context, and that of the project → the name of Monday in a run.
+_LANGUAGES = [(None, "es", "lunes"), ("de", "es", "Montag"), ("pt-br", "en-us", "Segunda-feira")]
+
+
+@pytest.mark.parametrize(("language", "of_project", "monday"), _LANGUAGES)
+def test_the_language_of_the_project_is_active_unless_the_context_names_another(
+    app: Application, language: str | None, of_project: str, monday: str
+) -> None:
+    app.configure(language=language)
+    app.add_settings(f"LANGUAGE_CODE = {of_project!r}")
+    app.project.task(
+        "users", "from django.utils.translation import gettext\nprint(gettext('Monday'))", context="django"
+    )
+
+    _tick(app)
+
+    assert _output(app, "users") == f"{monday}\n"
+
+
+def test_a_language_without_translations_fails_the_set_up_with_a_reason(app: Application) -> None:
+    app.configure(language="klingon")
+    app.project.task("users", context="django")
+
+    assert "Django has no translations for `language: klingon`" in _tick(app)["users"]["reason"]
+
+
+def test_a_run_has_on_record_what_was_deployed_when_it_ran(app: Application) -> None:
+    app.configure(digest="../app/VERSION")
+    app.project.task("users", context="django")
+    shown = []
+    for number, minute in ((1, NOON), (2, NOON + MINUTE)):
+        (app.folder / "VERSION").write_text(f"release {number}\n")
+        app.project.commit()
+        assert app.project.runner("tick", now=minute).returncode == 0
+        shown.append(app.project.json("show", "users")["context"]["application"])
+
+    assert shown == [f"sha256:{sha256(text).hexdigest()}" for text in (b"release 1\n", b"release 2\n")]
+
+
+def test_the_commit_of_an_application_in_a_repository_of_its_own_is_on_record(app: Application) -> None:
+    other = Project.create(app.folder)
+    commit = other.commit()
+    app.project.task("users", context="django")
+    _tick(app)
+
+    assert app.project.json("show", "users")["context"]["application"] == commit
+
+
+def _hang(app: Application, tmp_path: Path) -> None:
+    """Have the first set-up start a process, write both pids, and hang; commit a task of the context."""
+    path = tmp_path / "pids"
+    app.add_settings(
+        f"import os, subprocess, time\nif not os.path.exists({str(path)!r}):\n"
+        f"    child = subprocess.Popen(['sleep', '1000'])\n    with open({str(path)!r}, 'w') as file:\n"
+        "        file.write(f'{os.getpid()} {child.pid} ')\n    time.sleep(1000)"
+    )
+    app.project.task("users", context="django")
+    app.project.commit()
+
+
+def _pids(tmp_path: Path) -> list[int]:
+    path = tmp_path / "pids"
+    wait_until(lambda: path.exists() and path.read_text().count(" ") == 2, "the set-up hangs")
+    return [int(pid) for pid in path.read_text().split()]
+
+
+#: The signal to a tick while the set-up hangs → the status of its run after the next tick.
+_ENDS = {signal.SIGTERM: "cancelled", signal.SIGINT: "cancelled", signal.SIGKILL: "succeeded"}
+
+
+@pytest.mark.parametrize("number", _ENDS)
+def test_a_tick_that_ends_during_a_set_up_leaves_no_process_and_no_run_unfinished(
+    app: Application, number: signal.Signals, tmp_path: Path
+) -> None:
+    _hang(app, tmp_path)
+
+    with background(app.project, "tick", now=NOON) as tick:
+        pids = _pids(tmp_path)
+        tick.send_signal(number)
+        tick.communicate(timeout=100)
+    app.project.runner("tick", now=NOON)
+
+    assert [run.status for run in app.project.runs()] == [_ENDS[number]]
+    wait_until(lambda: not any(map(is_alive, pids)), "all of its processes are gone")
+
+
+def test_a_run_can_be_cancelled_while_its_application_is_set_up(app: Application, tmp_path: Path) -> None:
+    _hang(app, tmp_path)
+
+    with background(app.project, "tick", now=NOON) as tick:
+        pids = _pids(tmp_path)
+        assert app.project.runner("cancel", "users").returncode == 0
+        tick.communicate(timeout=100)
+
+    assert [run.status for run in app.project.runs()] == ["cancelled"]
+    wait_until(lambda: not any(map(is_alive, pids)), "all of its processes are gone")

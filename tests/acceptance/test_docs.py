@@ -22,6 +22,7 @@ _DOCUMENTS = [
     _REPOSITORY / "README.md",
     _REPOSITORY / "CONTRIBUTING.md",
     *sorted((_REPOSITORY / "docs").rglob("*.md")),
+    *sorted((_REPOSITORY / "examples").glob("*/README.md")),
 ]
 _NAMES = [str(path.relative_to(_REPOSITORY)) for path in _DOCUMENTS]
 
@@ -58,6 +59,8 @@ _TEXTS = sorted(
         ".git[hl]*/**/*",
         "benchmarks/**/*",
         "docs/**/*",
+        "examples/*/tasks/**/*",
+        "examples/*/*.*",
         "runner/**/*",
         "schema/*",
         "tasks/**/*",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from tests.support import databases, mariadb, postgres
 from tests.support.django import VERSIONS, Application
 from tests.support.project import NOON, Project
 
@@ -46,6 +49,11 @@ print(User.objects.count(), "users")
 def test_a_rehearsal_counts_by_model_and_changes_nothing(app: Application) -> None:
     shown = _rehearse(app, _CHANGES)
 
+    _assert_that_all_is_counted(shown)
+    assert app.users() == []
+
+
+def _assert_that_all_is_counted(shown: dict[str, Any]) -> None:
     assert shown["status"] == "succeeded", shown["output"]
     assert shown["output"] == "8 users\n"
     rollback = shown["rollback"]
@@ -58,7 +66,6 @@ def test_a_rehearsal_counts_by_model_and_changes_nothing(app: Application) -> No
     assert (rollback["on_commit"], rollback["on_commit_hooks"]) == (2, ["__main__.notify"] * 2)
     assert rollback["mail"] == [{"subject": "Hello", "to": ["ada@example.org"]}]
     assert rollback["not_undone"]
-    assert app.users() == []
 
 
 def test_mail_for_which_the_code_names_smtp_itself_is_kept_too(app: Application) -> None:
@@ -168,6 +175,84 @@ def test_code_behaves_in_a_rehearsal_as_it_does_without_one(app: Application, ki
     app.project.task("change", code, context="django")
     app.project.commit()
     assert app.project.runner("run", "change", now=NOON).stdout == output
+
+
+@pytest.fixture(params=databases.SERVERS)
+def server(request: pytest.FixtureRequest) -> Iterator[databases.Creator]:
+    with databases.server(request.param) as creator:
+        yield creator
+
+
+def test_on_a_server_too_a_rehearsal_counts_by_model_and_nothing_escapes_it(
+    app: Application, server: databases.Creator
+) -> None:
+    app.use_database(server("ticketing"))
+
+    _assert_that_all_is_counted(_rehearse(app, _CHANGES))
+    for kind, code in _ESCAPES.items():
+        assert "NotRolledBack" in str(_rehearse(app, code)["reason"]), kind
+    for kind, (code, output) in _FAITHFUL.items():
+        shown = _rehearse(app, code)
+        assert (shown["status"], shown["output"]) == ("succeeded", output), kind
+    assert _rehearse(app, "print(User.objects.count(), Group.objects.count())")["output"] == "0 0\n"
+
+
+_CREATE = "from django.db import connection\nwith connection.cursor() as cursor:\n    cursor.execute('CREATE {}')"
+
+
+@postgres.needs_postgres
+def test_on_postgresql_new_tables_are_rolled_back_too_and_the_numbers_of_new_rows_are_named(app: Application) -> None:
+    code = _CREATE.format("TABLE extra (number int)")
+    with databases.server("postgresql") as create:
+        app.use_database(create("ticketing"))
+        shown, again = _rehearse(app, code), _rehearse(app, code)
+
+    assert (shown["status"], again["status"]) == ("succeeded", "succeeded"), again["output"]
+    assert "the numbers of new rows, which PostgreSQL will not use again" in shown["rollback"]["not_undone"]
+
+
+@mariadb.needs_mariadb
+def test_on_mariadb_statements_that_commit_are_refused_and_tables_without_transactions_are_named(
+    app: Application,
+) -> None:
+    with databases.server("mariadb") as create:
+        app.use_database(create("ticketing"))
+        shown = _rehearse(app, _CREATE.format("TABLE extra (number int)"))
+        app.project.task("table", _CREATE.format("TABLE old (number int) ENGINE=MyISAM"), context="django")
+        app.project.commit()
+        assert app.project.runner("run", "table", now=NOON).returncode == 0
+        named = _rehearse(app, "User.objects.create(username='x')")["rollback"]["not_undone"]
+
+    assert "MariaDB commits at the statement CREATE" in str(shown["reason"])
+    assert "the table old of `default`, which has no transactions" in named
+
+
+def test_every_database_of_the_project_stands_in_a_transaction(app: Application) -> None:
+    app.add_settings("DATABASES['second'] = {**DATABASES['default'], 'NAME': BASE_DIR / 'second.sqlite3'}")
+    shutil.copy(app.folder / "db.sqlite3", app.folder / "second.sqlite3")
+    code = "for alias in ('default', 'second'):\n    User.objects.using(alias).create(username='x')"
+
+    shown = _rehearse(app, code)
+    left = _rehearse(app, "print(User.objects.count(), User.objects.using('second').count())")
+
+    assert [row["created"] for row in shown["rollback"]["changes"]] == [1, 1], shown["output"]
+    assert left["output"] == "0 0\n"
+
+
+def test_a_rehearsal_on_sqlite_can_write_though_another_program_wanted_to_write_after_its_first_query(
+    app: Application,
+) -> None:
+    code = (
+        "import sqlite3\nUser.objects.count()\n"
+        f"with sqlite3.connect({str(app.folder / 'db.sqlite3')!r}, timeout=0) as other:\n"
+        "    try:\n        other.execute('BEGIN IMMEDIATE')\n"
+        "    except sqlite3.OperationalError as error:\n        print(error)\nUser.objects.create(username='x')"
+    )
+
+    shown = _rehearse(app, code)
+
+    assert (shown["status"], shown["output"]) == ("succeeded", "database is locked\n")
+    assert [row["created"] for row in shown["rollback"]["changes"]] == [1]
 
 
 def test_run_rollback_rehearses_any_task_of_a_django_project_and_says_what_it_would_do(app: Application) -> None:

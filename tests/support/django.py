@@ -13,15 +13,21 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.support.databases import add_driver
 from tests.support.project import Project
 
 #: The environments that `make test` has made.
 VERSIONS = ("5.2", "newest")
 
 
+def python_for(environment: str) -> Path:
+    """Return the Python of an environment that `make test` has made (`tests/environments`)."""
+    return Path(sys.prefix) / f"for-{environment}" / "bin" / "python"
+
+
 def python_with(version: str) -> Path:
     """Return the Python of the environment with a version of Django."""
-    return Path(sys.prefix) / f"django-{version}" / "bin" / "python"
+    return python_for(f"django-{version}")
 
 
 @cache
@@ -56,12 +62,20 @@ class Application:
         """Write `runner.yaml` with the context `django`: all models in scope, and these keys."""
         lines = {"path": "../app", "python": str(self.python), "settings": "ticketing.settings", "models": "all"}
         text = "".join(f"    {name}: {value}\n" for name, value in {**lines, **keys}.items() if value is not None)
-        self.project.write("runner.yaml", f"max_parallel: 20\ncontexts:\n  django:\n{text}")
+        self.project.write("runner.yaml", f"max_parallel: 20\nshutdown_grace: 2s\ncontexts:\n  django:\n{text}")
 
     def add_settings(self, text: str) -> None:
         """Add lines to the end of the settings module."""
         with (self.folder / "ticketing" / "settings.py").open("a", encoding="utf-8") as file:
             file.write(f"\n{text}\n")
+
+    def use_database(self, variables: dict[str, str]) -> None:
+        """Have the project use the empty database of a server, and make its tables."""
+        keys = {name.removeprefix("DB_"): value for name, value in variables.items()}
+        keys["ENGINE"] = f"django.db.backends.{keys['ENGINE']}"
+        self.add_settings(f"DATABASES = {{'default': {keys}}}")
+        add_driver(self.folder)
+        subprocess.run([self.python, "manage.py", "migrate", "-v0"], check=True, cwd=self.folder)
 
     def users(self) -> list[str]:
         """Return the names of the users in the database."""

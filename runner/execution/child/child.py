@@ -12,6 +12,7 @@ import sys
 from _signal import SIG_DFL, default_int_handler, set_wakeup_fd  # type: ignore[import-not-found]
 from _signal import signal as set_handler
 
+from runner.execution.child.application import Left
 from runner.execution.child.end_message import LARGEST_CODE, LEAST_CODE, EndMessage, kept_by_kernel
 from runner.execution.child.inherited import Inherited
 from runner.execution.child.namespace import make_main, numbered_source
@@ -37,8 +38,8 @@ if TYPE_CHECKING:
 #: Exit code of a child that could not be set up; the end message has the reason.
 NOT_STARTED = 125
 _INTERRUPT = int(signal.SIGINT)
-#: Frames of this module in a traceback, before the frames of the task.
-_OWN_FRAMES = 2
+#: The folder of this package: its frames are not shown in tracebacks.
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _tick_streams: list[object] = []
 _LONGEST_LINE = 10**9
 #: Signals that Python itself ignores, and those whose action cannot be changed.
@@ -209,13 +210,16 @@ def _run(job: Job, inputs: ChildInputs, namespace: dict[str, object], applicatio
             if code != 0:
                 _report_nothing_more(inputs)
         except BaseException as error:  # noqa: BLE001 - any exception that ends the code is the error of the run
-            # The first two frames are those of this function and of the step.
-            trace = error.__traceback__
-            for _ in range(_OWN_FRAMES):
-                trace = trace.tb_next if trace else None
-            _show_and_report(error, trace, job, inputs)
+            _show_and_report(error, _without_own_frames(error.__traceback__), job, inputs)
             code = code or 1
     return code
+
+
+def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
+    """Return a traceback from the first frame on that is not of this package: this function, the step, its helpers."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        trace = trace.tb_next
+    return trace
 
 
 def _execute(job: Job, namespace: dict[str, object]) -> None:
@@ -245,13 +249,12 @@ def _steps_with(application: Application, inputs: ChildInputs) -> tuple[Step, ..
     inputs.holds = True
 
     def leave(job: Job, _namespace: dict[str, object]) -> None:
-        left = application.leave()
-        inputs.holds = False
-        held = inputs.held or EndMessage()
-        if left.failure and held.error is None:
-            held = replace(held, error=RunError(ROLLBACK, left.failure, job.path))
-        if left.rehearsal or inputs.held is not None or left.failure:
-            _report(inputs, replace(held, rehearsal=left.rehearsal))
+        left = Left()
+        try:
+            left = application.leave()
+        finally:  # an error of the code is reported before one of `leave`
+            inputs.holds = False
+            _report_held(left, job, inputs)
         if left.failure:
             _write_error(f"{ROLLBACK}: {left.failure}\n")
             raise SystemExit(1)
@@ -260,6 +263,15 @@ def _steps_with(application: Application, inputs: ChildInputs) -> tuple[Step, ..
         application.close(lambda: _run_exit_handlers(job, namespace))
 
     return _execute, _join_threads, leave, close, _close_files
+
+
+def _report_held(left: Left, job: Job, inputs: ChildInputs) -> None:
+    """Report what the code has ended with, together with what was left; nothing where there is neither."""
+    message = inputs.held or EndMessage()
+    if left.failure and message.error is None:
+        message = replace(message, error=RunError(ROLLBACK, left.failure, job.path))
+    if left.rehearsal or inputs.held is not None or left.failure:
+        _report(inputs, replace(message, rehearsal=left.rehearsal))
 
 
 class _Ignored:

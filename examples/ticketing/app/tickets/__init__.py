@@ -1,0 +1,1 @@
+"""Tickets, and the companies and contacts that they come from."""
