@@ -24,7 +24,7 @@ _FLOORS = {
     "list": floors.listed,
     "beside": floors.beside,
 }
-_PEERS = "peers"
+_PEERS = {"peers": comparisons.compared, "contexts": comparisons.in_django}
 
 
 def _machine() -> str:
@@ -45,10 +45,11 @@ def _print_floors(bench: Bench, chosen: Iterable[str]) -> None:
     print()
 
 
-def _print_peers(bench: Bench) -> None:
+def _print_peers(bench: Bench, chosen: Iterable[str]) -> None:
     environment = installed(peers.ALL)
     print(heading(COMPARED))
-    _print(comparisons.compared(bench, environment))
+    for name in chosen:
+        _print(_PEERS[name](bench, environment))
     print("", *(peer.note() for peer in peers.ALL), sep="\n")
 
 
@@ -56,16 +57,16 @@ def main() -> None:
     """Measure the chosen rows and print them as Markdown."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=9, help="rounds of the quick rows; slow rows use fewer")
-    parser.add_argument("--only", choices=[*_FLOORS, _PEERS], action="append")
+    parser.add_argument("--only", choices=[*_FLOORS, *_PEERS], action="append")
     options = parser.parse_args()
     print(f"{_machine()}\n")
     with tempfile.TemporaryDirectory(prefix="runner-bench-") as folder:
         bench = Bench(Path(folder), options.rounds)
-        chosen = options.only or [*_FLOORS, _PEERS]
-        if floors_chosen := [name for name in chosen if name != _PEERS]:
+        chosen = options.only or [*_FLOORS, *_PEERS]
+        if floors_chosen := [name for name in chosen if name in _FLOORS]:
             _print_floors(bench, floors_chosen)
-        if _PEERS in chosen:
-            _print_peers(bench)
+        if peers_chosen := [name for name in chosen if name in _PEERS]:
+            _print_peers(bench, peers_chosen)
 
 
 if __name__ == "__main__":

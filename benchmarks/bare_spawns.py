@@ -1,20 +1,22 @@
-"""A peer: one new interpreter for each of a thousand one-line tasks, two at a time. Nothing is recorded."""
+"""A peer: one new interpreter for each of many one-line tasks, two at a time. Nothing is recorded.
+
+`bare_spawns.py COUNT PROGRAM ARGUMENT …`
+"""
 
 import os
 import sys
 
-_WORDS = [sys.executable, "-I", "-S", "-c", "x = 1"]
 _AT_ONCE = 2
 
 
-def main() -> None:
+def main(count: int, words: list[str]) -> None:
     """Start the next interpreter as soon as one has ended."""
     running = 0
-    for _ in range(1000):
+    for _ in range(count):
         if running == _AT_ONCE:
             _wait_for_one()
             running -= 1
-        os.posix_spawn(_WORDS[0], _WORDS, os.environ)
+        os.posix_spawn(words[0], words, os.environ)
         running += 1
     for _ in range(running):
         _wait_for_one()
@@ -27,4 +29,4 @@ def _wait_for_one() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]), sys.argv[2:])

@@ -33,6 +33,10 @@ class Bench:
         """Return a command that runs a line of code in a bare interpreter."""
         return Command([sys.executable, "-c", code], self.folder, {})
 
-    def script(self, name: str, folder: Path | None = None) -> Command:
+    def script(self, name: str, *words: str, folder: Path | None = None) -> Command:
         """Return a command that runs a script of this package."""
-        return Command([sys.executable, str(HERE / name)], folder or self.folder, {})
+        return Command([sys.executable, str(HERE / name), *words], folder or self.folder, {})
+
+    def spawns(self, count: int) -> Command:
+        """Return a command that starts so many bare interpreters, two at a time."""
+        return self.script("bare_spawns.py", str(count), sys.executable, "-I", "-S", "-c", "x = 1")

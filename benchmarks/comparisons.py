@@ -9,9 +9,28 @@ from functools import partial
 
 from benchmarks.bench import MANY, Bench
 from benchmarks.measure import Command, run, side_by_side
-from benchmarks.peer_commands import apscheduler, django, in_a_file_each, in_one_file
+from benchmarks.peer_commands import (
+    apscheduler,
+    django,
+    django_context,
+    django_forks,
+    django_spawns,
+    in_a_file_each,
+    in_one_file,
+)
 from benchmarks.peer_environment import PeerEnvironment, last_line, named
-from benchmarks.peers import APSCHEDULER, CRONSTABLE, DJANGO, FORKS, SPAWNS, SQLITE, YACRON, Peer
+from benchmarks.peers import (
+    APSCHEDULER,
+    CRONSTABLE,
+    DJANGO,
+    DJANGO_FORKS,
+    DJANGO_SPAWNS,
+    FORKS,
+    SPAWNS,
+    SQLITE,
+    YACRON,
+    Peer,
+)
 from benchmarks.repositories import due_tick, first_tick, ticked
 from benchmarks.rows import Absence, Comparison
 
@@ -35,6 +54,11 @@ def compared(bench: Bench, peers: PeerEnvironment) -> Iterator[Comparison | Abse
     yield from _compare(_cold(bench, peers), peers, bench.few_rounds)
 
 
+def in_django(bench: Bench, peers: PeerEnvironment) -> Iterator[Comparison | Absence]:
+    """Measure tasks in the context of a Django project, with its start-up, and yield the rows."""
+    yield from _compare(_in_django(bench, peers), peers, bench.few_rounds)
+
+
 def _idle(bench: Bench, peers: PeerEnvironment) -> Iterator[Pairing]:
     for tasks in (10, 1000, MANY):
         repository = bench.many() if tasks == MANY else ticked(bench.folder / f"idle-{tasks}", tasks)
@@ -53,7 +77,7 @@ def _hundred(bench: Bench, peers: PeerEnvironment) -> Iterator[Pairing]:
 
 def _thousand(bench: Bench) -> Iterator[Pairing]:
     tick, what = due_tick(bench.folder / "due", 1000, 1000), "1,000 tasks, all due"
-    yield Pairing(what, tick, SPAWNS, partial(bench.script, "bare_spawns.py"), 0.2)
+    yield Pairing(what, tick, SPAWNS, partial(bench.spawns, 1000), 0.2)
     yield Pairing(what, tick, FORKS, partial(bench.script, "bare_forks.py"))
 
 
@@ -62,6 +86,17 @@ def _cold(bench: Bench, peers: PeerEnvironment) -> Iterator[Pairing]:
     # Each peer uses the layout that it loads faster.
     yield Pairing(what, tick, YACRON, partial(in_a_file_each, bench.folder, peers, "yacron", 1000))
     yield Pairing(what, tick, CRONSTABLE, partial(in_one_file, bench.folder, peers, "cronstable", 1000))
+
+
+def _in_django(bench: Bench, peers: PeerEnvironment) -> Iterator[Pairing]:
+    if DJANGO in peers.absent:
+        return
+    code, settings = "assert Task.objects.filter(active=True).count() == 100", django_context(bench.folder, peers)
+    tick = due_tick(bench.folder / "django", 100, 100, code=code, settings=settings)
+    what = "100 tasks with a query of Django, all due"
+    yield Pairing(what, tick, DJANGO, partial(django, bench.folder, peers, 100, 100, code), 2.0)
+    yield Pairing(what, tick, DJANGO_SPAWNS, partial(django_spawns, bench.folder, peers, code), 1 / 12)
+    yield Pairing(what, tick, DJANGO_FORKS, partial(django_forks, bench.folder, peers, code))
 
 
 def _compare(pairings: Iterator[Pairing], peers: PeerEnvironment, rounds: int) -> Iterator[Comparison | Absence]:

@@ -54,7 +54,7 @@ def commits(bench: Bench) -> Iterator[Row]:
 def cold(bench: Bench) -> Iterator[Row]:
     """Measure the first tick in a repository, which compiles every file."""
     repository = bench.many()
-    loop = bench.script("bare_loop.py", repository.root)
+    loop = bench.script("bare_loop.py", folder=repository.root)
     taken = side_by_side({"loop": loop, "cold": first_tick(repository)}, bench.few_rounds)
     against = "git cat-file --batch and CSafeLoader, nothing else"
     yield Row(f"cold compile of {MANY:,} files, time", against, taken["cold"].seconds / taken["loop"].seconds, 2.0)

@@ -33,8 +33,17 @@ DJANGO = Peer(
     " stops the others; it stores only the last time of each task, and no output, errors or past runs; two"
     " simultaneous commands run a task twice, and after a kill the next command runs it again; nothing is reviewed"
     " or checked before it runs. The settings here have one app; a real project starts more slowly",
-    "it starts no process for a task; people edit tasks in an admin site, and tasks use the project's models directly",
+    "it starts no process for a task; people edit tasks in an admin site",
 )
+
+DJANGO_SPAWNS = Peer(
+    "python -c 'django.setup()' for each task",
+    (),
+    "it has no schedule, no record, no stored output and no timeout",
+    "two are under way at once; each task has a new interpreter, whereas runner's are forks of one host",
+)
+
+DJANGO_FORKS = Peer("django.setup() once, and a fork for each task", (), "it isolates, supervises and records nothing")
 
 SPAWNS = Peer(
     "python -I -S -c 'x = 1'",
@@ -78,4 +87,4 @@ FORKS = Peer("fork + _exit + wait, 1,000 times", (), "it runs no task")
 
 SQLITE = Peer("python -c 'import sqlite3'", (), "it opens no database and runs no query")
 
-ALL = (DJANGO, SPAWNS, APSCHEDULER, YACRON, CRONSTABLE, FORKS, SQLITE)
+ALL = (DJANGO, DJANGO_FORKS, DJANGO_SPAWNS, SPAWNS, APSCHEDULER, YACRON, CRONSTABLE, FORKS, SQLITE)

@@ -87,26 +87,28 @@ class Minutes:
         return Command([RUNNER, "tick"], self._repository.root, self._environment, prepare)
 
 
-def ticked(root: Path, tasks: int, *, due: int = 0) -> Repository:
+def ticked(root: Path, tasks: int, *, due: int = 0, code: str = "x = 1", settings: str = "") -> Repository:
     """Return the repository at a path, in which one tick has run. Create it if it does not exist.
 
-    The tasks have various schedules and are not due soon, but the first `due` have one line and run every minute.
+    The tasks have various schedules and are not due soon, but the first `due` have one line, `code`, and run every
+    minute. `settings` is the text of `runner.yaml`.
     """
     repository = Repository(root)
     if not root.exists():
         for number in range(tasks):
             path = root / "tasks" / f"group-{number % 20}" / f"task-{number}.yaml"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(_due_text(number) if number < due else _idle_text(number))
+            path.write_text(_due_text(number, code) if number < due else _idle_text(number))
+        (root / "runner.yaml").write_text(settings)
         repository.git("init", "--quiet", "--initial-branch=main")
         repository.commit()
         run(repository.tick(RUNNER_NOW=_THE_MINUTE_BEFORE) if due else repository.tick())
     return repository
 
 
-def due_tick(root: Path, tasks: int, due: int) -> Command:
-    """Return a tick for which `due` of `tasks` tasks are due at each run."""
-    repository = ticked(root, tasks, due=due)
+def due_tick(root: Path, tasks: int, due: int, *, code: str = "x = 1", settings: str = "") -> Command:
+    """Return a tick for which `due` of `tasks` tasks are due at each run. `ticked` has the other arguments, too."""
+    repository = ticked(root, tasks, due=due, code=code, settings=settings)
     return repository.tick(RUNNER_NOW=_THE_MINUTE).restoring(repository.state)
 
 
@@ -115,8 +117,8 @@ def first_tick(repository: Repository) -> Command:
     return repository.tick().preceded_by(lambda: shutil.rmtree(repository.state, ignore_errors=True))
 
 
-def _due_text(number: int) -> str:
-    return _text(number, "frequency: 1\nunit: minutes", "  x = 1\n")
+def _due_text(number: int, code: str) -> str:
+    return _text(number, "frequency: 1\nunit: minutes", f"  {code}\n")
 
 
 def _idle_text(number: int) -> str:

@@ -53,7 +53,7 @@ class Comparison:
             f"{ratio:.2f} {_TIMES}",
             f"{self.ours.cpu / self.theirs.cpu:.2f} {_TIMES}",
             f"{self.ours.peak / _MIB:.1f} / {self.theirs.peak / _MIB:.1f} MiB",
-            "" if self.goal is None else f"time ≤ {self.goal:g} {_TIMES}: {_result(ratio, self.goal)}",
+            "" if self.goal is None else f"time ≤ {self.goal:.2g} {_TIMES}: {_result(ratio, self.goal)}",
         )
 
 

@@ -51,12 +51,13 @@ def main(orders_end: int, events_end: int, owner_end: int, parent: int) -> None:
             processes.end_with_parent(parent)
             _host(Owner(values["state"], (values["owner"], owner_end), is_first=False), orders, events, values, others)
     finally:
-        for child in processes.children():  # what the set-up has started
-            processes.kill_tree(child)
+        # What the set-up has started is a child of this process by now, also where its parent has ended.
+        processes.end_all(lambda: processes.left_by(os.getpid(), set(), []))
         os._exit(0)
 
 
 def _host(owner: Owner, orders: Receiver, events: Sender, values: dict[str, Any], others: list[Message]) -> None:
+    processes.adopt_orphans()
     before = leftovers.open_descriptors()
     context = unpack_context(values["context"])
     began = clock.monotonic()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import signal
 import sys
+
+# The module `signal` adds enums around this function, which takes long in a child.
+from _signal import signal as set_handler  # type: ignore[import-not-found]
+from signal import ITIMER_REAL, SIGALRM, setitimer
 
 TYPE_CHECKING = False  # the name is enough for type checkers
 if TYPE_CHECKING:
@@ -11,6 +14,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import NoReturn
 
+_ALARM = int(SIGALRM)
 #: Seconds for all exit handlers, and then for each further one.
 _LIMIT, _FURTHER = 10.0, 1.0
 #: Seconds for Sentry to send what it has collected.
@@ -24,13 +28,13 @@ class ExitHandlersTimeout(Exception):  # noqa: N818 - people read this name in t
 def run_bounded(run_exit_handlers: Callable[[], None]) -> None:
     """Call the exit handlers, and interrupt them after ten seconds; flush Sentry, whose own handler may be one."""
     flush_sentry()
-    old = signal.signal(signal.SIGALRM, _interrupt)
-    signal.setitimer(signal.ITIMER_REAL, _LIMIT, _FURTHER)
+    old = set_handler(_ALARM, _interrupt)
+    setitimer(ITIMER_REAL, _LIMIT, _FURTHER)
     try:
         run_exit_handlers()
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, old)
+        setitimer(ITIMER_REAL, 0)
+        set_handler(_ALARM, old)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> NoReturn:

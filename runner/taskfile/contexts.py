@@ -91,7 +91,13 @@ def unknown_context(name: object, contexts: object) -> tuple[str, str] | None:
     if not isinstance(name, str) or name in known:
         return None
     message = f"there is no context `{name}` in runner.yaml"
-    return message, nearest(name, known) if known else "add it below `contexts` of runner.yaml"
+    return message, nearest(name, known) if known else how_to_add(name)
+
+
+def how_to_add(name: str) -> str:
+    """Return the hint that shows the line of `runner.yaml` to add for a context."""
+    shown = name if name.isidentifier() else "NAME"
+    return f"add it to runner.yaml: `contexts: {{{shown}: {{path: ../app, settings: PROJECT.settings}}}}`"
 
 
 def build_contexts(value: Mapping[str, Any]) -> tuple[Context, ...]:

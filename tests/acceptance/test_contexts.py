@@ -155,6 +155,50 @@ def test_what_a_set_up_has_started_is_gone_after_the_tick(app: Application, tmp_
     assert not is_alive(int((tmp_path / "pid").read_text()))
 
 
+#: A set-up that starts a daemon, which has the pipes of the host and the lock of its owner.
+_DAEMON = """\
+import os, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        with open({path!r}, "w") as file:
+            file.write(str(os.getpid()))
+        time.sleep(1000)
+    os._exit(0)
+while not os.path.exists({path!r}) or not open({path!r}).read():
+    time.sleep(0.01)
+{end}
+"""
+#: What the set-up does at its end, and the code of a task → the status of the run.
+_AFTER_DAEMONS = {
+    "all is well": ("", "print(1)", "succeeded"),
+    "the set-up fails": ("raise RuntimeError", "print(1)", "failed"),
+    "the set-up ends the process": ("os._exit(3)", "print(1)", "failed"),
+    "the host is killed": (
+        "",
+        "import os, signal, time\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(9)",
+        "failed",
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ["tick", "run"])
+@pytest.mark.parametrize("kind", _AFTER_DAEMONS)
+def test_a_daemon_that_a_set_up_has_started_is_ended_with_its_host(
+    app: Application, tmp_path: Path, kind: str, command: str
+) -> None:
+    end, code, status = _AFTER_DAEMONS[kind]
+    path = tmp_path / "daemon"
+    app.add_settings(_DAEMON.format(path=str(path), end=end))
+    app.project.task("users", code, context="django")
+    app.project.commit()
+
+    app.project.runner(*(["tick"] if command == "tick" else ["run", "users"]), now=NOON)
+
+    assert [run.status for run in app.project.runs()] == [status]
+    wait_until(lambda: not is_alive(int(path.read_text())), "the daemon has ended")
+
+
 def test_the_variables_of_an_env_file_reach_the_application_and_its_tasks_and_are_masked(app: Application) -> None:
     secret = "correct-horse-battery"  # noqa: S105 - a test
     (app.folder / ".env").write_text(f"# comment\nexport API_KEY='{secret}'\nPORT=8000\n")
@@ -397,3 +441,48 @@ def test_a_run_can_be_cancelled_while_its_application_is_set_up(app: Application
 
     assert [run.status for run in app.project.runs()] == ["cancelled"]
     wait_until(lambda: not any(map(is_alive, pids)), "all of its processes are gone")
+
+
+#: The code of a task, and keys of its file → the status of its run, and what the reason says.
+_SUPERVISED: dict[str, tuple[str, dict[str, object], str, str]] = {
+    "timeout": ("import time\ntime.sleep(1000)", {"timeout": "1s", "kill_grace": "1s"}, "timed_out", "1s"),
+    "memory": ("x = bytearray(900_000_000)", {"limits": {"memory": "300M"}}, "failed", "memory"),
+    "open files": (
+        "files = [open('/dev/null') for _ in range(100)]",
+        {"limits": {"open_files": 60}},
+        "failed",
+        "open_files",
+    ),
+    "exit code": ("import sys\nsys.exit(7)", {}, "failed", "exit code 7"),
+    "signal": ("import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)", {}, "failed", "SIGSEGV"),
+}
+
+
+@pytest.mark.parametrize("kind", _SUPERVISED)
+def test_a_run_in_a_context_is_supervised_as_all_others_are(app: Application, kind: str, tmp_path: Path) -> None:
+    code, keys, status, reason = _SUPERVISED[kind]
+    start = "import subprocess\nchild = subprocess.Popen(['sleep', '1000'], start_new_session=True)\n"
+    note = f"with open({str(tmp_path / 'pid')!r}, 'w') as file:\n    file.write(str(child.pid))\nprint('begun', flush=True)\n"
+    app.project.task("users", f"{start}{note}{code}", context="django", **keys)
+
+    run = _tick(app)["users"]
+
+    assert (run["status"], reason in run["reason"]) == (status, True), run["reason"]
+    assert _output(app, "users").startswith("begun\n")
+    assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+def test_the_output_of_a_run_in_a_context_can_be_followed_while_it_runs(app: Application, tmp_path: Path) -> None:
+    go = tmp_path / "go"
+    wait = f"while not os.path.exists({str(go)!r}):\n    time.sleep(0.01)\n"
+    code = f"import os, time\nprint('first', flush=True)\n{wait}print('last')"
+    app.project.task("users", code, context="django")
+    app.project.commit()
+
+    with background(app.project, "run", "users", now=NOON) as run:
+        assert run.stdout is not None
+        first = run.stdout.readline()
+        go.touch()
+        rest, _ = run.communicate(timeout=100)
+
+    assert (first, rest) == ("first\n", "last\n")

@@ -1,4 +1,4 @@
-"""The storm: rounds of ticks, kills, changes, wrong clocks and broken disks, and a calm end."""
+"""The storm: rounds of ticks, kills, changes, wrong clocks, broken disks and applications, and a calm end."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from tests.chaos import processes
+from tests.chaos.application import Application
 from tests.chaos.commands import Command, TickProcesses
 from tests.chaos.disk import Disk
 from tests.chaos.jumping_clock import JumpingClock
@@ -72,7 +73,9 @@ class Scenario:
         outside = folder / "outside"
         outside.mkdir()
         clock = JumpingClock(may_go_far_back=seed % 2 == 0)
-        made = cls(seed, TaskFiles(project, outside), TickProcesses(project, outside), Disk.under(project.state), clock)
+        files = TaskFiles(project, outside, Application(outside / "shop"))
+        files.application.make()
+        made = cls(seed, files, TickProcesses(project, outside), Disk.under(project.state), clock)
         made.zones = zones.two_sets_of_rules(outside / "zones")
         made.commands.zones = made.zones[0]
         if seed // 2 % 2 and made.commands.elsewhere:
@@ -119,6 +122,9 @@ class Scenario:
             self._note("commit", "; ".join(self.task_files.change(dice)))
         self._trouble(dice)
         self._swap_zones(dice)
+        changed = self.task_files.application.change(dice)
+        if changed is not None:
+            self._note("application", changed)
         if self.round >= self.go_on_at:
             self.go_on(dice)
         [(name, way)] = dice.choices(list(_WAYS.items()), [_ODDS[name] for name in _WAYS])
@@ -170,6 +176,7 @@ class Scenario:
 
     def _calm_down(self) -> None:
         self.disk.mend()
+        self.task_files.application.repair()
         self.go_on(random.Random(self.seed))
         self.commands.wait(_QUIET)
         for command in self.commands.under_way:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from tests.chaos.application import Application
 from tests.chaos.task_kinds import KINDS, STEADY, GeneratedTask, edit_of
 from tests.support import old_stores
 from tests.support.project import Project
@@ -22,6 +23,7 @@ class TaskFiles:
 
     project: Project
     outside: Path
+    application: Application
     generated: dict[str, GeneratedTask] = field(default_factory=dict)
     names: int = 0
     kinds: tuple[str, ...] = tuple(KINDS)
@@ -34,7 +36,7 @@ class TaskFiles:
             self._generate(kind)
         for name in old_stores.FILES:  # of an older store, where the storm begins with one
             (self.project.root / f"tasks/{name}.yaml").unlink(missing_ok=True)
-        self.project.write("runner.yaml", _SETTINGS.format(4))
+        self._write_settings(4)
         self.project.commit("begin")
 
     def change(self, dice: random.Random) -> list[str]:
@@ -51,7 +53,7 @@ class TaskFiles:
         """Leave nothing but the steady tasks."""
         for name in list(self.generated):
             self._delete(name)
-        self.project.write("runner.yaml", _SETTINGS.format(4))
+        self._write_settings(4)
         self.project.commit("clear")
 
     def any_name(self, dice: random.Random) -> str:
@@ -105,8 +107,11 @@ class TaskFiles:
 
     def _settle(self, dice: random.Random) -> str:
         places = dice.choice((2, 3, 4, 6, "many"))
-        self.project.write("runner.yaml", _SETTINGS.format(places))
+        self._write_settings(places)
         return f"set max_parallel to {places}"
+
+    def _write_settings(self, places: object) -> None:
+        self.project.write("runner.yaml", _SETTINGS.format(places) + self.application.settings())
 
     def _put(self, dice: random.Random, change: Callable[[GeneratedTask], GeneratedTask]) -> str:
         name = self._any(dice)

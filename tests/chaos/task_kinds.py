@@ -67,10 +67,15 @@ KINDS = {
     "litter": TaskKind(_LITTER),
     "stubborn": TaskKind(_STUBBORN, {"timeout": "1s", "kill_grace": "1s", "cron": "8,25,41,59 * * * *"}),
     "loud": TaskKind(_LOUD, {"frequency": 6, "unit": "minutes"}),
+    "hosted": TaskKind("print(shop)", {"context": "shop"}),
+    "hosted-slow": TaskKind(
+        "assert shop\ntime.sleep(0.4)", {"context": "shop", "frequency": 2, "unit": "minutes", "kill_grace": "1s"}
+    ),
+    "hosted-litter": TaskKind(_LITTER, {"context": "shop", "frequency": 3, "unit": "minutes"}),
 }
 #: What is left behind by a tick that was killed can only be ended from where it is seen: where ticks of several
 #: containers take turns, another one may have said first that the run is lost, and nothing is left to be known by.
-SEEN_EVERYWHERE = tuple(kind for kind in KINDS if kind != "litter")
+SEEN_EVERYWHERE = tuple(kind for kind in KINDS if "litter" not in kind)
 #: Never edited, due every minute: every one of their slots is counted in the end.
 STEADY = {
     "latest": TaskKind(),
@@ -79,6 +84,7 @@ STEADY = {
     "all": TaskKind(keys={"catchup": "all"}),
     "none": TaskKind(keys={"catchup": "none"}),
     "retry": TaskKind(_FAIL_AT_FIRST, {"retry": {"attempts": 3, "delay": "0s"}}),
+    "hosted": TaskKind("print(shop)", {"context": "shop", "retry": {"attempts": 3, "delay": "0s"}}),
 }
 
 #: What an edit may set a key to; None takes it away. Catching up slowly would take hours of the simulation.

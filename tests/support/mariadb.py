@@ -33,9 +33,12 @@ def server() -> Iterator[Path]:
     assert _SERVER is not None, "MariaDB's server programs are not installed"
     assert _INSTALL is not None, "MariaDB's server programs are not installed"
     with folder_of_server("mariadb") as folder:
-        data, socket = f"--datadir={folder / 'data'}", folder / "socket"
-        make_data(folder, _INSTALL, "--no-defaults", data, "--auth-root-authentication-method=normal", "--skip-test-db")
-        options = ["--no-defaults", data, f"--socket={socket}", f"--pid-file={folder / 'pid'}", "--skip-networking"]
+        # Each server removes the temporary tables of others from a `tmpdir` that they share.
+        files, socket = [f"--datadir={folder / 'data'}", f"--tmpdir={folder}"], folder / "socket"
+        make_data(
+            folder, _INSTALL, "--no-defaults", *files, "--auth-root-authentication-method=normal", "--skip-test-db"
+        )
+        options = ["--no-defaults", *files, f"--socket={socket}", f"--pid-file={folder / 'pid'}", "--skip-networking"]
         with started(
             folder, _SERVER, *options, answers=lambda: _execute(socket, "SELECT 1") == 0, end_by=signal.SIGKILL
         ):

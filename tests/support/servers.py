@@ -59,6 +59,7 @@ def started(
         wait_until(lambda: process.poll() is not None or answers(), "an answer of the server")
         assert process.poll() is None, _log(folder).read_text()
         yield
+        assert process.poll() is None, f"the server ended with {process.poll()}: {_log(folder).read_text()}"
     finally:
         process.send_signal(end_by)
         process.wait()

@@ -5,20 +5,15 @@ from __future__ import annotations
 import os
 import select
 import signal
-import subprocess
-import sys
-from contextlib import suppress
 
-import runner
 from runner import clock
+from runner.execution.hosting.host_process import HostProcess
 from runner.execution.hosting.setup_log import SetupLog
-from runner.execution.launcher.client import PAUSE, PoolClient
-from runner.execution.launcher.messages import Receiver, Sender
+from runner.execution.launcher.client import PAUSE
 from runner.execution.owners import owner
 from runner.execution.supervising.abandoned import clear_up
 from runner.execution.supervising.events import Ended, Started
 from runner.execution.supervising.run_environment import RunEnvironment
-from runner.execution.system import processes
 from runner.model.attempt_result import AttemptResult, RunError
 from runner.model.context import Context, ContextUse, pack_context
 from runner.model.job import Job
@@ -31,24 +26,9 @@ if TYPE_CHECKING:
     from runner.execution.launcher.messages import Message
     from runner.execution.supervising.events import Event
 
-#: The program of a host. It makes runner's package known by its name, so that nothing else that is installed beside
-#: runner gets into the application's way.
-_PROGRAM = """
-import sys
-if sys.version_info < (3, 11):
-    sys.exit("runner needs Python 3.11 or later, and this is %d.%d" % sys.version_info[:2])
-from importlib.util import module_from_spec, spec_from_file_location
-folder = sys.argv[1]
-spec = spec_from_file_location("runner", folder + "/__init__.py", submodule_search_locations=[folder])
-sys.modules["runner"] = module_from_spec(spec)
-spec.loader.exec_module(sys.modules["runner"])
-from runner.host import main
-main(*map(int, sys.argv[2:]))
-"""
 #: Seconds that a host may take longer than its time limit, to say where it is, and to end.
 _MARGIN = 2.0
 _PATIENCE = 5.0
-_PAUSE = 0.002
 
 
 class Hosting(Value):
@@ -77,7 +57,9 @@ class Host:
         self._started_at = clock.now()
         self._deadline = clock.monotonic() + self.context.timeout.total_seconds() + _MARGIN
         self._log = SetupLog(hosting.environment.state, self.context.name)
-        self._process, self._client = self._spawn()
+        variables = hosting.environment.environment(dict(os.environ))
+        self._process = HostProcess(self.context, variables, hosting.owner, self._log.file)
+        self._client = self._process.client
         self._waiting: list[Job] = []
         self._begun: set[int] = set()
         self._found: list[Event] = []
@@ -91,40 +73,14 @@ class Host:
         self._client.send("set_up", self._values())
 
     @property
-    def descriptor(self) -> int:
-        """The descriptor that becomes readable when the host has sent something, or has ended."""
-        return self._client.descriptor
+    def descriptors(self) -> list[int]:
+        """The descriptors that become readable when the host has sent something, or has ended."""
+        return self._process.descriptors
 
     @property
     def use(self) -> ContextUse | None:
         """What the host has told of itself; None before the end of its set-up."""
         return self._use
-
-    def _spawn(self) -> tuple[subprocess.Popen[bytes], PoolClient]:
-        orders, orders_end = os.pipe()
-        events, events_end = os.pipe()
-        passed = (orders, events_end, self._hosting.owner[1])
-        folder = os.path.dirname(os.path.abspath(runner.__file__))
-        python = self.context.python or sys.executable
-        try:
-            process = subprocess.Popen(
-                [python, "-c", _PROGRAM, folder, *map(str, passed), str(os.getpid())],
-                cwd=self.context.path,
-                env=self._hosting.environment.environment(dict(os.environ)),
-                stdin=subprocess.DEVNULL,
-                stdout=self._log.file,
-                stderr=self._log.file,
-                pass_fds=passed,
-                start_new_session=True,
-            )
-        except OSError:
-            os.close(orders_end)
-            os.close(events)
-            raise
-        finally:
-            os.close(orders)
-            os.close(events_end)
-        return process, PoolClient(Receiver(events), Sender(orders_end))
 
     def _values(self) -> dict[str, object]:
         environment = self._hosting.environment
@@ -174,25 +130,35 @@ class Host:
             return 0.0
         if self._client.is_behind():
             return PAUSE
-        return max(0.0, self._deadline - clock.monotonic()) if self._is_setting_up() else float("inf")
+        left = max(0.0, self._deadline - clock.monotonic()) if self._is_setting_up() else float("inf")
+        return min(left, self._process.longest_wait)
 
     def _is_setting_up(self) -> bool:
         return self._use is None and not self.is_over
 
-    def events(self, *, is_readable: bool) -> list[Event]:
-        """Return the events since the last call. With `is_readable`, read what the host has sent."""
+    def events(self, readable: set[int]) -> list[Event]:
+        """Return the events since the last call. `readable` has the descriptors that can be read."""
         if self._client.is_behind():
             self._client.flush()
-        if is_readable and not self.is_over:
-            for message in self._client.receive():
-                self._take(message)
-            if self._client.is_lost:
+        if not self.is_over:
+            has_exited = self._process.has_exited()
+            if has_exited or self._client.descriptor in readable:
+                self._receive()
+            if has_exited or self._client.is_lost:
                 self._end_of_host()
         if self._is_setting_up() and clock.monotonic() >= self._deadline:
-            self._kill()
+            self._process.kill()
             self._end_of_host()
         found, self._found = self._found, []
         return found
+
+    def _receive(self) -> None:
+        """Take the messages that are there, and wait for no others: the pipe may stay open after the host's end."""
+        poll = select.poll()
+        poll.register(self._client.descriptor, select.POLLIN)
+        while not self._client.is_lost and poll.poll(0):
+            for message in self._client.receive():
+                self._take(message)
 
     def _take(self, message: Message) -> None:
         kind, *values = message
@@ -259,8 +225,10 @@ class Host:
     def wait(self, longest: float) -> list[Event]:
         """Wait at most `longest` seconds for what the host sends; return the events."""
         poll = select.poll()
-        poll.register(self.descriptor, select.POLLIN)
-        return self.events(is_readable=bool(poll.poll(int(longest * 1000) + 1)))
+        for descriptor in self.descriptors:
+            poll.register(descriptor, select.POLLIN)
+        found = poll.poll(int(min(longest, self.seconds_left()) * 1000) + 1)
+        return self.events({descriptor for descriptor, _ in found})
 
     def output(self) -> bytes:
         """Return what the set-up has printed, masked, with the traceback of one that has failed."""
@@ -293,32 +261,12 @@ class Host:
         return Ended(job, result, environment.live_file(job.run_id, job.attempt))
 
     def _how_it_ended(self) -> str:
-        code = self._wait(_PATIENCE)
+        code = self._process.wait(_PATIENCE)
         if self._is_setting_up() and clock.monotonic() >= self._deadline - _MARGIN:
             return f"it took longer than {format_duration(self.context.timeout)}"
         if code < 0:
             return f"it was killed by signal {-code} ({signal.Signals(-code).name})"
         return f"it ended with exit code {code}"
-
-    def _wait(self, patience: float) -> int:
-        """Return the exit code of the host; kill it where it does not end in time, and all that it has left."""
-        limit = clock.monotonic() + patience
-        while not self._has_exited() and clock.monotonic() < limit:
-            clock.pause(_PAUSE)
-        # The process group keeps the pid of the host until the host is reaped.
-        with suppress(OSError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        return self._process.wait()
-
-    def _has_exited(self) -> bool:
-        if self._process.returncode is not None:
-            return True
-        if not hasattr(os, "waitid"):  # macOS, before Python 3.13
-            return self._process.poll() is not None
-        return os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
-
-    def _kill(self) -> None:
-        processes.kill_tree(self._process.pid)
 
     def close(self) -> None:
         """Ask the host to end, and wait until it has; end what is left of it."""
@@ -328,8 +276,8 @@ class Host:
             clock.pause(PAUSE)
             self._client.flush()
         if self._use is None and not self.is_over:
-            self._kill()  # it is in its set-up, and reads nothing
-        self._wait(_PATIENCE)
+            self._process.kill()  # it is in its set-up, and reads nothing
+        self._process.wait(_PATIENCE)
         self._log.close()
 
 

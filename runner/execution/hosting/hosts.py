@@ -113,7 +113,7 @@ class Hosts:
         if self._inner is not None:
             events += self._inner.take(is_readable=self._inner.descriptor in readable)
         for host in list(self._hosts.values()):
-            events += host.events(is_readable=host.descriptor in readable)
+            events += host.events(readable)
             for job in host.unstarted() if host.is_over else []:
                 self.start(job)
         found, self._found = self._found, []
@@ -123,7 +123,7 @@ class Hosts:
         """Wait, and return the descriptors that can be read."""
         poll = select.poll()
         hosts = [host for host in self._hosts.values() if not host.is_over]
-        descriptors = [host.descriptor for host in hosts]
+        descriptors = [descriptor for host in hosts for descriptor in host.descriptors]
         descriptors += [] if self._wake_up is None else [self._wake_up]
         descriptors += [] if self._inner is None else [self._inner.descriptor]
         for descriptor in descriptors:
@@ -140,5 +140,6 @@ class _NoHostError(Exception):
 
 def _why_not_started(hosted: HostedContext, error: OSError) -> str:
     context = hosted.context
-    what = "path" if error.filename == context.path else "python"
-    return f"the context `{context.name}` cannot be set up: its {what}, {error.filename}: {error.strerror}"
+    named = {context.path: "its path, ", context.python: "its python, "}.get(error.filename, "")
+    place = f"{named}{error.filename}: " if error.filename else ""
+    return f"the context `{context.name}` cannot be set up: {place}{error.strerror or error}"

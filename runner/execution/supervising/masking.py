@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from copy import copy
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ class Masker:
         self._prefixes_in_lines = _Prefixes(self._broken)
         self._held = b""
         self._ends_masked = False
+
+    def another(self) -> Masker:
+        """Return a filter for another stream, which masks the same secrets: to compute their forms takes long."""
+        made = copy(self)
+        made._held, made._ends_masked = b"", False  # noqa: SLF001 - of this class
+        return made
 
     def feed(self, data: bytes) -> bytes:
         """Add the next piece; return masked data. Bytes that may be the beginning of a secret are held back."""

@@ -75,6 +75,7 @@ class Pool:
         self._foreign = processes.children()
         self._outside = dict(os.environ) if outside is None else outside
         self._application = application
+        self._own_masker: Masker | None = None
         self.signals = Signals()
         self.is_lost = False
 
@@ -127,8 +128,7 @@ class Pool:
         return Started(job, started_at)
 
     def _fork(self, job: Job, secrets: dict[str, str], started_at: datetime) -> Attempt:
-        masked = () if self._application is None else self._application.masked
-        masker = _masker([*secrets.values(), *masked])
+        masker = self._masker(secrets)
         group = self._group(job)
         output, output_end = os.pipe()
         try:
@@ -155,6 +155,15 @@ class Pool:
         live_file = self._environment.live_file(job.run_id, job.attempt)
         show = (lambda data: self._events.append(Printed(job, data))) if self._tells_output else None
         return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, show)
+
+    def _masker(self, secrets: dict[str, str]) -> Masker | None:
+        """Return what masks the secrets of a job and the values of the application; None where there are none."""
+        own = [] if self._application is None else self._application.masked
+        if secrets:
+            return _masker([*secrets.values(), *own])
+        if own and self._own_masker is None:
+            self._own_masker = _masker([*own])
+        return None if self._own_masker is None else self._own_masker.another()
 
     def _group(self, job: Job) -> Group | None:
         """Return a new control group for an attempt with limits; None without limits, or where none can be made."""

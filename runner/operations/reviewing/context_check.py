@@ -17,6 +17,7 @@ from runner.operations.ticking.applications import hosted
 from runner.operations.workspace import Workspace
 from runner.repo import worktree
 from runner.taskfile.compiler import compile_settings
+from runner.taskfile.contexts import how_to_add
 from runner.taskfile.text import LARGEST_FILE
 from runner.value import Value
 
@@ -54,7 +55,7 @@ def _contexts(root: str, names: tuple[str, ...]) -> list[Context]:
     known = {context.name: context for context in settings.contexts}
     for name in names:
         if name not in known:
-            hint = f"known are {', '.join(known)}" if known else f"add it below `contexts` of {FILE}"
+            hint = f"known are {', '.join(known)}" if known else how_to_add(name)
             raise UsageError(f"there is no context `{name}` in {FILE}", hint)
     return [known[name] for name in names] if names else list(known.values())
 

@@ -1,6 +1,6 @@
 # mypy: ignore-errors
 # Django is not a dependency of runner: this runs in the environment of the peers (benchmarks/peer_environment.py).
-"""The preparation, not measured: `manage.py fill_tasks TASKS DUE`."""
+"""The preparation, not measured: `manage.py fill_tasks TASKS DUE CODE`."""
 
 from argparse import ArgumentParser
 from datetime import timedelta
@@ -28,21 +28,22 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Add the two arguments."""
+        """Add the arguments; `code` is that of the tasks that are due."""
         parser.add_argument("tasks", type=int)
         parser.add_argument("due", type=int)
+        parser.add_argument("code")
 
-    def handle(self, *, tasks: int, due: int, **_options: Any) -> None:
+    def handle(self, *, tasks: int, due: int, code: str, **_options: Any) -> None:
         """Fill the table."""
         call_command("migrate", run_syncdb=True, verbosity=0)
-        Task.objects.bulk_create(self._task(number, is_due=number < due) for number in range(tasks))
+        Task.objects.bulk_create(self._task(number, code, is_due=number < due) for number in range(tasks))
 
-    def _task(self, number: int, *, is_due: bool) -> Task:
+    def _task(self, number: int, code: str, *, is_due: bool) -> Task:
         delay = timedelta(hours=-1) if is_due else timedelta(days=30)
         return Task(
             name=f"group-{number % 20}/task-{number}",
             frequency=number % 7 + 2,
             unit=Task.UNITS[1 + number % 3][0],
-            code="x = 1" if is_due else _CODE.format(number=number),
+            code=code if is_due else _CODE.format(number=number),
             next_run=timezone.now() + delay,
         )

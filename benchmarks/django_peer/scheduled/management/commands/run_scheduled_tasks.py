@@ -22,7 +22,7 @@ class Command(BaseCommand):
             if not task.is_due(now):
                 continue
             try:
-                exec(task.code, {"timezone": timezone})
+                exec(task.code, {"timezone": timezone, "Task": Task})
             except Exception as error:  # noqa: BLE001 - an error of one task must not stop the others
                 self.stderr.write(f"{task.name}: {error}")
             task.ran(now)
