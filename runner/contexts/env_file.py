@@ -28,7 +28,7 @@ def read_env_file(path: str) -> dict[str, str]:
     Empty lines and lines that begin with `#` are skipped. Raises EnvFileError.
     """
     try:
-        with open(path, encoding="utf-8") as file:
+        with open(path, encoding="utf-8-sig") as file:
             lines = file.read().replace("\r\n", "\n").split("\n")
     except OSError as error:
         raise EnvFileError(f"the env_file {path} cannot be read: {error.strerror}") from None
@@ -49,6 +49,8 @@ def _pair(path: str, number: int, line: str) -> tuple[str, str] | None:
         end = value.find(value[0], 1)
         if end < 0:
             raise EnvFileError(f"line {number} of the env_file {path} has a quote that does not end")
+        if value[end + 1 :].lstrip()[:1] not in {"", "#"}:
+            raise EnvFileError(f"line {number} of the env_file {path} goes on after a value in quotes")
         return name, value[1:end]
     return name, value.partition(" #")[0].rstrip()
 

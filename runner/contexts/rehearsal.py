@@ -1,6 +1,6 @@
 """A rehearsal: a run of a Django task whose changes are counted, and rolled back at its end.
 
-Every database of the project stands in one transaction. Measured: a write through another connection, from another
+Every database that the code uses stands in one transaction. Measured: a write through another connection, from another
 thread (as async queries make it) or from a forked process would be committed. So no other connection may be opened.
 """
 
@@ -37,7 +37,7 @@ class NotRolledBack(Exception):  # noqa: N818 - people read this name as the rea
 
 
 class Rehearsal:
-    """One transaction for each database, from the constructor to `end`."""
+    """One transaction for each database, from its first use to `end`."""
 
     def __init__(self) -> None:
         self._pid = os.getpid()
@@ -47,9 +47,7 @@ class Rehearsal:
         self._used_by_forks = mmap.mmap(-1, 1)
         self._own = {alias: RehearsedConnection(connections[alias], self._fail) for alias in connections}
         self._keep_mail()
-        for own in self._own.values():
-            own.begin()
-        connection_created.connect(self._refuse_connection, weak=False)
+        connection_created.connect(self._begin_or_refuse, weak=False)
         os.register_at_fork(after_in_child=self._forget_connections)
 
     @staticmethod
@@ -62,14 +60,25 @@ class Rehearsal:
         mail.outbox = []
         smtp.EmailBackend.send_messages = locmem.EmailBackend.send_messages
 
-    def _refuse_connection(self, connection: Any, **_: object) -> None:
-        """Refuse a second connection, such as that of a thread: what it writes would be committed."""
+    def _begin_or_refuse(self, connection: Any, **_: object) -> None:
+        """Begin the transaction of a database at its first use; refuse a second connection: it would be committed."""
+        own = self._own.get(connection.alias)
         is_fork = os.getpid() != self._pid
+        if own is not None and own.connection is connection and own.handle is None and not is_fork:
+            own.begin(locks=not self._is_begun(str(connection.settings_dict["NAME"])))
+            return
         if is_fork:
             self._used_by_forks[0] = 1
         connection.close()
         who = "a process that the code has forked" if is_fork else "another thread (async queries use one) or a copy"
         self._fail(f"{who} opened a second connection to the database `{connection.alias}`")
+
+    def _is_begun(self, name: str) -> bool:
+        """Return whether another alias has begun a transaction in the database of this name: it has the lock."""
+        return any(str(own.connection.settings_dict["NAME"]) == name for own in self._begun())
+
+    def _begun(self) -> list[RehearsedConnection]:
+        return [own for own in self._own.values() if own.handle is not None]
 
     def _fail(self, failure: str) -> None:
         self._failure = self._failure or f"{failure}: what it writes cannot be rolled back"
@@ -77,17 +86,18 @@ class Rehearsal:
 
     def _forget_connections(self) -> None:
         """Take the connections from a forked process, which shares them: it would have to open its own."""
-        for own in self._own.values():
+        for own in self._begun():
             own.connection.connection = None  # `own.handle` keeps it, so that nothing closes it
 
     def end(self) -> Left:
         """Roll everything back; return what would have changed."""
-        connection_created.disconnect(self._refuse_connection)
-        without = [name for own in self._own.values() for name in _not_transactional(own.connection)]
-        for alias, own in self._own.items():
+        connection_created.disconnect(self._begin_or_refuse)
+        without = [name for own in self._begun() for name in _not_transactional(own.connection)]
+        for own in self._begun():
             if not own.end():
                 self._is_complete = False
-                self._failure = self._failure or f"the code has ended the transaction of the database `{alias}` itself"
+                ended = f"the code has ended the transaction of the database `{own.connection.alias}` itself"
+                self._failure = self._failure or ended
         if self._used_by_forks[0]:
             self._failure = self._failure or "a process that the code has forked used a database on its own"
         return Left(self._as_json(without), self._failure)
@@ -103,7 +113,7 @@ class Rehearsal:
 
     def _report(self, without: list[str], listed: int) -> dict[str, Any]:
         outbox = getattr(mail, "outbox", [])
-        hooks = [_name(hook) for own in self._own.values() for hook in own.hooks]
+        hooks = [_name(hook) for own in self._begun() for hook in own.hooks]
         return {
             "complete": self._is_complete,
             "changes": self._changes()[:listed],
@@ -121,14 +131,14 @@ class Rehearsal:
         labels = {model._meta.db_table: model._meta.label for model in _all_models()}  # noqa: SLF001 - documented
         return [
             {"model": labels.get(table, table), **{kind: counts.get(kind, 0) for kind in dict.fromkeys(KINDS.values())}}
-            for own in self._own.values()
+            for own in self._begun()
             for table, counts in own.counts.items()
             if any(counts.values())
         ]
 
     def _sequences(self) -> list[str]:
         """Return the sentence about sequences, which keep their numbers in PostgreSQL, MariaDB and Oracle."""
-        others = [own.connection for own in self._own.values() if own.connection.vendor != "sqlite"]
+        others = [own.connection for own in self._begun() if own.connection.vendor != "sqlite"]
         kept = sorted({connection.display_name for connection in others})
         return [f"the numbers of new rows, which {' and '.join(kept)} will not use again"] if kept else []
 

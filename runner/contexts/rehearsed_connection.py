@@ -38,18 +38,24 @@ class RehearsedConnection:
         self._fail = fail
         #: Whether the code, and not this object, sends the next statement.
         self._is_counting = False
+        #: Whether the code is in a transaction, for which a savepoint stands; whether its next statement begins one.
+        self._has_savepoint = False
+        self._wants_savepoint = False
         #: What an unfinished statement of SQLite changes: table, kind, and the number of changes before it.
         self._pending: tuple[str, str, int] | None = None
+        #: The driver's connection; None before `begin`.
         self.handle: Any = None
 
-    def begin(self) -> None:
-        """Begin the outer transaction, and replace the methods of the connection."""
+    def begin(self, *, locks: bool) -> None:
+        """Begin the outer transaction, and replace the methods of the connection, which is open.
+
+        With `locks`, a transaction of SQLite takes the write lock at once.
+        """
         connection = self.connection
-        connection.ensure_connection()
         self.handle = connection.connection
         if connection.vendor == "sqlite":
             # A transaction that first reads cannot write after another one has written (SQLite, "Transactions", 2.2).
-            first = "BEGIN IMMEDIATE"
+            first = "BEGIN IMMEDIATE" if locks else "BEGIN"
         else:
             connection._set_autocommit(False)  # noqa: SLF001, FBT003
             # PostgreSQL's driver begins a transaction with the first statement.
@@ -57,18 +63,40 @@ class RehearsedConnection:
         with self._cursor() as cursor:
             cursor.execute(first)
         connection._set_autocommit = self._set_autocommit  # noqa: SLF001
-        connection._start_transaction_under_autocommit = lambda: self._send("savepoint_create_sql")  # noqa: SLF001
-        connection._commit = lambda: self._send("savepoint_commit_sql")  # noqa: SLF001
-        connection._rollback = self._roll_back_to_savepoint  # noqa: SLF001
+        connection._start_transaction_under_autocommit = self._begin_savepoint  # noqa: SLF001
+        connection._commit = self._commit  # noqa: SLF001
+        connection._rollback = self._roll_back  # noqa: SLF001
         connection.run_and_clear_commit_hooks = self._keep_hooks
         self._on_commit, connection.on_commit = connection.on_commit, self._note_hook
         connection.close = lambda: None  # the code may close it: then a run that counts opens another one
         connection.execute_wrappers.append(self._execute)
+        self._wants_savepoint = not connection.autocommit
         self._is_counting = True
 
     def _set_autocommit(self, autocommit: bool) -> None:  # noqa: FBT001 - as Django calls it
+        """Begin a transaction of the code, or end its last one: without autocommit, one follows another."""
         if not autocommit:
-            self._send("savepoint_create_sql")
+            self._begin_savepoint()
+            return
+        self._commit()
+        self._wants_savepoint = False
+
+    def _begin_savepoint(self) -> None:
+        self._send("savepoint_create_sql")
+        self._has_savepoint, self._wants_savepoint = True, False
+
+    def _commit(self) -> None:
+        if self._has_savepoint:
+            self._send("savepoint_commit_sql")
+        self._end_savepoint()
+
+    def _roll_back(self) -> None:
+        if self._has_savepoint:
+            self._roll_back_to_savepoint()
+        self._end_savepoint()
+
+    def _end_savepoint(self) -> None:
+        self._has_savepoint, self._wants_savepoint = False, not self.connection.autocommit
 
     def _roll_back_to_savepoint(self) -> None:
         self._send("savepoint_rollback_sql")
@@ -108,6 +136,8 @@ class RehearsedConnection:
         if _DEFINES.match(text) and not connection.features.can_rollback_ddl:
             self._fail(f"{connection.display_name} commits at the statement {text.split(maxsplit=1)[0].upper()}")
         self._settle()
+        if self._wants_savepoint:
+            self._begin_savepoint()
         found = _WRITES.match(text)
         before = self._changes_so_far()
         result = self._in_savepoint(execute, sql, params, many, context)
@@ -122,7 +152,7 @@ class RehearsedConnection:
 
     def _in_savepoint(self, execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:  # noqa: FBT001
         """Send a statement; outside of a transaction of the code, an error undoes that statement alone."""
-        if self.connection.in_atomic_block or (not _WRITES.match(str(sql)) and self.connection.vendor == "sqlite"):
+        if self._has_savepoint or (not _WRITES.match(str(sql)) and self.connection.vendor == "sqlite"):
             return execute(sql, params, many, context)
         self._send("savepoint_create_sql")
         try:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import databases, postgres
 from tests.support.django import VERSIONS, Application
 from tests.support.processes import background, is_alive
 from tests.support.project import MINUTE, NOON, Project
@@ -302,6 +303,43 @@ def test_contexts_check_says_why_a_set_up_fails(app: Application) -> None:
     assert "RuntimeError: no license" in done.stdout
 
 
+#: Keys of the context → what `contexts check` and the reason of a run say.
+_WRONG_KEYS: dict[str, tuple[dict[str, object], str]] = {
+    "no path": ({"path": "../nothere"}, "its path, {folder}/nothere: No such file or directory"),
+    "no python": ({"python": "../nothere"}, "its python, {folder}/nothere: No such file or directory"),
+    "no program": ({"python": "../app"}, "its python, {folder}/app: Permission denied"),
+    "another program": ({"python": "/bin/sh"}, "failed: it ended with exit code "),
+    "no settings": ({"settings": "nothere"}, "failed: ModuleNotFoundError: No module named 'nothere'"),
+    "no env_file": ({"env_file": "../nothere"}, "the env_file {folder}/nothere cannot be read: No such file"),
+    "no name": (
+        {"names": "{X: django.contrib.auth.models.X}"},
+        "there is no `django.contrib.auth.models.X`: `django.contrib.auth.models` has no `X`",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", _WRONG_KEYS)
+def test_a_wrong_key_of_a_context_is_named_by_contexts_check_and_by_the_reason_of_a_run(
+    app: Application, kind: str
+) -> None:
+    keys, reason = _WRONG_KEYS[kind]
+    app.configure(**keys)
+    app.project.task("users", context="django")
+
+    checked = app.project.runner("contexts", "check")
+
+    expected = reason.format(folder=app.folder.parent)
+    assert (checked.returncode, expected in checked.stdout) == (1, True), checked.stdout
+    assert expected in _tick(app)["users"]["reason"]
+
+
+def test_the_last_line_of_a_set_up_that_ends_its_process_is_in_the_reason(app: Application) -> None:
+    app.add_settings("import os\nprint('no license', flush=True)\nos._exit(7)")
+    app.project.task("users", context="django")
+
+    assert _tick(app)["users"]["reason"].endswith("it ended with exit code 7: no license")
+
+
 def test_models_of_the_same_name_are_an_error_that_names_them(app: Application) -> None:
     _add_models(app, "old", "new")
     app.project.task("users", "print(1)", context="django")
@@ -486,3 +524,19 @@ def test_the_output_of_a_run_in_a_context_can_be_followed_while_it_runs(app: App
         rest, _ = run.communicate(timeout=100)
 
     assert (first, rest) == ("first\n", "last\n")
+
+
+@postgres.needs_postgres
+def test_a_pool_of_connections_is_closed_before_the_forks_and_each_run_has_its_own(app: Application) -> None:
+    with databases.server("postgresql") as create:
+        app.use_database(create("ticketing"))
+        app.add_settings("DATABASES['default']['OPTIONS'] = {'pool': True}")
+        for number in range(3):
+            app.project.task(f"task-{number}", "User.objects.create(username=str(task.run_id))", context="django")
+        app.project.task("undone", "User.objects.create(username='x')", context="django", rollback=True)
+        statuses = {run["status"] for run in _tick(app).values()}
+        app.project.task("count", "print(User.objects.count())", context="django")
+        app.project.commit()
+        counted = app.project.runner("run", "count", now=NOON)
+
+    assert (statuses, counted.stdout) == ({"succeeded"}, "3\n"), counted.stderr

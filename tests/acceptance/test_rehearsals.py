@@ -154,6 +154,33 @@ _FAITHFUL = {
         ),
         "1\n",
     ),
+    "without autocommit, one transaction follows another": (
+        (
+            "from django.db import transaction\ntransaction.set_autocommit(False)\n"
+            "User.objects.create(username='a')\ntransaction.commit()\n"
+            "User.objects.create(username='b')\ntransaction.rollback()\n"
+            "User.objects.create(username='c')\ntransaction.commit()\n"
+            "User.objects.create(username='d')\ntransaction.commit()\ntransaction.set_autocommit(True)\n"
+            "print(*User.objects.values_list('username', flat=True).order_by('pk'))"
+        ),
+        "a c d\n",
+    ),
+    "rows are read one by one, and locked": (
+        (
+            "from django.db import transaction\nUser.objects.create(username='a')\n"
+            "print(*[user.username for user in User.objects.iterator(chunk_size=1)])\n"
+            "with transaction.atomic():\n    print(User.objects.select_for_update().count())"
+        ),
+        "a\n1\n",
+    ),
+    "many rows are sent at once, without models": (
+        (
+            "from django.db import connection\nwith connection.cursor() as cursor:\n"
+            "    cursor.executemany('INSERT INTO auth_group (name) VALUES (%s)', [['a'], ['b']])\n"
+            "    cursor.execute('SELECT count(*) FROM auth_group')\n    print(cursor.fetchone()[0])"
+        ),
+        "2\n",
+    ),
     "a closed connection is opened again": (
         (
             "from django.db import connection\nUser.objects.create(username='x')\nconnection.close()\n"
@@ -237,6 +264,25 @@ def test_every_database_of_the_project_stands_in_a_transaction(app: Application)
 
     assert [row["created"] for row in shown["rollback"]["changes"]] == [1, 1], shown["output"]
     assert left["output"] == "0 0\n"
+
+
+def test_two_aliases_of_one_database_can_be_rehearsed(app: Application) -> None:
+    app.add_settings("DATABASES['replica'] = {**DATABASES['default']}")
+
+    shown = _rehearse(app, "User.objects.create(username='x')\nprint(User.objects.using('replica').count())")
+
+    assert (shown["status"], shown["output"]) == ("succeeded", "0\n")
+    assert app.users() == []
+
+
+def test_a_database_that_the_code_does_not_use_need_not_answer(app: Application) -> None:
+    app.add_settings(
+        "DATABASES['other'] = {'ENGINE': 'django.db.backends.postgresql', 'HOST': '/nothere', 'NAME': 'x'}"
+    )
+
+    shown = _rehearse(app, "User.objects.create(username='x')")
+
+    assert (shown["status"], shown["rollback"]["changes"][0]["created"]) == ("succeeded", 1)
 
 
 def test_a_rehearsal_on_sqlite_can_write_though_another_program_wanted_to_write_after_its_first_query(

@@ -266,7 +266,8 @@ class Host:
             return f"it took longer than {format_duration(self.context.timeout)}"
         if code < 0:
             return f"it was killed by signal {-code} ({signal.Signals(-code).name})"
-        return f"it ended with exit code {code}"
+        last = self._log.read().decode().strip().rpartition("\n")[2] if self._is_setting_up() else ""
+        return f"it ended with exit code {code}{last and f': {last}'}"
 
     def close(self) -> None:
         """Ask the host to end, and wait until it has; end what is left of it."""
@@ -279,6 +280,13 @@ class Host:
             self._process.kill()  # it is in its set-up, and reads nothing
         self._process.wait(_PATIENCE)
         self._log.close()
+
+
+def why_not_started(context: Context, error: OSError) -> str:
+    """Return the reason of a run whose host could not be started."""
+    named = {context.path: "its path, ", context.python: "its python, "}.get(error.filename, "")
+    place = f"{named}{error.filename}: " if error.filename else ""
+    return f"the context `{context.name}` cannot be set up: {place}{error.strerror or error}"
 
 
 class _Failure(Value):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 
 from runner import clock
-from runner.execution.hosting.host import Host, HostedContext, Hosting
+from runner.execution.hosting.host import Host, HostedContext, Hosting, why_not_started
 from runner.execution.launcher.client import LauncherClient
 from runner.execution.supervising.events import Ended
 from runner.execution.supervising.signals import Signals
@@ -87,7 +87,7 @@ class Hosts:
         try:
             self._hosts[name] = Host(hosted, self._hosting)
         except OSError as error:
-            raise _NoHostError(_why_not_started(hosted, error)) from None
+            raise _NoHostError(why_not_started(hosted.context, error)) from None
         self._starts[name] = self._starts.get(name, 0) + 1
         return self._hosts[name]
 
@@ -136,10 +136,3 @@ class Hosts:
 
 class _NoHostError(Exception):
     """There is no host for a job. The message is the reason of its run."""
-
-
-def _why_not_started(hosted: HostedContext, error: OSError) -> str:
-    context = hosted.context
-    named = {context.path: "its path, ", context.python: "its python, "}.get(error.filename, "")
-    place = f"{named}{error.filename}: " if error.filename else ""
-    return f"the context `{context.name}` cannot be set up: {place}{error.strerror or error}"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from runner import clock
 from runner.errors import RunnerError, UsageError
-from runner.execution.hosting.host import Host, Hosting
+from runner.execution.hosting.host import Host, Hosting, why_not_started
 from runner.execution.supervising.run_environment import RunEnvironment, make_folder
 from runner.model.context import Context, ContextUse
 from runner.model.settings import FILE
@@ -63,11 +63,11 @@ def _contexts(root: str, names: tuple[str, ...]) -> list[Context]:
 def _check(workspace: Workspace, context: Context) -> ContextCheck:
     with owned(workspace) as owner:
         hosting = Hosting(RunEnvironment(workspace.root, workspace.state, ""), owner.made)
+        found = hosted(workspace.root, context)
         try:
-            host = Host(hosted(workspace.root, context), hosting)
+            host = Host(found, hosting)
         except OSError as error:
-            fault = f"{error.filename}: {error.strerror}"
-            return ContextCheck(context.name, None, (), fault, b"")
+            return ContextCheck(context.name, None, (), why_not_started(found.context, error), b"")
         try:
             while host.use is None and not host.fault:
                 host.wait(_WAIT)

@@ -42,6 +42,7 @@ _WRONG = {
     "MY-NAME=secret": "line 2 of the env_file {} is not NAME=value",
     "=secret": "line 2 of the env_file {} is not NAME=value",
     "NAME=a\0b": "line 2 of the env_file {} is not NAME=value",
+    'NAME="a \\"secret\\""': "line 2 of the env_file {} goes on after a value in quotes",
     "NAME='secret": "line 2 of the env_file {} has a quote that does not end",
 }
 
@@ -55,6 +56,12 @@ def test_a_wrong_line_is_an_error_that_does_not_quote_it(line: str, tmp_path: Pa
         read_env_file(str(path))
 
     assert str(raised.value) == _WRONG[line].format(path)
+
+
+def test_a_byte_order_mark_belongs_to_no_name(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("NAME=value\n", encoding="utf-8-sig")
+
+    assert read_env_file(str(tmp_path / ".env")) == {"NAME": "value"}
 
 
 def test_a_file_that_cannot_be_read_is_an_error_with_the_reason(tmp_path: Path) -> None:
