@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 _MICROSECOND = timedelta(microseconds=1)
+#: What a task names in order to have no context, where `runner.yaml` has one for all.
+NONE = "none"
 #: The names that every task has in scope. A context may replace none of them.
 RESERVED = frozenset({"datetime", "logger", "print", "task", "timedelta", "timezone"})
 

@@ -10,7 +10,7 @@ from runner.model.settings import Settings
 from runner.model.task import Policy, ScheduleSpec, Task, id_of
 from runner.schedule.duration import parse_duration
 from runner.schedule.parse import normal_unit
-from runner.taskfile.contexts import build_contexts
+from runner.taskfile.contexts import build_contexts, context_of
 from runner.taskfile.document import Document
 from runner.taskfile.draft import Draft
 from runner.taskfile.rules.python_syntax import first_line
@@ -38,7 +38,7 @@ def build_task(draft: Draft) -> Task:
         limits=_limits(draft.get("limits") or {}, settings.limits),
         env=tuple((draft.get("env") or {}).items()),
         secrets=tuple(draft.get("secrets") or ()),
-        context=draft.get("context") or settings.context,
+        context=context_of(draft),
         rollback=bool(draft.get("rollback")),
     )
 

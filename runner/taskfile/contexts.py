@@ -7,9 +7,10 @@ from datetime import timedelta
 from keyword import iskeyword
 from typing import Any
 
-from runner.model.context import RESERVED, Context
+from runner.model.context import NONE, RESERVED, Context
 from runner.schedule.duration import parse_duration
 from runner.taskfile.document import Document, Path
+from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding, nearest
 
 #: Keys that only a Django project has.
@@ -24,6 +25,9 @@ def check_contexts(document: Document, bad: set[Path]) -> Iterator[Finding]:
         path: Path = ("contexts", name)
         accepted = _accepted(context, path, bad)
         yield from _check_kind(document, path, context)
+        if name == NONE:
+            message = f"`{NONE}` is what a task names in order to have no context"
+            yield document.finding(path, "context", message, "choose another name", at_key=True)
         if "names" in accepted:
             yield from _check_names(document, (*path, "names"), accepted["names"], bad)
         if "timeout" in accepted:
@@ -88,10 +92,16 @@ def _check_default(document: Document, bad: set[Path]) -> Iterator[Finding]:
 def unknown_context(name: object, contexts: object) -> tuple[str, str] | None:
     """Return a message and a hint about a name that is not among the contexts; None for a known one, or none."""
     known = [str(each) for each in contexts] if isinstance(contexts, dict | tuple | list) else []
-    if not isinstance(name, str) or name in known:
+    if not isinstance(name, str) or name in {NONE, *known}:
         return None
     message = f"there is no context `{name}` in runner.yaml"
     return message, nearest(name, known) if known else how_to_add(name)
+
+
+def context_of(draft: Draft) -> str:
+    """Return the name of the context of a task, that of `runner.yaml` where it names none; empty for no context."""
+    name: str = draft.get("context") or draft.settings.context
+    return "" if name == NONE else name
 
 
 def how_to_add(name: str) -> str:

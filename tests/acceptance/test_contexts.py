@@ -62,6 +62,28 @@ def test_a_tick_sets_up_the_application_once_for_all_of_its_tasks(app: Applicati
     assert len({child for _, child in pairs}) == 5
 
 
+def test_a_context_for_all_tasks_is_not_that_of_a_task_which_wants_none(app: Application) -> None:
+    with (app.project.root / "runner.yaml").open("a") as file:
+        file.write("defaults: {context: django}\n")
+    app.project.task("users", "print(timezone.__name__)")
+    app.project.task("plain", "print(type(timezone).__name__)", context="none")
+    _tick(app)
+
+    assert (_output(app, "users"), _output(app, "plain")) == ("django.utils.timezone\n", "WallClock\n")
+    assert app.project.json("show", "plain")["context"] is None
+
+
+def test_an_application_knows_that_it_is_set_up_for_runner_and_holds_its_own_scheduler_back(app: Application) -> None:
+    app.add_settings(
+        "import os, threading, time\nif os.environ.get('RUNNER_CONTEXT') != 'django':\n"
+        "    threading.Thread(target=time.sleep, args=(9,)).start()"
+    )
+    app.project.task("users", "import os\nprint(os.environ['RUNNER_CONTEXT'])", context="django")
+
+    assert _tick(app)["users"]["status"] == "succeeded"
+    assert _output(app, "users") == "django\n"
+
+
 def test_a_tick_without_a_task_of_the_context_does_not_set_it_up(app: Application) -> None:
     app.add_settings("open(BASE_DIR / 'set-ups', 'a').write('x')")
     app.project.task("plain", "print('plain')")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from runner.taskfile.contexts import unknown_context
+from runner.taskfile.contexts import context_of, unknown_context
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding
 
@@ -17,7 +17,7 @@ def check(draft: Draft) -> Iterator[Finding]:
     if fault is not None:
         yield draft.finding("context", "unknown-context", *fault)
         return
-    name = draft.get("context") or draft.settings.context
+    name = context_of(draft)
     context = contexts.get(name)
     if draft.get("rollback") and not (context is not None and context.settings):
         reason = f"the context `{name}` is none" if name else "this task has no context"

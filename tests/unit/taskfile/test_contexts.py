@@ -86,6 +86,13 @@ def test_a_fault_of_a_context_is_one_problem_at_its_place(text: str) -> None:
     assert [(it.line, it.column, it.message) for it in problems] == [_FAULTS[text]]
 
 
+def test_no_context_can_be_called_as_tasks_call_none() -> None:
+    [problem] = compile_settings(b"contexts:\n  none: {path: a, settings: a}\n")[1]
+
+    assert (problem.line, problem.column) == (2, 3)
+    assert problem.message == "`none` is what a task names in order to have no context"
+
+
 def test_a_default_context_that_is_not_there_is_a_problem_with_the_nearest_name() -> None:
     text = "contexts:\n  django: {path: a, settings: a}\ndefaults:\n  context: djano\n"
     [problem] = compile_settings(text.encode())[1]
