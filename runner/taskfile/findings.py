@@ -41,8 +41,13 @@ def nearest(word: str, known: list[str], alike: float = 0.6) -> str:
 
     `alike` is the least similarity, from 0 to 1, as difflib measures it.
     """
+    close = close_to(word.lower(), known, alike)
+    return f"did you mean `{close}`?" if close else f"known are {', '.join(known)}"
+
+
+def close_to(word: str, known: list[str], alike: float = 0.6) -> str | None:
+    """Return the most similar known word; None where none is similar enough."""
     # Imported here, because only a file with a mistake needs it.
     from difflib import get_close_matches  # noqa: PLC0415
 
-    close = get_close_matches(word.lower(), known, n=1, cutoff=alike)
-    return f"did you mean `{close[0]}`?" if close else f"known are {', '.join(known)}"
+    return next(iter(get_close_matches(word, known, n=1, cutoff=alike)), None)

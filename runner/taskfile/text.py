@@ -69,3 +69,14 @@ def _character(text: str, index: int) -> Finding:
 
 def _position(before: str) -> tuple[int, int]:
     return before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1
+
+
+def indent_of(text: str, first_line: int, code: str) -> int:
+    """Return how many columns of indentation YAML removes from each line of a literal block.
+
+    `first_line` is the line of the text, from 1, that holds the first line of the block.
+    """
+    for raw, line in zip(text.split("\n")[first_line - 1 :], code.split("\n"), strict=False):
+        if line.strip():
+            return len(raw) - len(line)
+    return 0

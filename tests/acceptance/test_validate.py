@@ -30,7 +30,7 @@ _FIVE_EXPECTED = [
 def _validated(project: Project, *words: str) -> Validation:
     """Check in this process, from the root: the command itself takes most of its time to start."""
     with contextlib.chdir(project.root):
-        return validate(str(project.root), words)
+        return validate(project.workspace, words)
 
 
 def _found(project: Project, *words: str) -> list[tuple[str, int, int, str]]:

@@ -48,7 +48,7 @@ def _validate(
     Prints every problem of every file.
     """
     state: State = context.obj
-    found = validate(state.place.root, paths or ())
+    found = validate(state.place, paths or ())
     if json or style is Format.JSON:
         print(as_json.dumps(as_json.validation(found)))
     elif style is Format.GITHUB:

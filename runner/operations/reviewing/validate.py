@@ -10,8 +10,10 @@ from runner.execution.supervising.secrets import SecretError, is_inside, read_fi
 from runner.model.problem import ERROR, WARNING, Problem, Validation
 from runner.model.settings import FILE as SETTINGS_FILE
 from runner.model.settings import Settings
-from runner.model.task import FOLDER
+from runner.model.task import FOLDER, Task
 from runner.operations.checkout import never_committed
+from runner.operations.reviewing.task_code import CodeChecker
+from runner.operations.workspace import Workspace
 from runner.repo import worktree
 from runner.repo.tree import File
 from runner.taskfile.compiler import compile_settings, compile_task, position_of, symlink_problem
@@ -21,11 +23,12 @@ from runner.taskfile.rules.context import OF_CONTEXTS
 from runner.taskfile.text import LARGEST_FILE
 
 
-def validate(root: str, paths: Sequence[str] = ()) -> Validation:
-    """Check the files and folders that `paths` name, or the whole work tree below `root`; return the problems found.
+def validate(workspace: Workspace, paths: Sequence[str] = ()) -> Validation:
+    """Check the files and folders that `paths` name, or the whole work tree; return the problems found.
 
     Raises RunnerError, UsageError.
     """
+    root = workspace.root
     chosen_paths = [_below(root, path) for path in paths]
     content = worktree.read_settings(root, LARGEST_FILE)
     settings, found = compile_settings(content) if content is not None else (Settings(), ())
@@ -37,11 +40,12 @@ def validate(root: str, paths: Sequence[str] = ()) -> Validation:
     names = _secret_names(root, settings)
     contents, unreadable = _contents(root, chosen)
     problems += unreadable
+    code = CodeChecker(root, workspace.state, settings or Settings())
     for file in chosen:
         if file.is_symlink:
             problems.append(symlink_problem(file.path))
         elif file.path in contents:
-            of_file = _problems(file.path, contents[file.path], settings or Settings(), names)
+            of_file = _problems(file.path, contents[file.path], settings or Settings(), names, code)
             problems += [problem for problem in of_file if settings is not None or problem.code not in OF_CONTEXTS]
     problems += never_committed(root, [file.path for file in files], (settings or Settings()).files)
     if settings is not None and settings.secrets_file and is_inside(settings.secrets_file, root):
@@ -84,15 +88,26 @@ def _contents(root: str, files: Sequence[File]) -> tuple[dict[str, bytes], list[
     return contents | worktree.stored_contents(root, contents, LARGEST_FILE), problems
 
 
-def _problems(path: str, content: bytes, settings: Settings, names: frozenset[str] | None) -> Sequence[Problem]:
+def _problems(
+    path: str, content: bytes, settings: Settings, names: frozenset[str] | None, code: CodeChecker
+) -> Sequence[Problem]:
     compiled = compile_task(path, content, settings)
-    if compiled.task is None or names is None:
+    if compiled.task is None:
         return compiled.problems
-    unknown = [
-        number for number, name in enumerate(compiled.task.secrets) if name not in names and name not in os.environ
+    return [
+        *code.problems(path, content, compiled.task),
+        *_unknown_secrets(path, content, compiled.task, settings, names),
     ]
+
+
+def _unknown_secrets(
+    path: str, content: bytes, task: Task, settings: Settings, names: frozenset[str] | None
+) -> list[Problem]:
+    if names is None:
+        return []
+    unknown = [number for number, name in enumerate(task.secrets) if name not in names and name not in os.environ]
     positions = {number: position_of(content, ("secrets", number)) for number in unknown}
-    return [_unknown_secret(path, *positions[number], compiled.task.secrets[number], settings) for number in unknown]
+    return [_unknown_secret(path, *positions[number], task.secrets[number], settings) for number in unknown]
 
 
 def _unknown_secret(path: str, line: int, column: int, name: str, settings: Settings) -> Problem:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding
 from runner.taskfile.python import Fault, fault_in
+from runner.taskfile.text import indent_of
 
 _LONGEST_LINE = 80
 
@@ -47,9 +48,4 @@ def first_line(draft: Draft) -> int:
 
 
 def _indent(draft: Draft) -> int:
-    """Return how many columns of indentation YAML removes from each line of the block."""
-    lines = draft.document.text.split("\n")
-    for raw, python in zip(lines[first_line(draft) - 1 :], draft.get("code").split("\n"), strict=False):
-        if python.strip():
-            return len(raw) - len(python)
-    return 0
+    return indent_of(draft.document.text, first_line(draft), draft.get("code"))
