@@ -11,6 +11,8 @@ from runner.value import Value
 EXIT = "SystemExit"
 #: The type of the error on record where a rehearsal could not be rolled back as a whole.
 ROLLBACK = "runner.NotRolledBack"
+#: The type of an error that the permissions of the task have caused.
+DENIED = "permission-denied"
 
 
 class RunError(Value):

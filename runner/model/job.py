@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from runner.model.limits import UNLIMITED, Limits
+from runner.model.permissions import UNDECLARED, Permissions
 from runner.model.retry import ONCE, Retry
 from runner.value import Value
 
@@ -14,7 +15,8 @@ class Job(Value):
 
     `scheduled_for` is None for manual runs. `commit` is the commit of the run and `blob` the id of its task file.
     `root` is the folder with the files of that commit. `data` is the name of the folder that the task keeps from run
-    to run. `context` is the name of its context, empty where it has none.
+    to run. `context` is the name of its context, empty where it has none. `filter` is the seccomp filter for its
+    permissions; empty where it has declared none, or this machine has no filters.
     """
 
     run_id: int
@@ -37,6 +39,8 @@ class Job(Value):
     data: str = ""
     context: str = ""
     rollback: bool = False
+    permissions: Permissions = UNDECLARED
+    filter: bytes = b""
 
     def environment(self) -> dict[str, str]:
         """Return the variables of `env` in the task file."""

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from runner.model.context import Context
 from runner.model.limits import UNLIMITED, Limits
+from runner.model.permissions import UNDECLARED, Permissions
 from runner.model.retry import ONCE, Retry
 from runner.value import Value
 
@@ -20,7 +21,8 @@ FILES = ("tasks", "lib")
 class Settings(Value):
     """The settings in force. The defaults are those of a repository without `runner.yaml`.
 
-    `context` is the name of the context of tasks that name none; empty where they have none.
+    `context` is the name of the context of tasks that name none; empty where they have none. Every task has
+    `permissions`, and none may have more than `most_permissions`, if they are declared.
     """
 
     timezone: str = "UTC"
@@ -40,3 +42,5 @@ class Settings(Value):
     limits: Limits = UNLIMITED
     contexts: tuple[Context, ...] = ()
     context: str = ""
+    permissions: Permissions = UNDECLARED
+    most_permissions: Permissions = UNDECLARED

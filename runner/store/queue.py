@@ -237,6 +237,7 @@ def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None
         secrets=task.secrets,
         context=task.context,
         rollback=task.rollback,
+        permissions=task.permissions,
     )
 
 

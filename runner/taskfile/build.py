@@ -13,6 +13,7 @@ from runner.schedule.parse import normal_unit
 from runner.taskfile.contexts import build_contexts, context_of
 from runner.taskfile.document import Document
 from runner.taskfile.draft import Draft
+from runner.taskfile.permissions import added, build_permissions
 from runner.taskfile.rules.python_syntax import first_line
 
 #: How many attempts a run has where `retry` does not say.
@@ -40,6 +41,7 @@ def build_task(draft: Draft) -> Task:
         secrets=tuple(draft.get("secrets") or ()),
         context=context_of(draft),
         rollback=bool(draft.get("rollback")),
+        permissions=added(settings.permissions, build_permissions(draft.get("permissions"))),
     )
 
 
@@ -116,4 +118,6 @@ def build_settings(document: Document) -> Settings:
         limits=_limits(defaults.get("limits", {}), default.limits),
         contexts=build_contexts(value.get("contexts", {})),
         context=defaults.get("context", default.context),
+        permissions=build_permissions(value.get("permissions", {}).get("default")),
+        most_permissions=build_permissions(value.get("permissions", {}).get("most")),
     )

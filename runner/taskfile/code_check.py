@@ -31,12 +31,14 @@ class Scope(Value):
     """What the code can use: `names` are those in scope without import, None where they are not known.
 
     `offered` has the name of the context for each name that the task would have in scope with it. `can_import` returns
-    whether there is a top-level module of a name; it is None where that is not known.
+    whether there is a top-level module of a name; it is None where that is not known. `line_for` returns the line that
+    grants the import of a dotted name, None for one that is granted; it is None where imports are not held.
     """
 
     names: frozenset[str] | None = RESERVED
     offered: dict[str, str] = {}  # noqa: RUF012 - values are frozen
     can_import: Callable[[str], bool] | None = None
+    line_for: Callable[[str], str | None] | None = None
 
 
 def check_code(code: str, scope: Scope, first_line: int = 1, indent: int = 0) -> Iterator[Finding]:
@@ -102,17 +104,25 @@ def _check_imports(tree: ast.Module, scope: Scope) -> Iterator[Finding]:
             hint = "modules of lib/ are imported by their names, without a dot"
             yield Finding("relative-import", message, hint, *place)
             continue
-        for name in _modules(statement):
-            if scope.can_import is not None and not scope.can_import(name):
-                message = f"there is no module `{name}` here"
-                hint = "install it beside runner, or put it into lib/"
-                yield Finding("not-installed", message, hint, *place)
+        for path in _paths(statement):
+            fault = _import_fault(path, scope)
+            if fault is not None:
+                yield Finding(*fault, *place)
 
 
-def _modules(statement: ast.Import | ast.ImportFrom) -> list[str]:
-    """Return the top-level modules that a statement imports."""
-    paths = [statement.module or ""] if isinstance(statement, ast.ImportFrom) else [it.name for it in statement.names]
-    return list(dict.fromkeys(path.partition(".")[0] for path in paths))
+def _import_fault(path: str, scope: Scope) -> tuple[str, str, str] | None:
+    """Return code, message and hint about an imported module; None if all is well."""
+    name = path.partition(".")[0]
+    if scope.can_import is not None and not scope.can_import(name):
+        return "not-installed", f"there is no module `{name}` here", "install it beside runner, or put it into lib/"
+    line = None if scope.line_for is None else scope.line_for(path)
+    return (
+        None if line is None else ("not-granted", f"the module `{path}` is not granted to this task", f"add `{line}`")
+    )
+
+
+def _paths(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    return [statement.module or ""] if isinstance(statement, ast.ImportFrom) else [it.name for it in statement.names]
 
 
 def _imports(node: ast.AST, *, is_optional: bool) -> Iterator[ast.Import | ast.ImportFrom]:

@@ -18,7 +18,7 @@ from runner.execution.child.inherited import Inherited
 from runner.execution.child.namespace import make_main, numbered_source
 from runner.execution.supervising.run_environment import make_folder
 from runner.execution.system import processes
-from runner.model.attempt_result import EXIT, ROLLBACK, RunError
+from runner.model.attempt_result import DENIED, EXIT, ROLLBACK, RunError
 from runner.model.job import Job
 from runner.value import replace
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Step = Callable[[Job, dict[str, object]], None]
 
     from runner.execution.child.application import Application
+    from runner.execution.sandbox.wall import Wall
     from runner.execution.supervising.masking import Masker
     from runner.execution.system.cgroups import Group
 
@@ -68,7 +69,19 @@ class ChildInputs:
     application is left after the code, the message waits for that: it is `held` as long as `holds` is True.
     """
 
-    __slots__ = ("group", "held", "holds", "is_reported", "masker", "output", "pid", "report", "secrets", "spare")
+    __slots__ = (
+        "group",
+        "held",
+        "holds",
+        "is_reported",
+        "masker",
+        "output",
+        "pid",
+        "report",
+        "secrets",
+        "spare",
+        "wall",
+    )
 
     def __init__(
         self,
@@ -78,6 +91,7 @@ class ChildInputs:
         secrets: dict[str, str],
         masker: Masker | None,
         group: Group | None,
+        wall: Wall | None,
     ) -> None:
         self.spare = spare
         self.output = output
@@ -85,6 +99,7 @@ class ChildInputs:
         self.secrets = secrets
         self.masker = masker
         self.group = group
+        self.wall = wall
         self.pid = os.getpid()
         self.is_reported = False
         self.holds = False
@@ -100,6 +115,14 @@ def live(job: Job, inherited: Inherited, inputs: ChildInputs) -> NoReturn:
         application = inherited.application
         if application is not None:
             main.__dict__.update(application.enter(job))
+        if inputs.wall is not None:  # the last thing before the code
+            environment = inherited.environment
+            folder = environment.folder(job.run_id, job.attempt, os.getpid())
+            inputs.wall.put_on((folder, environment.data(job)))
+            if application is None:
+                from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - the pool has loaded it
+
+                watch_imports(job)
         code = 1  # an error from here on is not one of the set-up
         code = _run(job, inputs, main.__dict__, application)
     except BaseException as error:  # noqa: BLE001 - a child must never return into the tick's code
@@ -216,9 +239,16 @@ def _run(job: Job, inputs: ChildInputs, namespace: dict[str, object], applicatio
 
 
 def _without_own_frames(trace: TracebackType | None) -> TracebackType | None:
-    """Return a traceback from the first frame on that is not of this package: this function, the step, its helpers."""
+    """Return a traceback without the frames of this package at its beginning and at its end."""
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_PACKAGE):
         trace = trace.tb_next
+    last = frame = trace
+    while frame is not None:
+        if not frame.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+            last = frame
+        frame = frame.tb_next
+    if last is not None:
+        last.tb_next = None
     return trace
 
 
@@ -371,13 +401,17 @@ def _write_error(text: str) -> None:
 
 
 def _end_message(error: BaseException, trace: TracebackType | None, job: Job, *, has_begun: bool) -> EndMessage:
-    text = _text_of(error)
+    text, kind = _text_of(error), _name(type(error))
     place = _where_it_is(error, job)
-    if place is not None:
+    line = _missing_permission(error, trace, job) if has_begun else None
+    if line is not None:
+        error.add_note(f"not granted: add `{line}`")
+        kind, text = DENIED, f"add `{line}`; {text}"
+    elif place is not None:
         error.add_note(place)
         text = f"{text}; {place}"
     return EndMessage(
-        _error(_name(type(error)), text, error, trace, job),
+        _error(kind, text, error, trace, job),
         _traceback_text(error, trace),
         _limit_of(error, job),
         has_begun=has_begun,
@@ -410,6 +444,18 @@ def _where_it_is(error: BaseException, job: Job) -> str | None:
             f"{name} is in the repository, but not among the `files` of runner.yaml, or not in the commit of this run"
         )
     return None
+
+
+def _missing_permission(error: BaseException, trace: TracebackType | None, job: Job) -> str | None:
+    """Return the line of the task file that grants what was denied; None for other errors."""
+    if not job.permissions.is_declared:
+        return None
+    from runner.execution.sandbox.denied import missing  # noqa: PLC0415 - the pool has loaded it
+
+    try:
+        return missing(error, trace, job.permissions)
+    except Exception:  # noqa: BLE001 - an exception of a class that the task has defined
+        return None
 
 
 def _limit_of(error: BaseException, job: Job) -> str:

@@ -8,6 +8,7 @@ from runner.clock import from_micros, to_micros
 from runner.model.attempt_result import AttemptResult, RunError
 from runner.model.job import Job
 from runner.model.limits import Limits
+from runner.model.permissions import Permissions
 from runner.model.retry import Retry
 from runner.value import as_dict
 
@@ -30,6 +31,7 @@ def pack_job(job: Job) -> Packed:
         "delay": job.retry.delay // _MICROSECOND,
         "max_delay": job.retry.max_delay // _MICROSECOND,
     }
+    values["permissions"] = as_dict(job.permissions)
     values["timeout"] = job.timeout // _MICROSECOND
     values["kill_grace"] = job.kill_grace // _MICROSECOND
     values["scheduled_for"] = None if job.scheduled_for is None else to_micros(job.scheduled_for)
@@ -47,6 +49,7 @@ def unpack_job(values: Packed) -> Job:
             "retry": Retry(
                 **retry | {"delay": retry["delay"] * _MICROSECOND, "max_delay": retry["max_delay"] * _MICROSECOND}
             ),
+            "permissions": Permissions(**values["permissions"]),
             "timeout": values["timeout"] * _MICROSECOND,
             "kill_grace": values["kill_grace"] * _MICROSECOND,
             "scheduled_for": None if scheduled_for is None else from_micros(scheduled_for),

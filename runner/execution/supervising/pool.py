@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from runner.execution.child.application import Application
+    from runner.execution.sandbox.wall import Wall
     from runner.execution.supervising.events import Event
     from runner.execution.supervising.masking import Masker
     from runner.execution.system.cgroups import Group
@@ -128,7 +129,7 @@ class Pool:
         return Started(job, started_at)
 
     def _fork(self, job: Job, secrets: dict[str, str], started_at: datetime) -> Attempt:
-        masker = self._masker(secrets)
+        masker, wall = self._masker(secrets), self._wall(job)
         group = self._group(job)
         output, output_end = os.pipe()
         try:
@@ -142,7 +143,7 @@ class Pool:
             pid = os.fork()
             if pid == 0:
                 child.live(
-                    job, self._inherited, child.ChildInputs(spare, output_end, report_end, secrets, masker, group)
+                    job, self._inherited, child.ChildInputs(spare, output_end, report_end, secrets, masker, group, wall)
                 )
         except OSError:
             os.close(output)
@@ -155,6 +156,15 @@ class Pool:
         live_file = self._environment.live_file(job.run_id, job.attempt)
         show = (lambda data: self._events.append(Printed(job, data))) if self._tells_output else None
         return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, show)
+
+    def _wall(self, job: Job) -> Wall | None:
+        """Return what holds a job to its permissions; None where it has declared none."""
+        if not job.permissions.is_declared:
+            return None
+        # The child inherits the module `denied`: behind the wall, it could not load what says why.
+        from runner.execution.sandbox import denied, grants  # noqa: F401, PLC0415 - only for tasks with permissions
+
+        return grants.wall_of(job, self._environment.root)
 
     def _masker(self, secrets: dict[str, str]) -> Masker | None:
         """Return what masks the secrets of a job and the values of the application; None where there are none."""

@@ -50,7 +50,7 @@ def code(before: Task | None, after: Task | None) -> tuple[str, ...]:
 
 
 def capabilities(before: Task | None, after: Task | None) -> tuple[Capability, ...]:
-    """Return the secrets, variables, imports and limits that the code gains and loses."""
+    """Return the permissions, secrets, variables, imports and limits that the code gains and loses."""
     old, new = _touched(before), _touched(after)
     found = (Capability(kind, _minus(new[kind], old[kind]), _minus(old[kind], new[kind])) for kind in new)
     return tuple(capability for capability in found if capability.gained or capability.lost)
@@ -66,6 +66,7 @@ def settings(before: Settings, after: Settings) -> tuple[Difference, ...]:
 
 def _settings_texts(settings: Settings) -> dict[str, str]:
     texts = {name: _text(getattr(settings, name)) for name in _SETTINGS}
+    texts["permissions.most"] = ", ".join(settings.most_permissions.in_words())
     for context in settings.contexts:
         for key, value in as_dict(context).items():
             if key == "names":
@@ -83,8 +84,9 @@ def _minus(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
 
 def _touched(task: Task | None) -> dict[str, tuple[str, ...]]:
     if task is None:
-        return {"secrets": (), "env": (), "imports": (), "limits": ()}
+        return {"permissions": (), "secrets": (), "env": (), "imports": (), "limits": ()}
     return {
+        "permissions": task.permissions.in_words(),
         "secrets": task.secrets,
         "env": tuple(name for name, _ in task.env),
         "imports": imports(task.code),
@@ -130,6 +132,7 @@ def _texts(task: Task | None) -> dict[str, str]:
         "secrets": ", ".join(task.secrets),
         "context": task.context,
         "rollback": "true" if task.rollback else "",
+        "permissions": ", ".join(task.permissions.in_words()),
     }
     return {name: text for name, text in texts.items() if text}
 

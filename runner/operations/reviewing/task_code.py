@@ -35,10 +35,21 @@ class CodeChecker:
 
     def _scope(self, task: Task) -> Scope:
         if not task.context:
-            return Scope(RESERVED, self._offered, self._can_import(task))
+            return Scope(RESERVED, self._offered, self._can_import(task), self._line_for(task))
         added = self._names.get(task.context)
         # What the Python of an application can import is not known here.
         return Scope(None if added is None else RESERVED | added)
+
+    def _line_for(self, task: Task) -> Callable[[str], str | None] | None:
+        """Return what returns the line that grants an import; None for a task that has declared no permissions."""
+        if not task.permissions.is_declared:
+            return None
+
+        def line_for(name: str) -> str | None:
+            of_lib = PathFinder.find_spec(name.partition(".")[0], [f"{self._root}/lib"])
+            return None if of_lib is not None else task.permissions.line_for_import(name)
+
+        return line_for
 
     def _can_import(self, task: Task) -> Callable[[str], bool]:
         """Return what says whether a run of a task can import a module (`execution/child/child.py`)."""

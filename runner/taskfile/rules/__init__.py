@@ -15,6 +15,7 @@ from runner.taskfile.rules import (
     durations,
     literal_code,
     one_schedule,
+    permissions,
     policies,
     python_syntax,
     schedule_comes,
@@ -31,6 +32,7 @@ RULES: tuple[Rule, ...] = (
     durations.check,
     policies.check,
     context.check,
+    permissions.check,
     literal_code.check,
     python_syntax.check,
 )

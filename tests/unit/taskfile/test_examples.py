@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from runner.model.context import Context
+from runner.model.permissions import Permissions
 from runner.model.problem import Problem
 from runner.model.settings import Settings
 from runner.taskfile.compiler import compile_task
@@ -23,19 +24,27 @@ _INVALID = sorted((_EXAMPLES / "invalid").glob("*.yaml"))
 #: Problems of a file's size, name or kind, or of `runner.yaml`, which no example here can have: see test_hostile,
 #: test_names and test_contexts. And problems that only `validate` reports: see test_code_check.
 _NOT_ABOUT_CONTENT = {"file-size", "id-case", "symlink", "context"}
-_OF_CODE = {"undefined-name", "relative-import", "not-installed"}
+_OF_CODE = {"undefined-name", "relative-import"}
 
 
 def _name(path: Path) -> str:
     return path.relative_to(_EXAMPLES).with_suffix("").as_posix()
 
 
-#: The settings of the examples: two contexts, which only some of them use.
+#: The settings of the examples: two contexts, and a bound of permissions, which only some of them use.
 _SETTINGS = Settings(
     contexts=(
         Context("django", "../app", settings="ticketing.settings"),
         Context("shop", "../shop", setup="shop.tasks:setup"),
-    )
+    ),
+    most_permissions=Permissions(
+        is_declared=True,
+        imports=("psycopg",),
+        ports=(5432,),
+        read=("/etc", "data"),
+        write=("/srv/reports",),
+        can_start=True,
+    ),
 )
 
 

@@ -1,0 +1,1 @@
+"""What holds a task's code to its permissions: Landlock, seccomp, and no capabilities."""

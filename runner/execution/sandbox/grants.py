@@ -1,0 +1,69 @@
+"""The wall of one job: what every task may touch, and what its permissions add."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from runner.execution.sandbox import landlock
+from runner.execution.sandbox.wall import Wall
+
+TYPE_CHECKING = (
+    False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
+)
+if TYPE_CHECKING:
+    from typing import Any
+
+    from runner.model.job import Job
+
+#: What programs and the C library read, and has no secrets. As root, a task is the owner of /etc/ssl/private.
+_SYSTEM = (
+    *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"),
+    *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives"),
+    *("/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/passwd", "/etc/group"),
+    *("/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/protocols", "/etc/services"),
+    *("/etc/hosts", "/etc/resolv.conf", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates"),
+    *("/etc/pki/tls/certs", "/etc/pki/ca-trust"),
+    *("/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"),
+)
+_DEVICES = ("/dev/null",)
+#: The folder of this package, from which a child may load modules after it was walled.
+_RUNNER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+_MACHINE = os.uname().machine
+_version: list[int] = []
+_found: dict[str, Any] = {}
+
+
+def version() -> int:
+    """Return the version of Landlock in this kernel, which is asked once; 0 where there is none."""
+    if not _version:
+        _version.append(landlock.abi() if sys.platform == "linux" else 0)
+    return _version[0]
+
+
+def wall_of(job: Job, repository: str) -> Wall:
+    """Return the wall of a job; paths in its permissions are relative to the repository."""
+    granted = job.permissions
+    # A task that is tried runs in the work tree, which has more than the files of a commit.
+    own = [f"{job.root}/tasks", f"{job.root}/lib"] if job.root == repository else [job.root]
+    readable = landlock.READ | (landlock.EXECUTE if granted.can_start else 0)
+    writable = landlock.WRITE | readable
+    paths = [(path, readable) for path in (*_common(), *own)]
+    paths += [(os.path.join(repository, path), readable) for path in granted.read]
+    paths += [(path, writable) for path in (*_DEVICES, *(os.path.join(repository, path) for path in granted.write))]
+    paths = [(path, landlock.access_to(path, access)) for path, access in paths]
+    return Wall(version(), _MACHINE, job.filter, paths, None if granted.has_network else granted.ports)
+
+
+def _common() -> list[str]:
+    """Return what every task reads, without what is not there or lies below another path of the list."""
+    modules = [path for path in sys.path if path]
+    every = (*_SYSTEM, sys.base_prefix, sys.prefix, _RUNNER, *modules)
+    if _found.get("for") != every:
+        there = sorted({os.path.realpath(path) for path in every if os.path.exists(path)})
+        kept: list[str] = []
+        for path in there:
+            if not any(path.startswith(f"{folder}/") for folder in kept):
+                kept.append(path)
+        _found.update({"for": every, "paths": [*kept, "/proc/self"]})
+    return list(_found["paths"])

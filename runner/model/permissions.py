@@ -1,0 +1,47 @@
+"""What the code of a task may touch."""
+
+from __future__ import annotations
+
+from runner.model.safe_modules import STARTING, is_safe
+from runner.value import Value
+
+
+class Permissions(Value):
+    """The permissions of one task. If they are not declared, nothing is held.
+
+    - `imports`: modules beyond the safe standard library.
+    - `has_network`: whether all of the network is granted; otherwise TCP connections to `ports` are.
+    - `read` and `write`: paths, absolute or relative to the task root, beyond what every task has. What may be written
+      may be read, too.
+    - `can_start`: whether programs may be started.
+    """
+
+    is_declared: bool = False
+    imports: tuple[str, ...] = ()
+    has_network: bool = False
+    ports: tuple[int, ...] = ()
+    read: tuple[str, ...] = ()
+    write: tuple[str, ...] = ()
+    can_start: bool = False
+
+    def in_words(self) -> tuple[str, ...]:
+        """Return each permission as in a task file, such as `write: /srv/reports`; none where none are declared."""
+        if not self.is_declared:
+            return ()
+        words = [f"imports: {name}" for name in self.imports]
+        words += ["network: true"] if self.has_network else [f"network: {port}" for port in self.ports]
+        words += [f"read: {path}" for path in self.read] + [f"write: {path}" for path in self.write]
+        return (*words, *(["subprocess: true"] if self.can_start else [])) or ("nothing",)
+
+    def line_for_import(self, name: str) -> str | None:
+        """Return the line that grants the import of a dotted name, as `permissions: KEY: [VALUE]`; None if it is."""
+        top = name.partition(".")[0]
+        if is_safe(top) or any(name == module or name.startswith(f"{module}.") for module in self.imports):
+            return None
+        if top in STARTING:
+            return None if self.can_start else "permissions: subprocess: true"
+        return f"permissions: imports: [{top}]"
+
+
+#: A task that declares nothing.
+UNDECLARED = Permissions()

@@ -1,0 +1,222 @@
+"""A task with permissions is held to them by the kernel; what it was denied says which line grants it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.execution.sandbox import landlock
+from tests.support.django import Application
+from tests.support.project import NOON, Project
+
+pytestmark = pytest.mark.skipif(landlock.abi() < 6, reason="needs Landlock with ABI 6 or later")
+
+
+def _run(project: Project, code: str, permissions: dict[str, object] | None) -> dict[str, Any]:
+    project.task("held", code, permissions=permissions)
+    project.commit()
+    project.runner("run", "held", now=NOON)
+    shown: dict[str, Any] = project.json("show", "held")
+    return shown
+
+
+def test_a_task_with_empty_permissions_does_what_every_task_may_do(project: Project) -> None:
+    project.write("tasks/names.csv", "ana\n")
+    project.write("lib/ours.py", "x = 1\n")
+    code = (
+        "import csv, json, tempfile, zoneinfo, ours, logging, threading, ssl\n"
+        "print(*csv.reader((task.root / 'tasks' / 'names.csv').open()))\n"
+        "(task.state / 'kept').write_text('kept')\nopen('here', 'w').write('x')\n"
+        "tempfile.NamedTemporaryFile().write(b'x')\nprint(zoneinfo.ZoneInfo('Europe/Madrid'), timezone.now().tzinfo)\n"
+        "thread = threading.Thread(target=print, args=('thread',))\nthread.start()\nthread.join()\n"
+        "logger.info('%s %s', ours.x, (task.state / 'kept').read_text())"
+    )
+
+    shown = _run(project, code, {})
+
+    assert (shown["status"], shown["error"]) == ("succeeded", None), shown["output"]
+    assert shown["output"].startswith("['ana']\n")
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:  # the kernel accepts connections for it
+        yield server.getsockname()[1]
+
+
+def _acts(tmp_path: Path, port: int) -> dict[str, tuple[str, str, dict[str, object]]]:
+    """Return acts by name: their code, the line that the reason names, and the grant that this line means."""
+    secret, folder = tmp_path / "secret", tmp_path / "folder"
+    secret.write_text("x")
+    folder.mkdir()
+    (folder / "old").write_text("x")
+    connect = f"import socket\nsocket.create_connection(('127.0.0.1', {port})).close()"
+    return {
+        "read a file": (f"open({str(secret)!r}).read()", f"read: [{secret}]", {"read": [str(secret)]}),
+        "list a folder": (f"import os\nos.listdir({str(folder)!r})", f"read: [{folder}]", {"read": [str(folder)]}),
+        "write a new file": (
+            f"open({str(folder / 'new')!r}, 'w').write('x')",
+            f"write: [{folder}]",
+            {"write": [str(folder)]},
+        ),
+        "connect": (connect, f"network: [{port}]", {"network": [port]}),
+        "start a program": (
+            "import os\nos.posix_spawn('/usr/bin/true', ['true'], {})",
+            "subprocess: true",
+            {"subprocess": True},
+        ),
+    }
+
+
+@pytest.mark.parametrize("kind", ["read a file", "list a folder", "write a new file", "connect", "start a program"])
+def test_what_a_task_was_denied_works_with_the_line_that_the_reason_names(
+    project: Project, tmp_path: Path, port: int, kind: str
+) -> None:
+    code, line, grant = _acts(tmp_path, port)[kind]
+
+    denied, granted = _run(project, code, {}), _run(project, code, grant)
+
+    assert (denied["status"], denied["error"]["type"]) == ("failed", "permission-denied"), denied["output"]
+    assert f"add `permissions: {line}`" in denied["reason"]
+    assert (granted["status"], granted["error"]) == ("succeeded", None), granted["output"]
+    assert _run(project, code, None)["status"] == "succeeded"
+
+
+def test_what_may_be_read_only_is_named_as_to_be_written(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("x")
+    code = f"open({str(tmp_path / 'old')!r}, 'w')"
+
+    shown = _run(project, code, {"read": [str(tmp_path)]})
+
+    assert f"add `permissions: write: [{tmp_path / 'old'}]`" in shown["reason"]
+
+
+#: What belongs to runner, and no task has without a grant.
+_OWN = {
+    "the database": "state('runner.db')",
+    "the folders of runs": "state('work')",
+    "the folders of others": "state('data/other')",
+    "git": "repo('.git/config')",
+    "the work tree": "repo('runner.yaml')",
+    "the tick": "f'/proc/{os.getppid()}/environ'",
+    "the home of root": "'/root'",
+    "passwords": "'/etc/shadow'",
+}
+
+
+@pytest.mark.parametrize("kind", _OWN)
+def test_a_task_reads_nothing_of_runner_or_of_others(project: Project, kind: str) -> None:
+    project.write("runner.yaml", "timezone: UTC\n")
+    project.task("other", "print(1)")
+    project.commit()
+    project.tick()
+    code = (
+        f"import os\nstate = lambda name: {str(project.state)!r} + '/' + name\n"
+        f"repo = lambda name: os.environ['RUNNER_REPO'] + '/' + name\npath = {_OWN[kind]}\n"
+        "print(os.listdir(path) if os.path.isdir(path) else open(path, 'rb').read())"
+    )
+
+    shown = _run(project, code, {})
+
+    assert (shown["status"], shown["error"]["type"]) == ("failed", "permission-denied"), shown["output"]
+    if os.geteuid() == 0:
+        assert _run(project, code, None)["status"] == "succeeded"
+
+
+def test_permissions_of_all_tasks_stand_in_runner_yaml_and_are_added_to(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "one").write_text("1")
+    (tmp_path / "two").write_text("2")
+    project.write("runner.yaml", f"permissions: {{default: {{read: [{tmp_path / 'one'}]}}}}\n")
+    both = f"print(open({str(tmp_path / 'one')!r}).read(), open({str(tmp_path / 'two')!r}).read())"
+
+    assert _run(project, both, None)["error"]["type"] == "permission-denied"
+    assert _run(project, both, {"read": [str(tmp_path / "two")]})["output"] == "1 2\n"
+
+
+def test_no_task_can_ask_beyond_the_bound_of_runner_yaml(project: Project) -> None:
+    project.write("runner.yaml", "permissions: {most: {network: [25], read: [/srv], imports: [requests]}}\n")
+    asked = {
+        "imports": ["requests.auth", "psycopg"],
+        "network": [25, 5432],
+        "read": ["/srv/x", "/srvx"],
+        "subprocess": True,
+    }
+    project.task("held", permissions=asked)
+
+    problems = project.json("validate")["problems"]
+
+    assert [it["message"].partition(" is more")[0] for it in problems if it["code"] == "permissions"] == [
+        "`imports: psycopg`",
+        "`network: 5432`",
+        "`read: /srvx`",
+        "`subprocess: true`",
+    ]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"read": ["../x"]}, {"read": ["~/x"]}, {"network": [0]}, {"network": ["smtp"]}, {"imports": ["a-b"]}, {"x": 1}],
+)
+def test_permissions_that_mean_nothing_are_problems(project: Project, value: dict[str, object]) -> None:
+    project.task("held", permissions=value)
+
+    assert project.runner("validate").returncode == 1
+
+
+def test_a_task_of_an_application_is_held_too_and_reaches_its_database_with_a_grant(project: Project) -> None:
+    app = Application.create(project)
+    codes = {"write": "User.objects.create(username=task.id)", "escape": "print(open('/etc/shadow').read())"}
+    for name, code in codes.items():
+        project.task(name, code, context="django", permissions={"write": [str(app.folder)]})
+    project.task("denied", codes["write"], context="django", permissions={})
+    project.commit()
+
+    project.runner("tick", now=NOON)
+
+    assert {run.task: run.status for run in project.runs()} == {
+        "write": "succeeded",
+        "escape": "failed",
+        "denied": "failed",
+    }
+    assert project.json("show", "escape")["error"]["type"] == "permission-denied"
+    assert "attempt to write a readonly database" in project.json("show", "denied")["reason"]
+    assert app.users() == ["write"]
+
+
+def test_a_task_that_is_tried_sees_its_files_and_nothing_else_of_the_work_tree(project: Project) -> None:
+    project.write("lib/ours.py", "x = 1\n")
+    project.task("held", "import ours\nprint(ours.x, open(f'{task.root}/runner.yaml').read())", permissions={})
+    project.write("runner.yaml", "timezone: UTC\n")
+    project.commit()
+
+    project.runner("run", "held", "--worktree", now=NOON)
+
+    shown = project.json("show", "held")
+    assert (shown["error"]["type"], "ours.x" in shown["traceback"]) == ("permission-denied", True)
+
+
+def test_a_filter_is_compiled_once_and_a_damaged_one_again(project: Project) -> None:
+    assert _run(project, "print(1)", {})["status"] == "succeeded"
+    [kept] = (project.state / "filters").iterdir()
+    program = kept.read_bytes()
+    kept.write_bytes(b"damaged")
+
+    assert _run(project, "print(1)", {})["status"] == "succeeded"
+    assert kept.read_bytes() == program
+
+
+def test_plan_shows_a_change_of_permissions_as_what_the_task_may_touch(project: Project) -> None:
+    project.task("held", "print(1)", permissions={})
+    project.commit()
+    project.task("held", "print(1)", permissions={"network": [25], "write": ["/srv"]})
+    project.commit()
+
+    said = project.runner("plan", "HEAD^", "HEAD", now=NOON).stdout
+
+    assert "network: 25" in said
+    assert "write: /srv" in said
