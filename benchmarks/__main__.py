@@ -20,6 +20,7 @@ _FLOORS = {
     "cold": floors.cold,
     "few": floors.few,
     "due": floors.due,
+    "held": floors.held,
     "plan": floors.plan,
     "list": floors.listed,
     "beside": floors.beside,

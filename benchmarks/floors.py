@@ -91,6 +91,27 @@ def few(bench: Bench) -> Iterator[Row]:
         yield Row(what, "python -c 'import sqlite3'", taken[str(count)].seconds / taken["floor"].seconds, goal)
 
 
+def held(bench: Bench) -> Iterator[Row]:
+    """Measure what it costs to hold tasks to permissions."""
+    settings = {"free": "", "held": "permissions: {default: {}}\n"}
+    commands = {
+        f"{name} {count}": due_tick(bench.folder / f"{name}-{count}", 1000, count, settings=text)
+        for name, text in settings.items()
+        for count in (1, 100)
+    }
+    taken = side_by_side(commands, bench.rounds * 2)
+    for count in (1, 100):
+        what = (
+            f"tick with {count} due one-line task{'' if count == 1 else 's'} that {'is' if count == 1 else 'are'} held"
+        )
+        yield Row(
+            f"{what} to permissions, time",
+            "the same, not held",
+            taken[f"held {count}"].seconds / taken[f"free {count}"].seconds,
+            1.1,
+        )
+
+
 def plan(bench: Bench) -> Iterator[Row]:
     """Measure a plan of a commit that changed one task, with a store at the previous commit."""
     repository = bench.many()

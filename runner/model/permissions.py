@@ -5,6 +5,9 @@ from __future__ import annotations
 from runner.model.safe_modules import STARTING, is_safe
 from runner.value import Value
 
+#: Hold what the kernel can; run nothing where it cannot hold all; hold nothing.
+BEST_EFFORT, REQUIRED, OFF = "best-effort", "required", "off"
+
 
 class Permissions(Value):
     """The permissions of one task. If they are not declared, nothing is held.
@@ -14,6 +17,7 @@ class Permissions(Value):
     - `read` and `write`: paths, absolute or relative to the task root, beyond what every task has. What may be written
       may be read, too.
     - `can_start`: whether programs may be started.
+    - `sandbox`: how they are held on this machine, as `runner.yaml` says for all tasks: one of the constants above.
     """
 
     is_declared: bool = False
@@ -23,6 +27,7 @@ class Permissions(Value):
     read: tuple[str, ...] = ()
     write: tuple[str, ...] = ()
     can_start: bool = False
+    sandbox: str = BEST_EFFORT
 
     def in_words(self) -> tuple[str, ...]:
         """Return each permission as in a task file, such as `write: /srv/reports`; none where none are declared."""

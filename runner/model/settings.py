@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from runner.model.context import Context
 from runner.model.limits import UNLIMITED, Limits
-from runner.model.permissions import UNDECLARED, Permissions
+from runner.model.permissions import BEST_EFFORT, UNDECLARED, Permissions
 from runner.model.retry import ONCE, Retry
 from runner.value import Value
 
@@ -44,3 +44,4 @@ class Settings(Value):
     context: str = ""
     permissions: Permissions = UNDECLARED
     most_permissions: Permissions = UNDECLARED
+    sandbox: str = BEST_EFFORT

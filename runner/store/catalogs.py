@@ -342,6 +342,16 @@ def has_refused(session: Reading) -> bool:
     return session.one("SELECT 1 FROM problems WHERE code = ? LIMIT 1", (REFUSED,)) is not None
 
 
+def sandbox(session: Reading) -> str | None:
+    """Return how the permissions of tasks in force are to be held; None where no task has declared any."""
+    sql = """
+        SELECT v.definition FROM tasks t JOIN versions v ON v.id = t.version
+        WHERE v.definition LIKE '%"is_declared": true%' LIMIT 1
+    """
+    row = session.one(sql)
+    return None if row is None else str(json.loads(row[0])["permissions"]["sandbox"])
+
+
 def problems(session: Reading) -> tuple[Problem, ...]:
     """Return the problems of the commit's files, sorted."""
     rows = session.query('SELECT file, line, "column", code, severity, message, hint FROM problems')

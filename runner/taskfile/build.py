@@ -15,6 +15,7 @@ from runner.taskfile.document import Document
 from runner.taskfile.draft import Draft
 from runner.taskfile.permissions import added, build_permissions
 from runner.taskfile.rules.python_syntax import first_line
+from runner.value import replace
 
 #: How many attempts a run has where `retry` does not say.
 _ATTEMPTS = 3
@@ -41,7 +42,9 @@ def build_task(draft: Draft) -> Task:
         secrets=tuple(draft.get("secrets") or ()),
         context=context_of(draft),
         rollback=bool(draft.get("rollback")),
-        permissions=added(settings.permissions, build_permissions(draft.get("permissions"))),
+        permissions=replace(
+            added(settings.permissions, build_permissions(draft.get("permissions"))), sandbox=settings.sandbox
+        ),
     )
 
 
@@ -120,4 +123,5 @@ def build_settings(document: Document) -> Settings:
         context=defaults.get("context", default.context),
         permissions=build_permissions(value.get("permissions", {}).get("default")),
         most_permissions=build_permissions(value.get("permissions", {}).get("most")),
+        sandbox=value.get("sandbox", default.sandbox),
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 
 from runner.execution.sandbox import landlock
 from tests.support.django import Application
-from tests.support.project import NOON, Project
+from tests.support.project import NOON, RUNNER, Project
 
 pytestmark = pytest.mark.skipif(landlock.abi() < 6, reason="needs Landlock with ABI 6 or later")
 
@@ -94,6 +96,20 @@ def test_what_may_be_read_only_is_named_as_to_be_written(project: Project, tmp_p
     shown = _run(project, code, {"read": [str(tmp_path)]})
 
     assert f"add `permissions: write: [{tmp_path / 'old'}]`" in shown["reason"]
+
+
+#: Code that touches a folder of many programs → the line, which proposes none of them.
+_SHARED = {
+    "import os\nos.listdir('/')": "read: [FOLDER]",
+    "import os\nos.listdir('/etc')": "read: [FOLDER]",
+    "open('/runner-test-new', 'w')": "write: [FOLDER]",
+    "open('/var/lib/runner-test-new', 'w')": "write: [FOLDER]",
+}
+
+
+@pytest.mark.parametrize("code", _SHARED)
+def test_no_folder_of_many_programs_is_proposed(project: Project, code: str) -> None:
+    assert f"add `permissions: {_SHARED[code]}`" in _run(project, code, {})["reason"]
 
 
 #: What belongs to runner, and no task has without a grant.
@@ -220,3 +236,103 @@ def test_plan_shows_a_change_of_permissions_as_what_the_task_may_touch(project: 
 
     assert "network: 25" in said
     assert "write: /srv" in said
+
+
+#: A program that takes Landlock from the command that it then runs, as a kernel without Landlock would.
+_WITHOUT_LANDLOCK = """\
+import errno, os, sys
+from seccompy import Filter
+made = Filter()
+made.errno("landlock_create_ruleset", errno.ENOSYS)
+made.load()
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def _without_landlock(project: Project, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", _WITHOUT_LANDLOCK, RUNNER, *words],
+        cwd=project.root,
+        env=project.environment(NOON),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+#: `sandbox` in runner.yaml → the status of a task that reads, and that of one that opens a socket, without Landlock.
+_SANDBOXES = {None: ("succeeded", "failed"), "required": ("failed", "failed"), "off": ("succeeded", "succeeded")}
+
+
+@pytest.mark.parametrize("sandbox", _SANDBOXES)
+def test_where_a_part_of_the_sandbox_is_missing_runner_yaml_says_whether_tasks_run(
+    project: Project, tmp_path: Path, sandbox: str | None
+) -> None:
+    (tmp_path / "secret").write_text("x")
+    project.write("runner.yaml", "" if sandbox is None else f"sandbox: {sandbox}\n")
+    project.task("read", f"print(open({str(tmp_path / 'secret')!r}).read())", permissions={})
+    project.task("send", "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM).close()", permissions={})
+    project.commit()
+
+    assert _without_landlock(project, "tick").returncode == 0
+
+    runs = {run.task: run for run in project.runs()}
+    assert (runs["read"].status, runs["send"].status) == _SANDBOXES[sandbox]
+    missing = "this machine does not hold files (Landlock is missing); truncating files; TCP ports; signals to other"
+    assert (missing in str(runs["read"].reason)) == (sandbox == "required")
+    shown = _without_landlock(project, "status").stdout
+    words = "permissions: `sandbox` is off in runner.yaml" if sandbox == "off" else "files (Landlock is missing); "
+    assert f"sandbox    not held here: {words}" in shown
+    assert ("\nsandbox " in project.runner("status", now=NOON).stdout) == (sandbox == "off")
+
+
+@pytest.fixture
+def unix_server(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mail:
+        server.bind(str(folder / "socket"))
+        server.listen(20)
+        mail.bind(str(folder / "mail"))
+        (tmp_path / "link").symlink_to(folder / "socket")
+        yield folder
+
+
+#: How a task reaches a unix socket; `folder` is that of the sockets.
+_TO_SOCKETS = {
+    "by path": "s = socket.socket(socket.AF_UNIX)\ns.connect(f'{folder}/socket')",
+    "by a link": "s = socket.socket(socket.AF_UNIX)\ns.connect(f'{folder}/../link')",
+    "datagram": "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.sendto(b'x', f'{folder}/mail')",
+    "message": "s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)\ns.sendmsg([b'x'], [], 0, f'{folder}/mail')",
+}
+
+
+@pytest.mark.parametrize("kind", _TO_SOCKETS)
+def test_a_unix_socket_is_reached_with_the_network_or_a_path_that_covers_it(
+    project: Project, unix_server: Path, tmp_path: Path, kind: str
+) -> None:
+    code = f"import socket\nfolder = {str(unix_server)!r}\n{_TO_SOCKETS[kind]}\ns.close()"
+    (tmp_path / "reports").mkdir()
+
+    assert _run(project, code, {})["error"]["type"] == "permission-denied"
+    assert _run(project, code, {"write": [str(tmp_path / "reports")]})["error"]["type"] == "permission-denied"
+    assert _run(project, code, {"write": [str(unix_server)]})["status"] == "succeeded"
+    assert _run(project, code, {"network": True})["status"] == "succeeded"
+
+
+def test_an_abstract_unix_socket_is_not_reached_without_the_network(project: Project) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(f"\0runner-test-{os.getpid()}")
+        server.listen()
+        code = f"import socket\ns = socket.socket(socket.AF_UNIX)\ns.connect('\\0runner-test-{os.getpid()}')\ns.close()"
+        denied = _run(project, code, {})
+
+    assert denied["error"]["type"] == "permission-denied"
+
+
+def test_names_of_hosts_are_looked_up_with_the_network_only(project: Project) -> None:
+    code = "import socket\nsocket.getaddrinfo('no-such-host.invalid', 80)"
+
+    shown = _run(project, code, {"network": [80]})
+
+    assert "add `permissions: network: true`" in shown["reason"]

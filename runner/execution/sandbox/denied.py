@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from runner.model.permissions import Permissions
 
 
+#: Folders that belong to many programs.
+_SHARED = frozenset(
+    (
+        *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/mnt", "/opt", "/proc", "/root", "/run"),
+        *("/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/local", "/var", "/var/lib", "/var/log", "/var/tmp"),  # noqa: S108
+    )
+)
+
+
 def missing(error: BaseException, trace: TracebackType | None, granted: Permissions) -> str | None:
     """Return the line that may grant what was denied, as `permissions: KEY: [VALUE]`; None for another error."""
     if isinstance(error, NotGrantedError):
@@ -43,10 +52,13 @@ def _is_program(path: object) -> bool:
 def _of_path(path: str) -> str:
     """Return the line for a path. What can be read already, or is not there yet, was to be written."""
     path = os.path.abspath(path)
+    key = "write"
     if not os.path.lexists(path):
-        return f"permissions: write: [{os.path.dirname(path)}]"
-    is_readable = _can_be_read(path)
-    return f"permissions: {'write' if is_readable else 'read'}: [{path}]"
+        path = os.path.dirname(path)
+    elif not _can_be_read(path):
+        key = "read"
+    # Whoever grants a folder of many programs grants too much: the task needs one of its own.
+    return f"permissions: {key}: [{'FOLDER' if path in _SHARED or path == os.path.expanduser('~') else path}]"
 
 
 def _can_be_read(path: str) -> bool:

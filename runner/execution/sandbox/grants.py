@@ -6,7 +6,7 @@ import os
 import sys
 
 from runner.execution.sandbox import landlock
-from runner.execution.sandbox.wall import Wall
+from runner.execution.sandbox.wall import FILTERED, Wall
 
 TYPE_CHECKING = (
     False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
@@ -30,6 +30,13 @@ _DEVICES = ("/dev/null",)
 #: The folder of this package, from which a child may load modules after it was walled.
 _RUNNER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 _MACHINE = os.uname().machine
+#: What a version of Landlock is the first to hold.
+_PARTS = (
+    (1, "files (Landlock is missing)"),
+    (3, "truncating files"),
+    (4, "TCP ports"),
+    (6, "signals to other processes, and abstract unix sockets"),
+)
 _version: list[int] = []
 _found: dict[str, Any] = {}
 
@@ -41,6 +48,20 @@ def version() -> int:
     return _version[0]
 
 
+def has_filters() -> bool:
+    """Return whether there are seccomp filters for this machine."""
+    return sys.platform == "linux" and _MACHINE in FILTERED
+
+
+def not_held() -> list[str]:
+    """Return the parts of the sandbox that this machine does not have, in words."""
+    found = version()
+    parts = [words for first, words in _PARTS if found < first]
+    if not has_filters():
+        parts.append("sockets other than TCP, and what may be done to other processes (no filter for this machine)")
+    return parts
+
+
 def wall_of(job: Job, repository: str) -> Wall:
     """Return the wall of a job; paths in its permissions are relative to the repository."""
     granted = job.permissions
@@ -50,9 +71,18 @@ def wall_of(job: Job, repository: str) -> Wall:
     writable = landlock.WRITE | readable
     paths = [(path, readable) for path in (*_common(), *own)]
     paths += [(os.path.join(repository, path), readable) for path in granted.read]
+    if granted.has_network:
+        paths.append(("/", landlock.UNIX))
     paths += [(path, writable) for path in (*_DEVICES, *(os.path.join(repository, path) for path in granted.write))]
-    paths = [(path, landlock.access_to(path, access)) for path, access in paths]
-    return Wall(version(), _MACHINE, job.filter, paths, None if granted.has_network else granted.ports)
+    handled = landlock.handled(version())[0]
+    paths = [(path, landlock.access_to(path, access) & handled) for path, access in paths]
+    return Wall(
+        version(),
+        _MACHINE,
+        job.filter,
+        [pair for pair in paths if pair[1]],
+        None if granted.has_network else granted.ports,
+    )
 
 
 def _common() -> list[str]:

@@ -44,6 +44,7 @@ SCOPE_BITS = {6: 2}
 _BIT = {name: 1 << bit for name, bit in FS.items()}
 READ = _BIT["READ_FILE"] | _BIT["READ_DIR"]
 EXECUTE = _BIT["EXECUTE"]
+UNIX = _BIT["RESOLVE_UNIX"]
 #: All but devices: a task makes none.
 WRITE = sum(_BIT.values()) & ~(_BIT["MAKE_CHAR"] | _BIT["MAKE_BLOCK"] | EXECUTE)
 _OF_FILES = _BIT["EXECUTE"] | _BIT["WRITE_FILE"] | _BIT["READ_FILE"] | _BIT["TRUNCATE"] | _BIT["IOCTL_DEV"]

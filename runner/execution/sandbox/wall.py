@@ -12,6 +12,8 @@ _SET_NO_NEW_PRIVS, _CAPBSET_DROP = 38, 24  # <linux/prctl.h>
 _CAPSET = {"x86_64": 126, "aarch64": 91}
 _CAPABILITY_HEADER = struct.pack("=Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
 _SECCOMP = {"x86_64": 317, "aarch64": 277}
+#: The architectures that have a filter.
+FILTERED = frozenset(_SECCOMP)
 _SET_MODE_FILTER = 1
 _MOST_CAPABILITIES = 64
 

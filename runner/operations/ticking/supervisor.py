@@ -19,7 +19,7 @@ from runner.model.statuses import CANCELLED, FAILED
 from runner.operations.ticking.context_slots import ContextSlots
 from runner.operations.ticking.recorder import Recorder
 from runner.operations.ticking.run_files import Files
-from runner.operations.ticking.task_filter import with_filter
+from runner.operations.ticking.task_filter import SandboxMissingError, with_filter
 from runner.operations.ticking.waiting_runs import WaitingRuns
 from runner.operations.workspace import Workspace
 from runner.store.database import file_id, reading
@@ -74,7 +74,7 @@ class Supervisor:
         self._now = now
         self._began = clock.monotonic()
         self._executor = executor
-        self._state = workspace.state
+        self._root, self._state = workspace.root, workspace.state
         self._slots = Slots(f"{workspace.state}/slots", run_settings.max_parallel)
         self._free = 0
         self._context_slots = ContextSlots(workspace.state, run_settings)
@@ -281,7 +281,9 @@ class Supervisor:
         self._free -= 1
         self._under_way.add(job.run_id)
         try:
-            self._executor.start(with_filter(self._files.with_files(job), self._state))
+            self._executor.start(with_filter(self._files.with_files(job), self._root, self._state))
+        except SandboxMissingError as error:
+            self._note([Ended(job, AttemptResult(FAILED, None, clock.now(), str(error)))])
         except GitError as error:
             reason = f"the files of commit {job.commit[:SHORT]} cannot be read: {error.message}"
             self._note([Ended(job, AttemptResult(FAILED, None, clock.now(), reason))])

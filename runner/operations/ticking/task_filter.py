@@ -6,28 +6,60 @@ What compiles it takes longer to load than a tick. The key of the file is made o
 from __future__ import annotations
 
 import os
-import sys
+import stat
 from binascii import crc32
 
 from runner.execution import sandbox
 from runner.execution.supervising.run_environment import make_folder
 from runner.model.job import Job
+from runner.model.permissions import OFF, REQUIRED, UNDECLARED
 from runner.value import replace
 
 _RULES = os.path.join(os.path.dirname(os.path.abspath(sandbox.__file__)), "filters.py")
 _INSTRUCTION = 8  # bytes, of struct sock_filter
 
 
-def with_filter(job: Job, state: str) -> Job:
-    """Return a job with the filter for its permissions; as it is, where it has declared none, or not on Linux."""
+class SandboxMissingError(Exception):
+    """The sandbox is required, and this machine does not have all of it. The message is the reason of the run."""
+
+
+def with_filter(job: Job, root: str, state: str) -> Job:
+    """Return a job with the filter for its permissions; as it is, where it has declared none.
+
+    Raises SandboxMissingError.
+    """
     granted = job.permissions
-    if not granted.is_declared or sys.platform != "linux":
+    if not granted.is_declared:
         return job
-    grants = (granted.has_network, bool(granted.ports), bool(granted.write))
+    if granted.sandbox == OFF:
+        return replace(job, permissions=UNDECLARED)
+    from runner.execution.sandbox.grants import has_filters, not_held  # noqa: PLC0415 - only for such tasks
+
+    missing = not_held()
+    if missing and granted.sandbox == REQUIRED:
+        raise SandboxMissingError(f"`sandbox` is required, and this machine does not hold {'; '.join(missing)}")
+    if not has_filters():
+        return job
+    has_unix = any(map(_leads_to_socket, (os.path.join(root, path) for path in granted.write)))
+    grants = (granted.has_network, bool(granted.ports), has_unix)
     with open(_RULES, "rb") as rules:
         name = f"{crc32(rules.read()):08x}-{os.uname().machine}-{''.join(str(int(grant)) for grant in grants)}"
     path = f"{state}/filters/{name}"
     return replace(job, filter=_kept(path) or _compiled(path, *grants))
+
+
+def _leads_to_socket(path: str) -> bool:
+    """Return whether a path is a unix socket, or a folder with one: only then a task gets sockets of this family.
+
+    Before Linux 7.1, nothing holds a task that has them to the paths that it may write.
+    """
+    try:
+        if not os.path.isdir(path):
+            return stat.S_ISSOCK(os.stat(path).st_mode)
+        with os.scandir(path) as entries:
+            return any(stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode) for entry in entries)
+    except OSError:
+        return False
 
 
 def _kept(path: str) -> bytes | None:

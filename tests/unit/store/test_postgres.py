@@ -73,6 +73,7 @@ def _catalog(session: Deciding) -> None:
         catalogs.present_blobs,
         catalogs.has_tasks,
         catalogs.has_refused,
+        catalogs.sandbox,
         catalogs.problems,
         catalogs.next_slot,
     ):
