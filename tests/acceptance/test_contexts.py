@@ -296,6 +296,21 @@ def test_the_runs_of_a_host_that_is_killed_fail_and_leave_no_process(
     assert not any(map(is_alive, others))
 
 
+def test_a_host_that_is_killed_leaves_no_folder(app: Application) -> None:
+    code = (
+        "import glob, os, signal, time\nend = time.monotonic() + 60\n"
+        f"while not glob.glob({str(app.project.state / 'work' / 'spare-*')!r}) and time.monotonic() < end:\n"
+        "    time.sleep(0.01)\nos.kill(os.getppid(), signal.SIGKILL)\ntime.sleep(9)"
+    )
+    app.project.task("first", "print(1)", context="django")
+    app.project.task("kills", code, context="django")
+
+    ended = _tick(app)
+
+    assert (ended["first"]["status"], ended["kills"]["status"]) == ("succeeded", "failed")
+    assert list((app.project.state / "work").iterdir()) == []
+
+
 def test_run_and_replay_use_the_context(app: Application) -> None:
     app.project.task("users", "print(User.objects.count())", context="django")
     app.project.commit()

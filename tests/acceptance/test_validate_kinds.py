@@ -144,6 +144,8 @@ def corpus(project: Project) -> list[str]:
     """Put every invalid example into a project; return the expected problems, as `file:line:column: code: message`."""
     for path in _INVALID.glob("*.yaml"):
         project.write(f"tasks/{path.name}", path.read_bytes())
+    most = "{imports: [psycopg], network: [5432], read: [/etc, data], write: [/srv/reports], subprocess: true}"
+    project.write("runner.yaml", f"permissions: {{most: {most}}}\n")
     return sorted(
         f"tasks/{path.stem}.yaml:{line}"
         for path in _INVALID.glob("*.expected")

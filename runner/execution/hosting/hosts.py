@@ -7,7 +7,9 @@ import select
 from runner import clock
 from runner.execution.hosting.host import Host, HostedContext, Hosting, why_not_started
 from runner.execution.launcher.client import LauncherClient
+from runner.execution.owners.ownership import short
 from runner.execution.supervising.events import Ended
+from runner.execution.supervising.run_environment import remove_folder
 from runner.execution.supervising.signals import Signals
 from runner.model.attempt_result import AttemptResult
 from runner.model.job import Job
@@ -56,10 +58,20 @@ class Hosts:
     def __exit__(self, *error: object) -> None:
         for host in self._hosts.values():
             host.close()
+        self._remove_spares()
         if self._inner is None:
             self.signals.put_back()
         else:
             self._inner.__exit__(*error)
+
+    def _remove_spares(self) -> None:
+        """Remove the spare folders that a killed host has left, and those of the launcher, which ends, too."""
+        was_killed = any(host.is_over and host.use is not None for host in self._hosts.values())
+        if not was_killed and max(self._starts.values(), default=0) <= 1:
+            return
+        for folder, keeper in self._hosting.environment.spares():
+            if keeper == short(self._hosting.owner[0]):
+                remove_folder(folder)
 
     def start(self, job: Job) -> None:
         """Start a job. `wait` returns whether it was started, and later how it ended."""
