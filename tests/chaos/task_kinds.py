@@ -67,7 +67,11 @@ KINDS = {
     "litter": TaskKind(_LITTER),
     "stubborn": TaskKind(_STUBBORN, {"timeout": "1s", "kill_grace": "1s", "cron": "8,25,41,59 * * * *"}),
     "loud": TaskKind(_LOUD, {"frequency": 6, "unit": "minutes"}),
+    "held": TaskKind("time.sleep(0.1)", {"permissions": {"write": ["/"]}, "frequency": 2, "unit": "minutes"}),
     "hosted": TaskKind("print(shop)", {"context": "shop"}),
+    "hosted-held": TaskKind(
+        "print(shop)", {"context": "shop", "permissions": {"write": ["/"]}, "frequency": 2, "unit": "minutes"}
+    ),
     "hosted-slow": TaskKind(
         "assert shop\ntime.sleep(0.4)", {"context": "shop", "frequency": 2, "unit": "minutes", "kill_grace": "1s"}
     ),

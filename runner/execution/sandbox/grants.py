@@ -14,6 +14,7 @@ TYPE_CHECKING = (
 if TYPE_CHECKING:
     from typing import Any
 
+    from runner.execution.supervising.run_environment import RunEnvironment
     from runner.model.job import Job
 
 #: What programs and the C library read, and has no secrets. As root, a task is the owner of /etc/ssl/private.
@@ -62,38 +63,45 @@ def not_held() -> list[str]:
     return parts
 
 
-def wall_of(job: Job, repository: str) -> Wall:
+def wall_of(job: Job, environment: RunEnvironment) -> Wall:
     """Return the wall of a job; paths in its permissions are relative to the repository."""
-    granted = job.permissions
+    granted, repository = job.permissions, environment.root
     # A task that is tried runs in the work tree, which has more than the files of a commit.
     own = [f"{job.root}/tasks", f"{job.root}/lib"] if job.root == repository else [job.root]
     readable = landlock.READ | (landlock.EXECUTE if granted.can_start else 0)
     writable = landlock.WRITE | readable
-    paths = [(path, readable) for path in (*_common(), *own)]
+    paths = [(path, readable) for path in (*_common(repository, environment.state), *own)]
     paths += [(os.path.join(repository, path), readable) for path in granted.read]
     if granted.has_network:
         paths.append(("/", landlock.UNIX))
     paths += [(path, writable) for path in (*_DEVICES, *(os.path.join(repository, path) for path in granted.write))]
     handled = landlock.handled(version())[0]
     paths = [(path, landlock.access_to(path, access) & handled) for path, access in paths]
-    return Wall(
-        version(),
-        _MACHINE,
-        job.filter,
-        [pair for pair in paths if pair[1]],
-        None if granted.has_network else granted.ports,
-    )
+    paths = [pair for pair in paths if pair[1]]
+    return Wall(version(), _MACHINE, job.filter, paths, None if granted.has_network else granted.ports)
 
 
-def _common() -> list[str]:
-    """Return what every task reads, without what is not there or lies below another path of the list."""
-    modules = [path for path in sys.path if path]
-    every = (*_SYSTEM, sys.base_prefix, sys.prefix, _RUNNER, *modules)
-    if _found.get("for") != every:
-        there = sorted({os.path.realpath(path) for path in every if os.path.exists(path)})
+def _common(*hidden: str) -> list[str]:
+    """Return what every task reads: of that, only what is there, and nothing of the hidden folders or above them."""
+    programs, modules = (*_SYSTEM, sys.base_prefix, sys.prefix, _RUNNER), tuple(filter(None, sys.path))
+    key = (programs, modules, hidden)
+    if _found.get("for") != key:
+        closed = [os.path.realpath(path) for path in hidden]
+        there = {found for path in programs for found in _without(os.path.realpath(path), closed)}
+        # An editable install has a whole checkout here, perhaps with the repository of the tasks in it.
+        there |= {path for path in map(os.path.realpath, modules) if _without(path, closed) == [path]}
         kept: list[str] = []
-        for path in there:
+        for path in sorted(there):
             if not any(path.startswith(f"{folder}/") for folder in kept):
                 kept.append(path)
-        _found.update({"for": every, "paths": [*kept, "/proc/self"]})
+        _found.update({"for": key, "paths": [*kept, "/proc/self"]})
     return list(_found["paths"])
+
+
+def _without(path: str, hidden: list[str]) -> list[str]:
+    """Return a path, if it is there; in place of a folder with a hidden one, what else is in it."""
+    if path in hidden or not os.path.exists(path):
+        return []
+    if not any(folder.startswith(f"{path}/") for folder in hidden):
+        return [path]
+    return [found for name in sorted(os.listdir(path)) for found in _without(os.path.join(path, name), hidden)]

@@ -164,7 +164,7 @@ class Pool:
         # The child inherits the module `denied`: behind the wall, it could not load what says why.
         from runner.execution.sandbox import denied, grants  # noqa: F401, PLC0415 - only for tasks with permissions
 
-        return grants.wall_of(job, self._environment.root)
+        return grants.wall_of(job, self._environment)
 
     def _masker(self, secrets: dict[str, str]) -> Masker | None:
         """Return what masks the secrets of a job and the values of the application; None where there are none."""
