@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from runner.model.permissions import UNDECLARED, Permissions
 from runner.value import Value, as_dict
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -31,6 +32,7 @@ class Context(Value):
     - `max_parallel`: how many runs of all ticks may be under way at once.
     - `timeout`: the time limit of the set-up.
     - `digest`: a file whose content identifies the deployed application; empty for its git commit.
+    - `permissions`: what the application needs, for instance of its database: they are added to those of its tasks.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Context(Value):
     max_parallel: int = 20
     timeout: timedelta = timedelta(seconds=60)
     digest: str = ""
+    permissions: Permissions = UNDECLARED
 
 
 class ContextUse(Value):
@@ -63,10 +66,18 @@ class ContextUse(Value):
 def pack_context(context: Context) -> dict[str, Any]:
     """Return a context as values that `marshal` and JSON can write."""
     names = [list(pair) for pair in context.names]
-    return as_dict(context) | {"names": names, "timeout": context.timeout // _MICROSECOND}
+    permissions = {name: [*it] if isinstance(it, tuple) else it for name, it in as_dict(context.permissions).items()}
+    return as_dict(context) | {
+        "names": names,
+        "timeout": context.timeout // _MICROSECOND,
+        "permissions": permissions,
+    }
 
 
 def unpack_context(values: dict[str, Any]) -> Context:
     """Return the context from the values that `pack_context` has returned."""
     names = tuple((name, path) for name, path in values["names"])
-    return Context(**values | {"names": names, "timeout": values["timeout"] * _MICROSECOND})
+    plain: dict[str, Any] = values.get("permissions", {})
+    granted: dict[str, Any] = {name: tuple(it) if isinstance(it, list) else it for name, it in plain.items()}
+    timeout = values["timeout"] * _MICROSECOND
+    return Context(**values | {"names": names, "timeout": timeout, "permissions": Permissions(**granted)})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.model.limits import Limits, parse_size
+from runner.model.permissions import Permissions
 from runner.model.retry import Retry
 from runner.model.settings import Settings
 from runner.model.task import Policy, ScheduleSpec, Task, id_of
@@ -42,10 +43,18 @@ def build_task(draft: Draft) -> Task:
         secrets=tuple(draft.get("secrets") or ()),
         context=context_of(draft),
         rollback=bool(draft.get("rollback")),
-        permissions=replace(
-            added(settings.permissions, build_permissions(draft.get("permissions"))), sandbox=settings.sandbox
-        ),
+        permissions=_permissions(draft),
     )
+
+
+def _permissions(draft: Draft) -> Permissions:
+    """Return the permissions of a task: those of all tasks, its own, and those of its context, if any are declared."""
+    settings, name = draft.settings, context_of(draft)
+    own = added(settings.permissions, build_permissions(draft.get("permissions")))
+    context = next((context for context in settings.contexts if context.name == name), None)
+    if own.is_declared and context is not None:
+        own = added(own, context.permissions)
+    return replace(own, sandbox=settings.sandbox)
 
 
 def _policy(draft: Draft) -> Policy:

@@ -12,6 +12,7 @@ from runner.schedule.duration import parse_duration
 from runner.taskfile.document import Document, Path
 from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding, nearest
+from runner.taskfile.permissions import build_permissions
 
 #: Keys that only a Django project has.
 _ONLY_DJANGO = ("models", "language")
@@ -130,4 +131,5 @@ def _build(name: str, value: Mapping[str, Any]) -> Context:
         max_parallel=int(value.get("max_parallel", default.max_parallel)),
         timeout=parse_duration(value["timeout"]) if "timeout" in value else default.timeout,
         digest=value.get("digest", default.digest),
+        permissions=build_permissions(value.get("permissions")),
     )

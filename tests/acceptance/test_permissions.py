@@ -190,18 +190,33 @@ def test_a_task_of_an_application_is_held_too_and_reaches_its_database_with_a_gr
     for name, code in codes.items():
         project.task(name, code, context="django", permissions={"write": [str(app.folder)]})
     project.task("denied", codes["write"], context="django", permissions={})
+    project.task("free", codes["write"], context="django")
     project.commit()
 
     project.runner("tick", now=NOON)
 
     assert {run.task: run.status for run in project.runs()} == {
         "write": "succeeded",
+        "free": "succeeded",
         "escape": "failed",
         "denied": "failed",
     }
     assert project.json("show", "escape")["error"]["type"] == "permission-denied"
     assert "attempt to write a readonly database" in project.json("show", "denied")["reason"]
-    assert app.users() == ["write"]
+    assert sorted(app.users()) == ["free", "write"]
+
+
+def test_the_permissions_of_a_context_are_those_of_its_tasks_that_have_any(project: Project) -> None:
+    app = Application.create(project)
+    app.configure(permissions=f"{{write: [{app.folder}]}}")
+    project.task("held", "User.objects.create(username=task.id)", context="django", permissions={})
+    project.task("escape", "print(open('/etc/shadow').read())", context="django", permissions={})
+    project.commit()
+
+    project.runner("tick", now=NOON)
+
+    assert {run.task: run.status for run in project.runs()} == {"held": "succeeded", "escape": "failed"}
+    assert app.users() == ["held"]
 
 
 def test_a_task_that_is_tried_sees_its_files_and_nothing_else_of_the_work_tree(project: Project) -> None:

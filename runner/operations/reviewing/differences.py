@@ -71,6 +71,8 @@ def _settings_texts(settings: Settings) -> dict[str, str]:
         for key, value in as_dict(context).items():
             if key == "names":
                 texts |= {f"contexts.{context.name}.names.{name}": path for name, path in value}
+            elif key == "permissions":
+                texts[f"contexts.{context.name}.permissions"] = ", ".join(context.permissions.in_words())
             elif key == "has_all_models":
                 texts[f"contexts.{context.name}.models"] = "all" if value else ""
             elif key != "name" and value != Context.__defaults__.get(key):

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from runner.model.context import Context, pack_context, unpack_context
+from runner.model.permissions import Permissions
 from runner.taskfile.compiler import compile_settings
 
 _FULL = """\
@@ -22,6 +23,7 @@ contexts:
     max_parallel: 5
     timeout: 90s
     digest: ../app/REVISION
+    permissions: {network: [5432], read: [data]}
   shop: {path: /srv/shop, setup: "shop.tasks:setup"}
 defaults: {context: django}
 """
@@ -37,6 +39,7 @@ _DJANGO = Context(
     max_parallel=5,
     timeout=timedelta(seconds=90),
     digest="../app/REVISION",
+    permissions=Permissions(is_declared=True, ports=(5432,), read=("data",)),
 )
 
 
