@@ -131,7 +131,8 @@ def test_a_retry_due_before_the_next_minute_is_done_by_the_same_tick(project: Pr
     assert _statuses(details) == ["failed", "succeeded"]
     first, second = details.attempts
     assert first.finished_at is not None
-    assert second.started_at >= first.finished_at + int(delay[0]) * _SECOND
+    # Two processes tell these times, and keep milliseconds: the second may seem one too early.
+    assert second.started_at >= first.finished_at + int(delay[0]) * _SECOND - timedelta(milliseconds=5)
 
 
 def test_a_retry_due_while_the_tick_has_other_runs_is_done_by_it_too(project: Project, family: Family) -> None:
