@@ -89,6 +89,34 @@ def test_what_a_task_was_denied_works_with_the_line_that_the_reason_names(
     assert _run(project, code, None)["status"] == "succeeded"
 
 
+#: Code that uses shared memory, which is a file.
+_SHARED_MEMORY = {
+    "a pool": (
+        "import multiprocessing\nwith multiprocessing.get_context('fork').Pool(1) as pool:\n    print(pool.map(abs, [-1]))"
+    ),
+    "a semaphore": "import multiprocessing\nmultiprocessing.Semaphore()",
+    "a block": (
+        "from multiprocessing.shared_memory import SharedMemory\nblock = SharedMemory(create=True, size=10)\n"
+        "block.close()\nblock.unlink()"
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", _SHARED_MEMORY)
+def test_shared_memory_is_granted_by_its_folder(project: Project, kind: str) -> None:
+    code = _SHARED_MEMORY[kind]
+
+    assert "add `permissions: write: [/dev/shm]`" in _run(project, code, {})["reason"]
+    granted = _run(project, code, {"write": ["/dev/shm"], "subprocess": True})
+    assert (granted["status"], granted["error"]) == ("succeeded", None), granted["output"]
+
+
+def test_what_nothing_grants_has_no_line(project: Project) -> None:
+    shown = _run(project, "import os\nos.kill(os.getppid(), 0)", {})
+
+    assert (shown["status"], shown["error"]["type"], "add `" in shown["reason"]) == ("failed", "PermissionError", False)
+
+
 def test_what_may_be_read_only_is_named_as_to_be_written(project: Project, tmp_path: Path) -> None:
     (tmp_path / "old").write_text("x")
     code = f"open({str(tmp_path / 'old')!r}, 'w')"

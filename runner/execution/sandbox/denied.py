@@ -24,6 +24,10 @@ _SHARED = frozenset(
 )
 
 
+#: Modules that use shared memory and semaphores, which are files (shm_overview(7), sem_overview(7)).
+_SHARED_MEMORY = frozenset({"multiprocessing.synchronize", "multiprocessing.shared_memory"})
+
+
 def missing(error: BaseException, trace: TracebackType | None, granted: Permissions) -> str | None:
     """Return the line that may grant what was denied, as `permissions: KEY: [VALUE]`; None for another error."""
     if isinstance(error, NotGrantedError):
@@ -31,7 +35,8 @@ def missing(error: BaseException, trace: TracebackType | None, granted: Permissi
     if isinstance(error, socket.gaierror):
         # Names are asked for by UDP, or through a unix socket.
         return None if granted.has_network else "permissions: network: true"
-    if isinstance(error, OSError) and error.errno in {errno.EACCES, errno.EPERM}:
+    # The wall's EPERM is for what nothing grants.
+    if isinstance(error, OSError) and error.errno == errno.EACCES:
         return _of_error(error.filename, list(_functions(trace)), granted)
     return None
 
@@ -40,6 +45,8 @@ def _of_error(path: object, functions: list[tuple[str, dict[str, object]]], gran
     has_started = any(name == "_execute_child" for name, _ in functions)  # subprocess.Popen
     if not granted.can_start and (has_started or _is_program(path)):
         return "permissions: subprocess: true"
+    if any(values.get("__module__") in _SHARED_MEMORY for _, values in functions):
+        return "permissions: write: [/dev/shm]"
     if isinstance(path, str):
         return _of_path(path)
     return _of_socket(functions, granted) if path is None else None
@@ -84,9 +91,10 @@ def _of_socket(functions: list[tuple[str, dict[str, object]]], granted: Permissi
 
 
 def _functions(trace: TracebackType | None) -> list[tuple[str, dict[str, object]]]:
-    """Return the functions of a traceback by name, each with its local variables."""
+    """Return the functions of a traceback by name, each with its local variables, and its module as `__module__`."""
     found = []
     while trace is not None:
-        found.append((trace.tb_frame.f_code.co_name, trace.tb_frame.f_locals))
+        frame = trace.tb_frame
+        found.append((frame.f_code.co_name, {**frame.f_locals, "__module__": frame.f_globals.get("__name__")}))
         trace = trace.tb_next
     return found
