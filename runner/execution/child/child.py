@@ -115,14 +115,8 @@ def live(job: Job, inherited: Inherited, inputs: ChildInputs) -> NoReturn:
         application = inherited.application
         if application is not None:
             main.__dict__.update(application.enter(job))
-        if inputs.wall is not None:  # the last thing before the code
-            environment = inherited.environment
-            folder = environment.folder(job.run_id, job.attempt, os.getpid())
-            inputs.wall.put_on((folder, environment.data(job)))
-            if application is None:
-                from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - the pool has loaded it
-
-                watch_imports(job)
+        if job.permissions.is_declared:  # the last thing before the code
+            _hold(job, inherited, inputs)
         code = 1  # an error from here on is not one of the set-up
         code = _run(job, inputs, main.__dict__, application)
     except BaseException as error:  # noqa: BLE001 - a child must never return into the tick's code
@@ -164,6 +158,18 @@ def _set_up(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
         from runner.execution.child.rlimits import set_limits  # noqa: PLC0415 - only for tasks that have limits
 
         set_limits(job.limits)
+
+
+def _hold(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
+    """Hold the code to the permissions of its task."""
+    environment = inherited.environment
+    if inputs.wall is not None:
+        folder = environment.folder(job.run_id, job.attempt, os.getpid())
+        inputs.wall.put_on((folder, environment.data(job)))
+    if inherited.application is None:
+        from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - the pool has loaded it
+
+        watch_imports(job)
 
 
 def _make_data_folder(path: str) -> None:

@@ -6,7 +6,7 @@ import os
 import sys
 
 from runner.execution.sandbox import landlock
-from runner.execution.sandbox.wall import FILTERED, Wall
+from runner.execution.sandbox.wall import Wall
 
 TYPE_CHECKING = (
     False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
@@ -30,7 +30,8 @@ _SYSTEM = (
 _DEVICES = ("/dev/null",)
 #: The folder of this package, from which a child may load modules after it was walled.
 _RUNNER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-_MACHINE = os.uname().machine
+#: The architectures for which seccompy knows the calls.
+_FILTERED = frozenset({"x86_64", "aarch64"})
 #: What a version of Landlock is the first to hold.
 _PARTS = (
     (1, "files (Landlock is missing)"),
@@ -51,7 +52,7 @@ def version() -> int:
 
 def has_filters() -> bool:
     """Return whether there are seccomp filters for this machine."""
-    return sys.platform == "linux" and _MACHINE in FILTERED
+    return sys.platform == "linux" and os.uname().machine in _FILTERED
 
 
 def not_held() -> list[str]:
@@ -78,7 +79,7 @@ def wall_of(job: Job, environment: RunEnvironment) -> Wall:
     handled = landlock.handled(version())[0]
     paths = [(path, landlock.access_to(path, access) & handled) for path, access in paths]
     paths = [pair for pair in paths if pair[1]]
-    return Wall(version(), _MACHINE, job.filter, paths, None if granted.has_network else granted.ports)
+    return Wall(version(), job.filter, paths, None if granted.has_network else granted.ports)
 
 
 def _common(*hidden: str) -> list[str]:

@@ -8,13 +8,9 @@ import struct
 
 from runner.execution.sandbox import landlock
 
-_SET_NO_NEW_PRIVS, _CAPBSET_DROP = 38, 24  # <linux/prctl.h>
-_CAPSET = {"x86_64": 126, "aarch64": 91}
+_SET_SECCOMP, _CAPBSET_DROP, _SET_NO_NEW_PRIVS = 22, 24, 38  # <linux/prctl.h>
+_FILTER = 2  # SECCOMP_MODE_FILTER
 _CAPABILITY_HEADER = struct.pack("=Ii", 0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
-_SECCOMP = {"x86_64": 317, "aarch64": 277}
-#: The architectures that have a filter.
-FILTERED = frozenset(_SECCOMP)
-_SET_MODE_FILTER = 1
 _MOST_CAPABILITIES = 64
 
 # PyDLL keeps the interpreter's lock and saves no errno: a child copies each page of memory that a call writes to.
@@ -28,13 +24,12 @@ class Wall:
     None. `program` is the filter, empty where there is none.
     """
 
-    __slots__ = ("_fprog", "_instructions", "machine", "paths", "ports", "version")
+    __slots__ = ("_fprog", "_instructions", "paths", "ports", "version")
 
     def __init__(
-        self, version: int, machine: str, program: bytes, paths: list[tuple[str, int]], ports: tuple[int, ...] | None
+        self, version: int, program: bytes, paths: list[tuple[str, int]], ports: tuple[int, ...] | None
     ) -> None:
         self.version = version
-        self.machine = machine
         self.paths = paths
         self.ports = ports
         self._instructions = ctypes.create_string_buffer(program, len(program))
@@ -49,14 +44,14 @@ class Wall:
             paths = [*self.paths, *((path, landlock.WRITE | landlock.READ) for path in own_folders)]
             landlock.restrict(self.version, paths, self.ports)
         if self._fprog:
-            _check(_libc.syscall(_SECCOMP[self.machine], _SET_MODE_FILTER, 0, self._fprog))
+            _check(_libc.prctl(_SET_SECCOMP, _FILTER, self._fprog, 0, 0))
 
     def _drop_capabilities(self) -> None:
         """Drop all capabilities, and for root those that a program could get back (capabilities(7))."""
         for capability in range(_MOST_CAPABILITIES if os.geteuid() == 0 else 0):
             if _libc.prctl(_CAPBSET_DROP, capability, 0, 0, 0) < 0:
                 break  # the kernel knows no further one
-        _check(_libc.syscall(_CAPSET[self.machine], _CAPABILITY_HEADER, bytes(24)))
+        _check(_libc.capset(_CAPABILITY_HEADER, bytes(24)))
 
 
 def _check(result: int) -> None:

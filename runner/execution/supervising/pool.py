@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import select
 import stat
+import sys
 from datetime import datetime
 
 from runner import clock
@@ -158,11 +159,15 @@ class Pool:
         return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, show)
 
     def _wall(self, job: Job) -> Wall | None:
-        """Return what holds a job to its permissions; None where it has declared none."""
+        """Return what holds a job to its permissions; None where it has declared none, or there is no such thing."""
         if not job.permissions.is_declared:
             return None
-        # The child inherits the module `denied`: behind the wall, it could not load what says why.
-        from runner.execution.sandbox import denied, grants  # noqa: F401, PLC0415 - only for tasks with permissions
+        # The child inherits these modules: behind the wall, it could not load what says why.
+        from runner.execution.sandbox import denied, imports  # noqa: F401, PLC0415 - only for tasks with permissions
+
+        if sys.platform != "linux":
+            return None
+        from runner.execution.sandbox import grants  # noqa: PLC0415 - as above, and on Linux only
 
         return grants.wall_of(job, self._environment)
 

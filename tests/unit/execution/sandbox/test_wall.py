@@ -51,7 +51,7 @@ def _wall(
     paths = [(path, readable) for path in (*_PYTHON, *read)]
     paths += [(path, landlock.WRITE | readable) for path in ("/dev/null", *write)]
     paths = [(path, landlock.access_to(path, access)) for path, access in paths]
-    return Wall(version, _MACHINE, program, paths, None if network else ports)
+    return Wall(version, program, paths, None if network else ports)
 
 
 def _behind(wall: Wall, act: Callable[[], object]) -> str:
