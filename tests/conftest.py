@@ -61,9 +61,9 @@ def _no_dangerous_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Project:
+def project(tmp_path: Path, request: pytest.FixtureRequest) -> Project:
     """A git repository of tasks without any, and a place for its state."""
-    return Project.create(tmp_path / "project")
+    return Project.create(tmp_path / "project", held=request.node.get_closest_marker("held") is not None)
 
 
 @pytest.hookimpl(trylast=True)

@@ -29,6 +29,7 @@ _COMMANDS = {
     "review": ("why", "blame", "replay"),
     "write": ("new",),
     "contexts": ("contexts",),
+    "permissions": ("permissions",),
 }
 
 

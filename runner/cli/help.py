@@ -13,7 +13,7 @@ GROUPS = {
     "Every day": ("tick", "run", "status", "list", "next", "history", "show", "logs", "cancel"),
     "Review": ("validate", "plan"),
     "Investigate": ("why", "blame", "replay"),
-    "Set up": ("new", "contexts"),
+    "Set up": ("new", "permissions", "contexts"),
 }
 _REST = "More"
 #: Longer than any summary: the help wraps them and cuts none.

@@ -31,6 +31,7 @@ class AttemptResult(Value):
     """How an attempt ended. Either `exit_code` or `signal` is set, unless no process was started.
 
     `rehearsal` is what an attempt that was rolled back would have changed, as JSON; empty for any other.
+    `touched` is what an attempt that learns has touched beyond its permissions, as `KIND VALUE`.
     """
 
     status: str
@@ -44,4 +45,5 @@ class AttemptResult(Value):
     output: bytes = b""
     output_dropped_bytes: int = 0
     rehearsal: str = ""
+    touched: tuple[str, ...] = ()
     context: ContextUse | None = None

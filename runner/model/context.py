@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from runner.model.permissions import UNDECLARED, Permissions
+from runner.model.permissions import NOTHING, Permissions
 from runner.value import Value, as_dict
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
@@ -47,7 +47,7 @@ class Context(Value):
     max_parallel: int = 20
     timeout: timedelta = timedelta(seconds=60)
     digest: str = ""
-    permissions: Permissions = UNDECLARED
+    permissions: Permissions = NOTHING
 
 
 class ContextUse(Value):
@@ -78,6 +78,9 @@ def unpack_context(values: dict[str, Any]) -> Context:
     """Return the context from the values that `pack_context` has returned."""
     names = tuple((name, path) for name, path in values["names"])
     plain: dict[str, Any] = values.get("permissions", {})
-    granted: dict[str, Any] = {name: tuple(it) if isinstance(it, list) else it for name, it in plain.items()}
+    known = Permissions.__fields__  # a runner of another day may have had other fields
+    granted: dict[str, Any] = {
+        name: tuple(it) if isinstance(it, list) else it for name, it in plain.items() if name in known
+    }
     timeout = values["timeout"] * _MICROSECOND
     return Context(**values | {"names": names, "timeout": timeout, "permissions": Permissions(**granted)})

@@ -45,4 +45,6 @@ def _value(data: Any, kind: type) -> Any:
         return data
     if data.keys() == {_DURATION}:
         return data[_DURATION] * _MILLISECOND
-    return kind(**{name: _value(item, object) for name, item in data.items()})
+    # A runner of another day may have had other fields.
+    known: tuple[str, ...] = vars(kind)["__fields__"]
+    return kind(**{name: _value(item, object) for name, item in data.items() if name in known})

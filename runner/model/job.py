@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from runner.model.limits import UNLIMITED, Limits
-from runner.model.permissions import UNDECLARED, Permissions
+from runner.model.permissions import EVERYTHING, Permissions
 from runner.model.retry import ONCE, Retry
 from runner.value import Value
 
@@ -16,7 +16,8 @@ class Job(Value):
     `scheduled_for` is None for manual runs. `commit` is the commit of the run and `blob` the id of its task file.
     `root` is the folder with the files of that commit. `data` is the name of the folder that the task keeps from run
     to run. `context` is the name of its context, empty where it has none. `filter` is the seccomp filter for its
-    permissions; empty where it has declared none, or this machine has no filters.
+    permissions; empty where it is not held, or this machine has no filters. A job that `learns` is not held, but
+    observed: `calls` has the numbers and the names of the system calls that its filter tells of.
     """
 
     run_id: int
@@ -39,8 +40,10 @@ class Job(Value):
     data: str = ""
     context: str = ""
     rollback: bool = False
-    permissions: Permissions = UNDECLARED
+    permissions: Permissions = EVERYTHING
     filter: bytes = b""
+    learns: bool = False
+    calls: tuple[tuple[int, str], ...] = ()
 
     def environment(self) -> dict[str, str]:
         """Return the variables of `env` in the task file."""

@@ -10,7 +10,7 @@ BEST_EFFORT, REQUIRED, OFF = "best-effort", "required", "off"
 
 
 class Permissions(Value):
-    """The permissions of one task. If they are not declared, nothing is held.
+    """The permissions of one task. A task that is not held may touch all that the user of the tick may.
 
     - `imports`: modules beyond the safe standard library.
     - `has_network`: whether all of the network is granted; otherwise TCP connections to `ports` are.
@@ -20,7 +20,7 @@ class Permissions(Value):
     - `sandbox`: how they are held on this machine, as `runner.yaml` says for all tasks: one of the constants above.
     """
 
-    is_declared: bool = False
+    is_held: bool = False
     imports: tuple[str, ...] = ()
     has_network: bool = False
     ports: tuple[int, ...] = ()
@@ -30,13 +30,13 @@ class Permissions(Value):
     sandbox: str = BEST_EFFORT
 
     def in_words(self) -> tuple[str, ...]:
-        """Return each permission as in a task file, such as `write: /srv/reports`; none where none are declared."""
-        if not self.is_declared:
-            return ()
+        """Return each permission as in a task file, such as `write: /srv/reports`; none where nothing is granted."""
+        if not self.is_held:
+            return ("everything",)
         words = [f"imports: {name}" for name in self.imports]
         words += ["network: true"] if self.has_network else [f"network: {port}" for port in self.ports]
         words += [f"read: {path}" for path in self.read] + [f"write: {path}" for path in self.write]
-        return (*words, *(["subprocess: true"] if self.can_start else [])) or ("nothing",)
+        return (*words, *(["subprocess: true"] if self.can_start else []))
 
     def line_for_import(self, name: str) -> str | None:
         """Return the line that grants the import of a dotted name, as `permissions: KEY: [VALUE]`; None if it is."""
@@ -48,5 +48,7 @@ class Permissions(Value):
         return f"permissions: imports: [{top}]"
 
 
-#: A task that declares nothing.
-UNDECLARED = Permissions()
+#: What a task has that is granted nothing, and one that is granted everything.
+NOTHING, EVERYTHING = Permissions(is_held=True), Permissions()
+#: The word for everything in `permissions.default` of `runner.yaml`.
+ALL = "all"

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from runner.model.context import Context
 from runner.model.limits import UNLIMITED, Limits
-from runner.model.permissions import BEST_EFFORT, UNDECLARED, Permissions
+from runner.model.permissions import BEST_EFFORT, EVERYTHING, NOTHING, Permissions
 from runner.model.retry import ONCE, Retry
 from runner.value import Value
 
@@ -22,7 +22,7 @@ class Settings(Value):
     """The settings in force. The defaults are those of a repository without `runner.yaml`.
 
     `context` is the name of the context of tasks that name none; empty where they have none. Every task has
-    `permissions`, and none may have more than `most_permissions`, if they are declared.
+    `permissions`, and none may ask for more than `most_permissions`.
     """
 
     timezone: str = "UTC"
@@ -42,6 +42,6 @@ class Settings(Value):
     limits: Limits = UNLIMITED
     contexts: tuple[Context, ...] = ()
     context: str = ""
-    permissions: Permissions = UNDECLARED
-    most_permissions: Permissions = UNDECLARED
+    permissions: Permissions = NOTHING
+    most_permissions: Permissions = EVERYTHING
     sandbox: str = BEST_EFFORT

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, tzinfo
 from zlib import crc32
 
 from runner.model.limits import UNLIMITED, Limits
-from runner.model.permissions import UNDECLARED, Permissions
+from runner.model.permissions import EVERYTHING, Permissions
 from runner.model.retry import ONCE, Retry
 from runner.model.statuses import FORBID, LATEST
 from runner.schedule import Schedule, parse_schedule
@@ -116,7 +116,7 @@ class Task(Value):
     secrets: tuple[str, ...] = ()
     context: str = ""
     rollback: bool = False
-    permissions: Permissions = UNDECLARED
+    permissions: Permissions = EVERYTHING
 
     @property
     def path(self) -> str:

@@ -247,8 +247,8 @@ def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]
     yield "last 24 h", counts or "no runs", ""
     for number, sentence in enumerate(value.clock):
         yield "" if number else "clock", sentence, "yellow"
-    if value.not_held:
-        yield "sandbox", f"not held here: {'; '.join(value.not_held)}", "yellow"
+    for number, sentence in enumerate(value.not_held):
+        yield "" if number else "sandbox", sentence, "yellow"
 
 
 def _followed(source: Source) -> str:

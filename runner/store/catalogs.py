@@ -343,13 +343,23 @@ def has_refused(session: Reading) -> bool:
 
 
 def sandbox(session: Reading) -> str | None:
-    """Return how the permissions of tasks in force are to be held; None where no task has declared any."""
+    """Return how the permissions of tasks in force are to be held; None where none is held."""
     sql = """
         SELECT v.definition FROM tasks t JOIN versions v ON v.id = t.version
-        WHERE v.definition LIKE '%"is_declared": true%' LIMIT 1
+        WHERE v.definition LIKE '%"is_held": true%' LIMIT 1
     """
     row = session.one(sql)
     return None if row is None else str(json.loads(row[0])["permissions"]["sandbox"])
+
+
+def count_free(session: Reading) -> int:
+    """Return how many active tasks in force are held to no permissions."""
+    sql = """
+        SELECT count(*) FROM tasks t JOIN versions v ON v.id = t.version
+        WHERE v.active AND t.blob IS NOT NULL AND v.definition NOT LIKE '%"is_held": true%'
+    """
+    (count,) = session.one(sql) or (0,)
+    return int(count)
 
 
 def problems(session: Reading) -> tuple[Problem, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runner.model.limits import Limits, parse_size
-from runner.model.permissions import Permissions
+from runner.model.permissions import ALL, Permissions
 from runner.model.retry import Retry
 from runner.model.settings import Settings
 from runner.model.task import Policy, ScheduleSpec, Task, id_of
@@ -48,11 +48,11 @@ def build_task(draft: Draft) -> Task:
 
 
 def _permissions(draft: Draft) -> Permissions:
-    """Return the permissions of a task: those of all tasks, its own, and those of its context, if any are declared."""
+    """Return the permissions of a task: those of all tasks, its own, and those of its context."""
     settings, name = draft.settings, context_of(draft)
     own = added(settings.permissions, build_permissions(draft.get("permissions")))
     context = next((context for context in settings.contexts if context.name == name), None)
-    if own.is_declared and context is not None:
+    if context is not None:
         own = added(own, context.permissions)
     return replace(own, sandbox=settings.sandbox)
 
@@ -131,6 +131,6 @@ def build_settings(document: Document) -> Settings:
         contexts=build_contexts(value.get("contexts", {})),
         context=defaults.get("context", default.context),
         permissions=build_permissions(value.get("permissions", {}).get("default")),
-        most_permissions=build_permissions(value.get("permissions", {}).get("most")),
+        most_permissions=build_permissions(value.get("permissions", {}).get("most", ALL)),
         sandbox=value.get("sandbox", default.sandbox),
     )

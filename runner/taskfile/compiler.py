@@ -15,6 +15,7 @@ from runner.taskfile.draft import Draft
 from runner.taskfile.findings import Finding, shown
 from runner.taskfile.names import check_name
 from runner.taskfile.not_yaml import named_content
+from runner.taskfile.permissions import check_permissions
 from runner.taskfile.rules import RULES, durations
 from runner.taskfile.rules.timezone import unknown_zone
 from runner.taskfile.structure import SETTINGS, TASK, check_structure
@@ -66,7 +67,8 @@ def compile_settings(content: bytes) -> tuple[Settings | None, tuple[Problem, ..
         findings += _check_durations(document, findings)
         findings += _check_fetch(document)
         if isinstance(document.value, dict):
-            findings += check_contexts(document, _bad_paths(document, findings))
+            bad = _bad_paths(document, findings)
+            findings += [*check_contexts(document, bad), *check_permissions(document, bad)]
     if findings:
         return None, _problems(FILE, findings)
     return build_settings(document), ()

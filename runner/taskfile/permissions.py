@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runner.model.permissions import UNDECLARED, Permissions
+from runner.model.permissions import ALL, EVERYTHING, NOTHING, Permissions
+from runner.taskfile.document import Document, Path
+from runner.taskfile.findings import Finding
+
+_ALL_BEYOND = "`all` is more than `permissions.most` allows"
 
 
-def build_permissions(value: Mapping[str, Any] | None) -> Permissions:
-    """Return the permissions of the mapping `permissions` in a file; undeclared ones for None."""
+def build_permissions(value: Mapping[str, Any] | str | None) -> Permissions:
+    """Return the permissions of `permissions` in a file: everything for `all`, nothing for None."""
     if value is None:
-        return UNDECLARED
+        return NOTHING
+    if isinstance(value, str):
+        return EVERYTHING
     network = value.get("network", False)
     return Permissions(
-        is_declared=True,
+        is_held=True,
         imports=tuple(value.get("imports", ())),
         has_network=network is True,
         ports=tuple(map(int, network)) if isinstance(network, list | tuple) else (),
@@ -24,10 +30,35 @@ def build_permissions(value: Mapping[str, Any] | None) -> Permissions:
     )
 
 
+def check_permissions(document: Document, bad: set[Path]) -> Iterator[Finding]:
+    """Yield findings about what `runner.yaml` grants to tasks beyond its own bound. `bad` are paths with a finding."""
+    places: list[Path] = [("permissions", "default")]
+    places += [("contexts", name, "permissions") for name in _value_at(document.value, ("contexts",)) or ()]
+    bound: Path = ("permissions", "most")
+    if any(path[:1] in {("permissions",), ("contexts",)} for path in bad) or _value_at(document.value, bound) is None:
+        return
+    most = build_permissions(_value_at(document.value, bound))
+    for place in places:
+        value = _value_at(document.value, place)
+        for key, asked in () if value is None else beyond(build_permissions(value), most):
+            message = f"`{key}: {asked}` is more than `permissions.most` allows" if key else _ALL_BEYOND
+            path = (*place, key) if key else place
+            yield document.finding(path, "permissions", message, "leave it out, or widen that bound")
+
+
+def _value_at(value: Any, path: Path) -> Any:
+    """Return the value at a path of mappings; None where there is none."""
+    for step in path:
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
+
+
 def added(one: Permissions, other: Permissions) -> Permissions:
-    """Return what both grant together; undeclared permissions where neither is declared."""
+    """Return what both grant together."""
+    if not (one.is_held and other.is_held):
+        return EVERYTHING
     return Permissions(
-        is_declared=one.is_declared or other.is_declared,
+        is_held=True,
         imports=_union(one.imports, other.imports),
         has_network=one.has_network or other.has_network,
         ports=tuple(sorted({*one.ports, *other.ports})),
@@ -43,6 +74,10 @@ def _union(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
 
 def beyond(asked: Permissions, most: Permissions) -> Iterator[tuple[str, str]]:
     """Yield each key of `permissions` that asks for more than `most` grants, with what it asks for."""
+    if not most.is_held:
+        return
+    if not asked.is_held:
+        yield "", ALL
     for name in asked.imports:
         if not any(name == module or name.startswith(f"{module}.") for module in most.imports):
             yield "imports", name

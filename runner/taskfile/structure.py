@@ -184,7 +184,7 @@ def _message_and_hint(error: ValidationError, word: str) -> tuple[str, str]:
     rule: Any = error.validator_value
     match error.validator:
         case "type":
-            return _wrong_type(value, str(rule), error, word)
+            return _wrong_type(value, [rule] if isinstance(rule, str) else rule, error, word)
         case "enum":
             known = [str(item) for item in rule]
             hint = _nearest_word(value, known, error) if isinstance(value, str) else f"known are {', '.join(known)}"
@@ -202,9 +202,11 @@ def _message_and_hint(error: ValidationError, word: str) -> tuple[str, str]:
     return f"is {_shown(value)}, which does not fit", hint
 
 
-def _wrong_type(value: Any, expected: str, error: ValidationError, word: str) -> tuple[str, str]:
+def _wrong_type(value: Any, types: list[str], error: ValidationError, word: str) -> tuple[str, str]:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    message = f"must be {_TYPES.get(expected, expected)}, not {word if is_number else _shown(value)}"
+    wanted = " or ".join(_TYPES[expected] for expected in types)
+    message = f"must be {wanted}, not {word if is_number else _shown(value)}"
+    expected = types[0]
     if expected == "boolean" and is_old_boolean(value):
         meant = "true" if str(value).lower() in {"yes", "on", "y"} else "false"
         return message, f"write `{meant}`: YAML 1.2 reads {value} as text"

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support.project import NOON, Project, task_text
 
+pytestmark = pytest.mark.held
 _TEXT = task_text("print('hi')")
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from tests.support.project import MINUTE, NOON, Project
 
+pytestmark = pytest.mark.held
 _DAILY: dict[str, Any] = {"cron": "0 3 * * *"}
 _ALL = ["active", "schedule", "timezone"]
 #: Unlike every other, so that what goes is not taken for what comes under another name.

@@ -11,6 +11,7 @@ import pytest
 from tests.support.old_stores import AFTERWARDS, STORES, begin_with
 from tests.support.project import RUNNER, Project
 
+pytestmark = pytest.mark.held
 _ROOT = Path(__file__).parents[2]
 
 

@@ -116,6 +116,7 @@ def test_every_kind_of_faulty_file_is_shown_with_its_place_its_code_and_what_to_
     assert sorted(map(_place, problems)) == sorted(expected)
 
 
+@pytest.mark.held
 @pytest.mark.parametrize(
     ("text", "line", "column", "code", "hint"),
     [

@@ -32,6 +32,9 @@ from tests.support.warm import can_be_warm, run_warm
 #: The installed command, beside the interpreter that runs the tests.
 RUNNER = str(Path(sys.executable).parent / "runner")
 
+#: The line of `runner.yaml` that holds no task to anything.
+_ALL = "permissions: {default: all}\n"
+
 #: The default time of the tests: a Wednesday, far from any change of daylight saving time.
 NOON = datetime(2026, 6, 10, 12, 0, 0, 20_000, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -89,12 +92,19 @@ class Project:
 
     root: Path
     state: Path
+    held: bool = False
 
     @classmethod
-    def create(cls, root: Path) -> Project:
-        """Create an empty repository on the branch main, and return its project."""
+    def create(cls, root: Path, *, held: bool = False) -> Project:
+        """Create an empty repository on the branch main, and return its project.
+
+        Its tasks may touch everything, because most tests look at what a task has written; unless they are `held`.
+        """
         shutil.copytree(_empty_repository(), root / ".git")
-        return cls(root, root.parent / f"{root.name}-state")
+        project = cls(root, root.parent / f"{root.name}-state", held)
+        if not held:
+            project.write("runner.yaml", "")
+        return project
 
     @property
     def workspace(self) -> Workspace:
@@ -114,7 +124,9 @@ class Project:
         self.git("config", "user.email", _AUTHOR["GIT_AUTHOR_EMAIL"])
 
     def write(self, path: str, text: str | bytes) -> Path:
-        """Write a file below the root, and return its path."""
+        """Write a file below the root, and return its path. `runner.yaml` grants everything, unless tasks are held."""
+        if path == "runner.yaml" and isinstance(text, str) and not self.held and "permissions:" not in text:
+            text += _ALL if not text or text.endswith("\n") else f"\n{_ALL}"
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(text if isinstance(text, bytes) else text.encode())

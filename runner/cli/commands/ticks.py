@@ -12,12 +12,15 @@ from runner.cli.commands.arguments import Json, OneTask
 from runner.cli.commands.completion import task_ids
 from runner.cli.context import State, remark, remark_edits, say_wait, show, show_lines, text
 from runner.cli.nonblocking import NonblockingWriter
+from runner.cli.proposals import show_proposal
 from runner.cli.screen import in_width, terminal_width
 from runner.cli.state_folder import prepare_state
 from runner.cli.ticking import run_tick
 from runner.model.statuses import CANCELLED, SUCCEEDED
 from runner.operations.acting.cancel import cancel
+from runner.operations.acting.learn import learn
 from runner.operations.acting.run_now import HowToRun, Observer, run_now
+from runner.operations.asking.not_held import said_by_ticks
 from runner.operations.checkout import uncommitted
 from runner.operations.lookup import unfinished_run_named
 from runner.operations.ticking.progress import Watch
@@ -25,6 +28,7 @@ from runner.operations.ticking.tick import Request, TickReport
 from runner.report import as_json, tables, tick_text
 from runner.report.context_text import rehearsal_facts
 from runner.report.facts import Facts, facts_lines
+from runner.report.permissions_text import proposal_json
 from runner.report.progress_text import ProgressText
 
 _Worktree = Annotated[
@@ -41,6 +45,7 @@ _RUN_EPILOG = """\b
 Examples:
   runner run billing/report               the committed version, now
   runner run billing/report --worktree    the version of the work tree
+  runner run billing/report --learn       and print the permissions that it needs
 """
 
 
@@ -89,6 +94,7 @@ def _tick(
         show_lines(map(in_width, tick_text.tick_lines(report, clock.now(), terminal_width())))
         if verbose:
             show(*tables.problems(report.problems))
+            show_lines(said_by_ticks(state.workspace))
             _point_out_edits(state, worktree=worktree)
 
     watch = _watch(state, passing, wants_output=verbose > 1) if verbose and not json else None
@@ -128,6 +134,10 @@ def _run(
         bool,
         typer.Option("--rollback", help="Rehearse a task of a Django project: its changes are counted, and undone."),
     ] = False,
+    learns: Annotated[
+        bool,
+        typer.Option("--learn", help="Let the task touch what it wants, and print the `permissions` that it needs."),
+    ] = False,
     json: Json = False,
 ) -> int:
     """Run one task now, due or not; its schedule does not change."""
@@ -138,11 +148,16 @@ def _run(
     if not worktree:
         remark_edits(state, task)
     how = HowToRun(worktree=worktree, rollback=rollback)
-    details = run_now(state.workspace, task, clock.now(), watcher, how)
+    proposal = None
+    if learns:
+        details, proposal = learn(state.workspace, task, clock.now(), watcher, how)
+    else:
+        details = run_now(state.workspace, task, clock.now(), watcher, how)
     passing.finish()
     run = details.run
     if json:
-        print(as_json.dumps(as_json.run_details(details)))
+        found = {} if proposal is None else {"permissions": proposal_json(proposal)}
+        print(as_json.dumps(as_json.run_details(details) | found))
     else:
         took = "" if run.duration_seconds is None else f" after {run.duration_seconds:.1f}s"
         reason = f": {run.reason}" if run.status != SUCCEEDED and run.reason else ""
@@ -150,6 +165,8 @@ def _run(
         rehearsal = details.attempts[-1].rehearsal if details.attempts else ""
         for line in facts_lines(Facts([*rehearsal_facts(rehearsal)]), terminal_width()):
             print(line, file=sys.stderr)
+        if proposal is not None:
+            show_proposal(proposal)
     passing.check()
     return 0 if run.status == SUCCEEDED else 1
 

@@ -43,6 +43,8 @@ _INTERRUPT = int(signal.SIGINT)
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 _tick_streams: list[object] = []
 _LONGEST_LINE = 10**9
+#: The letters of a message that are kept before a hint, so that the reason of the run has both.
+_SHORT_ENOUGH = 100
 #: Signals that Python itself ignores, and those whose action cannot be changed.
 _KEPT = {signal.SIGPIPE, signal.SIGXFSZ, signal.SIGKILL, signal.SIGSTOP}
 #: Signals that the pool catches or the tick's caller ignores. A child restores their default action, as a shell does.
@@ -66,7 +68,8 @@ class ChildInputs:
 
     `spare` is an empty folder, or None. `output` and `report` are the writing ends of pipes: for its output and for
     its end message. `pid` is the process that may write the end message, and `is_reported` whether it has. Where an
-    application is left after the code, the message waits for that: it is `held` as long as `holds` is True.
+    application is left after the code, the message waits for that: it is `held` as long as `holds` is True. `learns`
+    is the socket by which a child that learns tells what it touches; None for any other.
     """
 
     __slots__ = (
@@ -74,6 +77,7 @@ class ChildInputs:
         "held",
         "holds",
         "is_reported",
+        "learns",
         "masker",
         "output",
         "pid",
@@ -92,6 +96,7 @@ class ChildInputs:
         masker: Masker | None,
         group: Group | None,
         wall: Wall | None,
+        learns: int | None,
     ) -> None:
         self.spare = spare
         self.output = output
@@ -100,6 +105,7 @@ class ChildInputs:
         self.masker = masker
         self.group = group
         self.wall = wall
+        self.learns = learns
         self.pid = os.getpid()
         self.is_reported = False
         self.holds = False
@@ -115,7 +121,9 @@ def live(job: Job, inherited: Inherited, inputs: ChildInputs) -> NoReturn:
         application = inherited.application
         if application is not None:
             main.__dict__.update(application.enter(job))
-        if job.permissions.is_declared:  # the last thing before the code
+        if inputs.learns is not None:  # the last thing before the code
+            _observe(job, inherited, inputs.learns)
+        elif job.permissions.is_held:
             _hold(job, inherited, inputs)
         code = 1  # an error from here on is not one of the set-up
         code = _run(job, inputs, main.__dict__, application)
@@ -172,6 +180,17 @@ def _hold(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
         watch_imports(job)
 
 
+def _observe(job: Job, inherited: Inherited, channel: int) -> None:
+    """Tell what the code touches, and let it."""
+    from runner.execution.learning.recorder import Recorder  # noqa: PLC0415 - the pool has loaded it
+    from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - as above
+
+    recorder = Recorder(channel, job.filter)
+    if inherited.application is None:
+        watch_imports(job, lambda name, _line: recorder.tell("import", name))
+    recorder.begin()
+
+
 def _make_data_folder(path: str) -> None:
     if not os.path.isdir(path):
         make_folder(os.path.dirname(path))
@@ -214,6 +233,7 @@ def _set_up_descriptors(inherited: Inherited, inputs: ChildInputs) -> None:
     os.dup2(inputs.output, 1)
     os.dup2(inputs.output, 2)
     kept = frozenset() if inherited.application is None else inherited.application.descriptors
+    kept = kept if inputs.learns is None else kept | {inputs.learns}
     first = 3
     for descriptor in sorted(kept | {inputs.report}):
         os.closerange(first, descriptor)
@@ -416,6 +436,11 @@ def _end_message(error: BaseException, trace: TracebackType | None, job: Job, *,
     elif place is not None:
         error.add_note(place)
         text = f"{text}; {place}"
+    elif has_begun and _may_be_denied(error, job):
+        first, newline, rest = text.partition("\n")
+        hint = f"if a permission is missing, `runner run {job.task} --learn` says which"
+        short = first[:_SHORT_ENOUGH].rstrip(".")
+        text = f"{short}; {hint}{newline}{rest}"
     return EndMessage(
         _error(kind, text, error, trace, job),
         _traceback_text(error, trace),
@@ -454,7 +479,7 @@ def _where_it_is(error: BaseException, job: Job) -> str | None:
 
 def _missing_permission(error: BaseException, trace: TracebackType | None, job: Job) -> str | None:
     """Return the line of the task file that grants what was denied; None for other errors."""
-    if not job.permissions.is_declared:
+    if not job.permissions.is_held or job.learns:
         return None
     from runner.execution.sandbox.denied import missing  # noqa: PLC0415 - the pool has loaded it
 
@@ -462,6 +487,18 @@ def _missing_permission(error: BaseException, trace: TracebackType | None, job: 
         return missing(error, trace, job.permissions)
     except Exception:  # noqa: BLE001 - an exception of a class that the task has defined
         return None
+
+
+def _may_be_denied(error: BaseException, job: Job) -> bool:
+    """Return whether the permissions of the task may have caused an error of which nothing says what was denied."""
+    if not job.permissions.is_held or job.learns:
+        return False
+    from runner.execution.sandbox.denied import may_be_denied  # noqa: PLC0415 - the pool has loaded it
+
+    try:
+        return may_be_denied(error)
+    except Exception:  # noqa: BLE001 - an exception of a class that the task has defined
+        return False
 
 
 def _limit_of(error: BaseException, job: Job) -> str:

@@ -7,6 +7,7 @@ import os
 import socket
 
 from runner.execution.sandbox.imports import NotGrantedError
+from runner.execution.sandbox.shared_paths import is_shared
 
 TYPE_CHECKING = False  # the name is enough for type checkers
 if TYPE_CHECKING:
@@ -15,21 +16,48 @@ if TYPE_CHECKING:
     from runner.model.permissions import Permissions
 
 
-#: Folders that belong to many programs.
-_SHARED = frozenset(
-    (
-        *("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/mnt", "/opt", "/proc", "/root", "/run"),
-        *("/sbin", "/srv", "/sys", "/tmp", "/usr", "/usr/local", "/var", "/var/lib", "/var/log", "/var/tmp"),  # noqa: S108
-    )
-)
-
-
+_MOST_CAUSES = 10
 #: Modules that use shared memory and semaphores, which are files (shm_overview(7), sem_overview(7)).
 _SHARED_MEMORY = frozenset({"multiprocessing.synchronize", "multiprocessing.shared_memory"})
 
 
+#: What the C library says of EACCES, and SQLite of a file that it may not open or write.
+_DENIED = "Permission denied"
+_OF_SQLITE = ("unable to open database file", "attempt to write a readonly database")
+
+
 def missing(error: BaseException, trace: TracebackType | None, granted: Permissions) -> str | None:
-    """Return the line that may grant what was denied, as `permissions: KEY: [VALUE]`; None for another error."""
+    """Return the line that may grant what was denied, as `permissions: KEY: [VALUE]`; None for another error.
+
+    Libraries raise errors of their own: what has caused an error is looked at, too.
+    """
+    for each, its_trace in _causes(error, trace):
+        line = _missing(each, its_trace, granted)
+        if line is not None:
+            return line
+    return None
+
+
+def may_be_denied(error: BaseException) -> bool:
+    """Return whether the text of an error is about permissions, or it is that of a program that was started."""
+    texts = [str(each) for each, _ in _causes(error, None)]
+    has_started = type(error).__name__ == "CalledProcessError"
+    return has_started or any(word in text for text in texts for word in (_DENIED, "not permitted", *_OF_SQLITE))
+
+
+def _causes(error: BaseException, trace: TracebackType | None) -> list[tuple[BaseException, TracebackType | None]]:
+    """Return an error and those that have caused it, each with its traceback."""
+    found = [(error, trace)]
+    while len(found) < _MOST_CAUSES:
+        last = found[-1][0]
+        cause = last.__cause__ or (None if last.__suppress_context__ else last.__context__)
+        if cause is None:
+            break
+        found.append((cause, cause.__traceback__))
+    return found
+
+
+def _missing(error: BaseException, trace: TracebackType | None, granted: Permissions) -> str | None:
     if isinstance(error, NotGrantedError):
         return error.line
     if isinstance(error, socket.gaierror):
@@ -38,7 +66,48 @@ def missing(error: BaseException, trace: TracebackType | None, granted: Permissi
     # The wall's EPERM is for what nothing grants.
     if isinstance(error, OSError) and error.errno == errno.EACCES:
         return _of_error(error.filename, list(_functions(trace)), granted)
+    text = str(error)
+    if _DENIED in text:
+        return _of_text(text, granted)
+    return _of_sqlite(_functions(trace)) if any(word in text for word in _OF_SQLITE) else None
+
+
+def _of_text(text: str, granted: Permissions) -> str | None:
+    """Return the line for an error of a database's library, whose text names a socket or a port (libpq)."""
+    _, is_socket, rest = text.partition('socket "')
+    if is_socket:
+        path = rest.partition('"')[0]
+        return f"permissions: write: [{path}]"
+    _, _, rest = text.partition(", port ")
+    number = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    return f"permissions: network: [{number}]" if number and not granted.has_network else None
+
+
+def _of_sqlite(functions: list[tuple[str, dict[str, object]]]) -> str | None:
+    """Return the line for a database that SQLite could not write: the folder, because it makes files beside it."""
+    for _, values in reversed(functions):
+        for value in values.values():
+            path = _database(value)
+            if path is not None and os.path.isdir(os.path.dirname(path)):
+                folder = os.path.dirname(path)
+                return f"permissions: write: [{'FOLDER' if is_shared(folder) else folder}]"
     return None
+
+
+def _database(value: object) -> str | None:
+    """Return the absolute path of the database that a value of a function is, or is connected to; None otherwise."""
+    kind = type(value).__name__
+    if kind == "Connection" and type(value).__module__ == "sqlite3":
+        (_, _, path), *_ = value.execute("PRAGMA database_list")  # type: ignore[attr-defined]
+        return path or None
+    settings = getattr(value, "settings_dict", None)  # of a connection of Django
+    name = settings.get("NAME") if isinstance(settings, dict) else value
+    if not isinstance(name, str | os.PathLike):
+        return None
+    path = os.fspath(name)
+    path = path.removeprefix("file:").partition("?")[0] if isinstance(path, str) else ""
+    is_one = path.startswith("/") and not os.path.isdir(path) and path.endswith((".db", ".sqlite", ".sqlite3"))
+    return path if is_one else None
 
 
 def _of_error(path: object, functions: list[tuple[str, dict[str, object]]], granted: Permissions) -> str | None:
@@ -65,7 +134,7 @@ def _of_path(path: str) -> str:
     elif not _can_be_read(path):
         key = "read"
     # Whoever grants a folder of many programs grants too much: the task needs one of its own.
-    return f"permissions: {key}: [{'FOLDER' if path in _SHARED or path == os.path.expanduser('~') else path}]"
+    return f"permissions: {key}: [{'FOLDER' if is_shared(path) else path}]"
 
 
 def _can_be_read(path: str) -> bool:

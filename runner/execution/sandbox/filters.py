@@ -14,6 +14,8 @@ from seccompy import Filter
 from seccompy.filter import ArgCmp, CmpOp
 from seccompy.syscalls import syscall_nr
 
+from runner.execution.learning.calls import ADDRESSES, PATHS, SEND_MANY
+
 _INT = 0xFFFFFFFF  # the bits of an argument that the kernel reads as `int`
 _SOCKET_TYPE = 0xF  # the bits of the second argument of socket(2) that say which type it is
 _FAST_OPEN = 0x20000000  # MSG_FASTOPEN
@@ -48,6 +50,24 @@ _OWN_ONLY = {
     "sched_setparam": 0,
     "sched_setattr": 0,
 }
+
+
+@cache
+def learning_program() -> bytes:
+    """Return the program of a filter that lets everything go on, and tells of what a learning run is about.
+
+    Calls of x32 are refused: nobody could read what they touch.
+    """
+    made = Filter()
+    for name in filter(_is_known, (*PATHS, *ADDRESSES, SEND_MANY)):
+        # A call of sendto(2) without an address sends to where the socket is connected.
+        made.notify(name, args=[ArgCmp(4, CmpOp.NE, 0)] if name == "sendto" else None)
+    return _LOAD_NUMBER + _SKIP_IF_BELOW + _KILL + made.program
+
+
+def learned_calls() -> tuple[tuple[int, str], ...]:
+    """Return the numbers and the names of the calls of which that filter tells."""
+    return tuple((syscall_nr(name), name) for name in filter(_is_known, (*PATHS, *ADDRESSES, SEND_MANY)))
 
 
 @cache

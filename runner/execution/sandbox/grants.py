@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _SYSTEM = (
     *("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64"),
     *("/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/alternatives"),
-    *("/etc/localtime", "/etc/timezone", "/etc/mime.types", "/etc/passwd", "/etc/group"),
+    *("/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/mime.types", "/etc/passwd", "/etc/group"),
     *("/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/protocols", "/etc/services"),
     *("/etc/hosts", "/etc/resolv.conf", "/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/ca-certificates"),
     *("/etc/pki/tls/certs", "/etc/pki/ca-trust"),
@@ -65,7 +65,18 @@ def not_held() -> list[str]:
 
 
 def wall_of(job: Job, environment: RunEnvironment) -> Wall:
-    """Return the wall of a job; paths in its permissions are relative to the repository."""
+    """Return the wall of a job."""
+    granted, handled = job.permissions, landlock.handled(version())[0]
+    rules = [(path, landlock.access_to(path, access) & handled) for path, access in rules_of(job, environment)]
+    rules = [rule for rule in rules if rule[1]]
+    return Wall(version(), job.filter, rules, None if granted.has_network else granted.ports)
+
+
+def rules_of(job: Job, environment: RunEnvironment) -> list[tuple[str, int]]:
+    """Return the paths that a job may touch, besides its own folders, each with the access of Landlock.
+
+    Paths in its permissions are relative to the repository.
+    """
     granted, repository = job.permissions, environment.root
     # A task that is tried runs in the work tree, which has more than the files of a commit.
     own = [f"{job.root}/tasks", f"{job.root}/lib"] if job.root == repository else [job.root]
@@ -76,10 +87,7 @@ def wall_of(job: Job, environment: RunEnvironment) -> Wall:
     if granted.has_network:
         paths.append(("/", landlock.UNIX))
     paths += [(path, writable) for path in (*_DEVICES, *(os.path.join(repository, path) for path in granted.write))]
-    handled = landlock.handled(version())[0]
-    paths = [(path, landlock.access_to(path, access) & handled) for path, access in paths]
-    paths = [pair for pair in paths if pair[1]]
-    return Wall(version(), job.filter, paths, None if granted.has_network else granted.ports)
+    return paths
 
 
 def _common(*hidden: str) -> list[str]:

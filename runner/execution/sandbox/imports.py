@@ -12,7 +12,7 @@ TYPE_CHECKING = (
     False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
 )
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
     from runner.model.job import Job
@@ -30,8 +30,16 @@ NotGrantedError.__name__ = NotGrantedError.__qualname__ = "ImportError"
 NotGrantedError.__module__ = "builtins"
 
 
-def watch_imports(job: Job) -> None:
-    """Check each import statement of the code from now on, also of modules that are loaded already."""
+def refuse(name: str, line: str) -> None:
+    """Raise NotGrantedError."""
+    raise NotGrantedError(name, line)
+
+
+def watch_imports(job: Job, found: Callable[[str, str], None] = refuse) -> None:
+    """Check each import statement of the code from now on, also of modules that are loaded already.
+
+    `found` is called with each module that is not granted, and with the line that grants it.
+    """
     plain, granted = builtins.__import__, job.permissions
     lib = f"{job.root}/lib"
 
@@ -45,7 +53,7 @@ def watch_imports(job: Job) -> None:
         if level == 0 and globals is not None and globals.get("__name__") == "__main__":
             line = granted.line_for_import(name)
             if line is not None and not _is_in(lib, name.partition(".")[0]):
-                raise NotGrantedError(name, line)
+                found(name, line)
         return plain(name, globals, locals, fromlist or (), level)
 
     builtins.__import__ = checked

@@ -10,6 +10,12 @@ import ctypes
 import os
 import struct
 
+TYPE_CHECKING = (
+    False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
+)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446  # the same on all architectures
 _VERSION = 1  # the flag of landlock_create_ruleset that asks for the ABI
 _PATH_BENEATH, _NET_PORT = 1, 2
@@ -44,6 +50,7 @@ SCOPE_BITS = {6: 2}
 _BIT = {name: 1 << bit for name, bit in FS.items()}
 READ = _BIT["READ_FILE"] | _BIT["READ_DIR"]
 EXECUTE = _BIT["EXECUTE"]
+WRITE_FILE = _BIT["WRITE_FILE"]
 UNIX = _BIT["RESOLVE_UNIX"]
 #: All but devices: a task makes none.
 WRITE = sum(_BIT.values()) & ~(_BIT["MAKE_CHAR"] | _BIT["MAKE_BLOCK"] | EXECUTE)
@@ -70,6 +77,13 @@ def handled(version: int) -> tuple[int, int, int]:
 def access_to(path: str, access: int) -> int:
     """Return the part of an access that a path can have: for a file, what is about folders is an error."""
     return access if os.path.isdir(path) else access & _OF_FILES
+
+
+def is_granted(path: str, access: int, rules: Iterable[tuple[str, int]]) -> bool:
+    """Return whether one of these rules grants a part of an access to a path."""
+    return any(
+        granted & access and (path == rule or path.startswith(f"{rule.rstrip('/')}/")) for rule, granted in rules
+    )
 
 
 def restrict(version: int, paths: list[tuple[str, int]], ports: tuple[int, ...] | None) -> None:

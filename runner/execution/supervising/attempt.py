@@ -19,6 +19,7 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.execution.learning.observer import Observer
     from runner.execution.supervising.masking import Masker
     from runner.execution.system.cgroups import Group
 
@@ -33,7 +34,7 @@ class Attempt:
 
     `output` and `report` are the reading ends of pipes: for the child's output and for its end message. `watch` is a
     descriptor that becomes readable when the child ends; None where the system has none. `show` is called with each
-    piece of masked output.
+    piece of masked output. `observer` observes a child that learns.
     """
 
     __slots__ = (
@@ -49,6 +50,7 @@ class Attempt:
         "group",
         "job",
         "masker",
+        "observer",
         "orphans",
         "output",
         "pid",
@@ -82,6 +84,7 @@ class Attempt:
         self.masker = masker
         self.group = group
         self.show = show
+        self.observer: Observer | None = None
         self.capture = Capture()
         self.orphans: set[int] = set()
         self._live_file = live_file
@@ -204,6 +207,7 @@ class Attempt:
             output=self.capture.kept(),
             output_dropped_bytes=self.capture.dropped,
             rehearsal=message.rehearsal if message is not None else "",
+            touched=() if self.observer is None else tuple(self.observer.touched),
         )
 
     def _limit_reason(self, number: int | None, message: EndMessage | None) -> str | None:

@@ -24,9 +24,11 @@ from runner.model.statuses import CANCELLED, FAILED
 
 TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself stays off the tick's path
 if TYPE_CHECKING:
+    from socket import socket
     from typing import Self
 
     from runner.execution.child.application import Application
+    from runner.execution.learning.observer import Observer
     from runner.execution.sandbox.wall import Wall
     from runner.execution.supervising.events import Event
     from runner.execution.supervising.masking import Masker
@@ -123,14 +125,19 @@ class Pool:
             # The system has no more processes or descriptors. The run fails, and its retry policy applies.
             return Ended(job, AttemptResult(FAILED, started_at, clock.now(), f"could not be started: {error.strerror}"))
         self._attempts[attempt.pid] = attempt
-        for descriptor in (attempt.output, attempt.watch):
+        channel = None if attempt.observer is None else attempt.observer.channel
+        for descriptor in (attempt.output, attempt.watch, channel):
             if descriptor is not None:
-                self._descriptors[descriptor] = attempt
-                self._poll.register(descriptor, select.POLLIN)
+                self._register(descriptor, attempt)
         return Started(job, started_at)
+
+    def _register(self, descriptor: int, attempt: Attempt) -> None:
+        self._descriptors[descriptor] = attempt
+        self._poll.register(descriptor, select.POLLIN)
 
     def _fork(self, job: Job, secrets: dict[str, str], started_at: datetime) -> Attempt:
         masker, wall = self._masker(secrets), self._wall(job)
+        channel, channel_end = _channel() if job.learns else (None, None)
         group = self._group(job)
         output, output_end = os.pipe()
         try:
@@ -143,24 +150,30 @@ class Pool:
         try:
             pid = os.fork()
             if pid == 0:
-                child.live(
-                    job, self._inherited, child.ChildInputs(spare, output_end, report_end, secrets, masker, group, wall)
-                )
+                learns = None if channel_end is None else channel_end.fileno()
+                inputs = child.ChildInputs(spare, output_end, report_end, secrets, masker, group, wall, learns)
+                child.live(job, self._inherited, inputs)
         except OSError:
             os.close(output)
             os.close(report)
+            if channel is not None:
+                channel.close()
             raise
         finally:
             os.close(output_end)
             os.close(report_end)
+            if channel_end is not None:
+                channel_end.close()
         os.set_blocking(output, False)
         live_file = self._environment.live_file(job.run_id, job.attempt)
         show = (lambda data: self._events.append(Printed(job, data))) if self._tells_output else None
-        return Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, show)
+        attempt = Attempt(job, pid, output, report, started_at, clock.monotonic(), live_file, masker, group, show)
+        attempt.observer = None if channel is None else self._observer(job, pid, channel)
+        return attempt
 
     def _wall(self, job: Job) -> Wall | None:
-        """Return what holds a job to its permissions; None where it has declared none, or there is no such thing."""
-        if not job.permissions.is_declared:
+        """Return what holds a job to its permissions; None where it is not held, or there is no such thing."""
+        if not job.permissions.is_held or job.learns:
             return None
         # The child inherits these modules: behind the wall, it could not load what says why.
         from runner.execution.sandbox import denied, imports  # noqa: F401, PLC0415 - only for tasks with permissions
@@ -170,6 +183,16 @@ class Pool:
         from runner.execution.sandbox import grants  # noqa: PLC0415 - as above, and on Linux only
 
         return grants.wall_of(job, self._environment)
+
+    def _observer(self, job: Job, pid: int, channel: socket) -> Observer:
+        """Return the observer of a child that learns, which also loads what this child needs."""
+        from runner.execution.learning.observer import Observer  # noqa: PLC0415 - only for a run that learns
+        from runner.execution.sandbox import grants, landlock  # noqa: PLC0415 - as above
+
+        environment = self._environment
+        own = (environment.folder(job.run_id, job.attempt, pid), environment.data(job))
+        rules = grants.rules_of(job, environment)
+        return Observer(channel, job, [*rules, *((path, landlock.WRITE | landlock.READ) for path in own)])
 
     def _masker(self, secrets: dict[str, str]) -> Masker | None:
         """Return what masks the secrets of a job and the values of the application; None where there are none."""
@@ -201,6 +224,8 @@ class Pool:
                 os.read(descriptor, _CHUNK)  # empty the wake-up pipe of signals; their handlers have run already
             elif descriptor == attempt.output:
                 self._read(attempt)
+            elif attempt.observer is not None and descriptor in attempt.observer.descriptors:
+                self._observe(attempt, attempt.observer, descriptor)
         self._meter()
         ended = self._collect()
         printed, self._events = self._events, []
@@ -231,6 +256,14 @@ class Pool:
             return False
         attempt.take(data)
         return True
+
+    def _observe(self, attempt: Attempt, observer: Observer, descriptor: int) -> None:
+        """Let the observer read what has come; forget a descriptor from which nothing more comes."""
+        new = observer.take(descriptor)
+        if new is not None:
+            self._register(new, attempt)
+        elif not observer.is_open(descriptor):
+            self._forget(descriptor)
 
     def _close_output(self, attempt: Attempt) -> None:
         if attempt.output is not None:
@@ -284,6 +317,11 @@ class Pool:
             if not self._read(attempt):
                 break
         self._close_output(attempt)
+        if attempt.observer is not None:
+            for descriptor in attempt.observer.descriptors:
+                if descriptor in self._descriptors:
+                    self._forget(descriptor)
+            attempt.observer.close()
         self._recycle_folder(attempt)
         ended = Ended(attempt.job, attempt.result(clock.now()), attempt.live_file())
         if attempt.group is not None:
@@ -334,6 +372,16 @@ class Pool:
             processes.end_all(lambda leader=attempt.pid: processes.left_by(leader, self._foreign, []))  # type: ignore[misc]
         for folder in self._spare:
             remove_folder(folder)
+
+
+def _channel() -> tuple[socket, socket]:
+    """Return the two ends of a channel that keeps messages apart, for a child that learns; load what it needs."""
+    from socket import AF_UNIX, SOCK_DGRAM, SOCK_SEQPACKET, socketpair  # noqa: PLC0415 - only for a run that learns
+
+    from runner.execution.learning import recorder  # noqa: F401, PLC0415 - as above
+    from runner.execution.sandbox import imports  # noqa: F401, PLC0415 - as above
+
+    return socketpair(AF_UNIX, SOCK_SEQPACKET if sys.platform == "linux" else SOCK_DGRAM)
 
 
 def _masker(values: list[str]) -> Masker | None:

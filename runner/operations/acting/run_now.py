@@ -73,9 +73,13 @@ def run_now(
 ) -> RunDetails:
     """Run a task; return the run when it has ended. Raises RunnerError, UsageError."""
     with owned(workspace) as owner:
-        claim_run = _claim_trial if how.worktree else _claim_committed
-        claimed = claim_run(workspace, task_id, owner.name, now, rollback=how.rollback)
-        return run_claimed(workspace, owner, claimed, now, observer)
+        return run_claimed(workspace, owner, to_be_run(workspace, task_id, owner.name, now, how), now, observer)
+
+
+def to_be_run(workspace: Workspace, task_id: str, owner: str, now: datetime, how: HowToRun) -> Claimed:
+    """Claim a run of a task, and return it. Raises RunnerError, UsageError."""
+    claim_run = _claim_trial if how.worktree else _claim_committed
+    return claim_run(workspace, task_id, owner, now, rollback=how.rollback)
 
 
 def _rehearsed(claimed: Claimed, *, rollback: bool) -> Claimed:
@@ -122,8 +126,18 @@ def owned(workspace: Workspace) -> Iterator[Owner]:
         owner.close(keep=not is_done)
 
 
-def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datetime, observer: Observer) -> RunDetails:
-    """Run a claimed run once the runs that it replaces have ended; return it when it has ended. Raises RunnerError."""
+def run_claimed(
+    workspace: Workspace,
+    owner: Owner,
+    claimed: Claimed,
+    now: datetime,
+    observer: Observer,
+    watch: Watch | None = None,
+) -> RunDetails:
+    """Run a claimed run once the runs that it replaces have ended; return it when it has ended.
+
+    `watch` receives its events in place of that of the observer. Raises RunnerError.
+    """
     try:
         if claimed.in_the_way:
             observer.waits(_for_replaced(workspace, claimed))
@@ -133,17 +147,17 @@ def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datet
         raise KeyboardInterrupt(interrupted([claimed.job])) from None
     run_settings = claimed.run_settings
     environment = RunEnvironment(workspace.root, workspace.state, run_settings.store_id)
-    watch = _watch(workspace, observer.show)
+    watch = watch or watch_of(workspace, observer)
     waits = partial(_wait_for_slot, workspace, claimed.job, observer)
     executor: Executor
     if claimed.job.context:
         from runner.execution.hosting.host import Hosting  # noqa: PLC0415 - only for tasks with a context
         from runner.operations.ticking.applications import hosts_for  # noqa: PLC0415 - as above
 
-        hosting = Hosting(environment, owner.made, run_settings.secrets_file, watch is not None)
+        hosting = Hosting(environment, owner.made, run_settings.secrets_file, observer.show is not None)
         executor = hosts_for(workspace, run_settings, hosting)
     else:
-        executor = Pool(environment, owner, run_settings.secrets_file, tells_output=watch is not None)
+        executor = Pool(environment, owner, run_settings.secrets_file, tells_output=observer.show is not None)
     Supervisor(workspace, run_settings, owner.name, executor, now, waits, watch=watch).run(claimed.job)
     with reading(workspace.database) as session:
         details = history.run_details(session, claimed.job.run_id)
@@ -152,8 +166,9 @@ def run_claimed(workspace: Workspace, owner: Owner, claimed: Claimed, now: datet
     return details
 
 
-def _watch(workspace: Workspace, show: Callable[[bytes], None] | None) -> Watch | None:
-    """Return a watch that passes the output of the task to `show`; None where `show` is None."""
+def watch_of(workspace: Workspace, observer: Observer) -> Watch | None:
+    """Return a watch that passes the output of the task to an observer; None where it shows none."""
+    show = observer.show
     if show is None:
         return None
     return Watch(

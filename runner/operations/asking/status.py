@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from runner.errors import GitError
 from runner.execution.owners import owner
 from runner.execution.owners.ownership import is_gone
-from runner.execution.sandbox.grants import not_held
 from runner.execution.system import processes
-from runner.model.permissions import OFF
 from runner.model.problem import Problem
 from runner.model.run import Run
+from runner.operations.asking.not_held import what_is_not_held
 from runner.operations.ticking.branch import Moved, moved_from
 from runner.operations.ticking.current import in_force
 from runner.operations.ticking.lost_runs import is_overdue
@@ -61,7 +60,7 @@ class Status(Value):
     `has_ticked` says whether a tick has ever come. `unread` are the files below `tasks/` that are not read as tasks,
     each with the reason. `unanswered` are the runs whose owner does not do its work, each with a sentence about the
     owner. `clock` says what was wrong with the clock in the last day. `moved` says from which branch HEAD was moved in
-    the last day, where HEAD is followed. `not_held` says what of the permissions of tasks is not held on this machine.
+    the last day, where HEAD is followed. `not_held` says what of the permissions of tasks is not held.
     """
 
     source: Source
@@ -115,7 +114,7 @@ def status(workspace: Workspace, now: datetime) -> Status:
             last_decided=claims.clock_of(store).decided_at,
             has_ticked=catalogs.source(store).commit is not None,
             moved=moved_from(source, now),
-            not_held=_not_held(catalogs.sandbox(session)),
+            not_held=tuple(what_is_not_held(session)),
             following=None if source.fetch_every is None else _following(workspace, store, source),
             unread=tuple(_unread(workspace, source)),
             unanswered=tuple(_unanswered(workspace, store, now)),
@@ -123,12 +122,6 @@ def status(workspace: Workspace, now: datetime) -> Status:
                 f"{event.at:%Y-%m-%d %H:%M} UTC: {event.detail}" for event in events.of_clock(store, now - _DAY)
             ),
         )
-
-
-def _not_held(sandbox: str | None) -> tuple[str, ...]:
-    if sandbox is None:
-        return ()
-    return ("permissions: `sandbox` is off in runner.yaml",) if sandbox == OFF else tuple(not_held())
 
 
 def _unread(workspace: Workspace, source: Source) -> Iterator[tuple[str, str]]:

@@ -25,7 +25,7 @@ _DEFAULTS = {
 }
 #: The keys of `runner.yaml` that are no defaults of tasks. Defaults are shown with each task that they change.
 
-_SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file", "files")
+_SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file", "files", "sandbox")
 
 
 def fields(before: Task | None, after: Task | None) -> tuple[Difference, ...]:

@@ -41,8 +41,8 @@ class CodeChecker:
         return Scope(None if added is None else RESERVED | added)
 
     def _line_for(self, task: Task) -> Callable[[str], str | None] | None:
-        """Return what returns the line that grants an import; None for a task that has declared no permissions."""
-        if not task.permissions.is_declared:
+        """Return what returns the line that grants an import; None for a task that is not held."""
+        if not task.permissions.is_held:
             return None
 
         def line_for(name: str) -> str | None:

@@ -12,7 +12,7 @@ from binascii import crc32
 from runner.execution import sandbox
 from runner.execution.supervising.run_environment import make_folder
 from runner.model.job import Job
-from runner.model.permissions import OFF, REQUIRED, UNDECLARED
+from runner.model.permissions import EVERYTHING, OFF, REQUIRED
 from runner.value import replace
 
 _RULES = os.path.join(os.path.dirname(os.path.abspath(sandbox.__file__)), "filters.py")
@@ -24,15 +24,17 @@ class SandboxMissingError(Exception):
 
 
 def with_filter(job: Job, root: str, state: str) -> Job:
-    """Return a job with the filter for its permissions; as it is, where it has declared none.
+    """Return a job with the filter for its permissions; as it is, where the task is not held.
 
     Raises SandboxMissingError.
     """
     granted = job.permissions
-    if not granted.is_declared:
+    if job.learns:
+        return _learning(job)
+    if not granted.is_held:
         return job
     if granted.sandbox == OFF:
-        return replace(job, permissions=UNDECLARED)
+        return replace(job, permissions=EVERYTHING)
     from runner.execution.sandbox.grants import has_filters, not_held  # noqa: PLC0415 - only for such tasks
 
     missing = not_held()
@@ -46,6 +48,17 @@ def with_filter(job: Job, root: str, state: str) -> Job:
         name = f"{crc32(rules.read()):08x}-{os.uname().machine}-{''.join(str(int(grant)) for grant in grants)}"
     path = f"{state}/filters/{name}"
     return replace(job, filter=_kept(path) or _compiled(path, *grants))
+
+
+def _learning(job: Job) -> Job:
+    """Return a job with the filter that tells what it touches, where this machine has filters."""
+    from runner.execution.sandbox.grants import has_filters  # noqa: PLC0415 - only for a run that learns
+
+    if not has_filters():
+        return job
+    from runner.execution.sandbox.filters import learned_calls, learning_program  # noqa: PLC0415 - as above
+
+    return replace(job, filter=learning_program(), calls=learned_calls())
 
 
 def _leads_to_socket(path: str) -> bool:

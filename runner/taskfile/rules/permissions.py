@@ -12,7 +12,7 @@ from runner.taskfile.permissions import beyond, build_permissions
 def check(draft: Draft) -> Iterator[Finding]:
     """Yield a finding for each permission beyond the bound."""
     value, most = draft.get("permissions"), draft.settings.most_permissions
-    if value is None or not most.is_declared:
+    if value is None or not most.is_held:
         return
     for key, asked in beyond(build_permissions(value), most):
         message = f"`{key}: {asked}` is more than `permissions.most` of runner.yaml allows"

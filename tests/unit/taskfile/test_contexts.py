@@ -39,7 +39,7 @@ _DJANGO = Context(
     max_parallel=5,
     timeout=timedelta(seconds=90),
     digest="../app/REVISION",
-    permissions=Permissions(is_declared=True, ports=(5432,), read=("data",)),
+    permissions=Permissions(is_held=True, ports=(5432,), read=("data",)),
 )
 
 

@@ -38,7 +38,7 @@ _SETTINGS = Settings(
         Context("shop", "../shop", setup="shop.tasks:setup"),
     ),
     most_permissions=Permissions(
-        is_declared=True,
+        is_held=True,
         imports=("psycopg",),
         ports=(5432,),
         read=("/etc", "data"),

@@ -18,7 +18,7 @@ _RUNNER = Path(grants.__file__).resolve().parents[2]
 
 
 def _readable(repository: Path, state: Path) -> list[str]:
-    declared = Permissions(is_declared=True)
+    declared = Permissions(is_held=True)
     job = Job(1, "x", "tasks/x.yaml", "", 1, "UTC", timedelta(1), timedelta(1), root="/checkout", permissions=declared)
     return [path for path, _ in grants.wall_of(job, RunEnvironment(str(repository), str(state), "")).paths]
 
