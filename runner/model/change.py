@@ -10,6 +10,8 @@ from runner.value import Value
 ADDED, REMOVED, RENAMED = "added", "removed", "renamed"
 CHANGED, ACTIVATED, DEACTIVATED = "changed", "activated", "deactivated"
 BROKEN, REPAIRED = "broken", "repaired"
+#: The status of a rehearsal that there was not.
+NOT_REHEARSED = "not rehearsed"
 
 
 class Difference(Value):
@@ -48,6 +50,21 @@ class AtOnce(Value):
     why: str
 
 
+class Rehearsal(Value):
+    """What a task did that was rehearsed for a plan.
+
+    `status` is that of a run, or NOT_REHEARSED; `reason` says why it did not succeed. `needs` is the line that
+    grants what it was denied, `is_granted` whether its file has that line. `changes` is what was rolled back, as JSON.
+    """
+
+    status: str
+    reason: str = ""
+    output: str = ""
+    needs: str = ""
+    is_granted: bool = False
+    changes: str = ""
+
+
 class TaskChange(Value):
     """The change of one task. `old_id` is its id before. `before` or `after` is None where there is no such task.
 
@@ -65,6 +82,7 @@ class TaskChange(Value):
     after: Forecast | None
     at_once: AtOnce
     notes: tuple[str, ...] = ()
+    rehearsal: Rehearsal | None = None
 
 
 class Side(Value):

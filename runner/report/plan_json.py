@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from runner.clock import iso
-from runner.model.change import Difference, Forecast, Plan, Side, TaskChange
+from runner.model.change import Difference, Forecast, Plan, Rehearsal, Side, TaskChange
 from runner.report.as_json import problem
 
 
@@ -40,6 +41,20 @@ def _change(value: TaskChange) -> dict[str, Any]:
         "starts_at_once": value.at_once.answer,
         "why": value.at_once.why,
         "notes": list(value.notes),
+        "rehearsal": _rehearsal(value.rehearsal),
+    }
+
+
+def _rehearsal(value: Rehearsal | None) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return {
+        "status": value.status,
+        "reason": value.reason or None,
+        "output": value.output,
+        "needs": value.needs or None,
+        "is_granted": value.is_granted if value.needs else None,
+        "changes": json.loads(value.changes) if value.changes else None,
     }
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from runner.model.change import Forecast, Plan, TaskChange
 from runner.report import plan_words as words
+from runner.report.table import plain
 
 #: A job of CI finds its earlier comment by this mark, and updates it.
 MARK = "<!-- runner plan -->"
@@ -59,12 +60,17 @@ def _task(change: TaskChange) -> Iterator[str]:
     if change.after is not None:
         yield f"- **Starts at once on merge?** {_text(words.answer(change.at_once))}"
     yield f"- **Runs a day:** {_text(words.a_day(change.before, change.after))}"
+    if change.rehearsal is not None:
+        yield f"- **Rehearsed:** {_text(words.rehearsal(change.rehearsal))}"
     yield from (f"- **May touch** {_text(words.capability(it))}" for it in change.capabilities)
     yield from (f"- **Note:** {_text(note)}" for note in change.notes)
     yield ""
     yield from _next_starts(change.before, change.after)
     yield from _fields(change)
-    yield from _folded_code(change)
+    if change.rehearsal is not None:
+        printed = [*map(plain, change.rehearsal.output.splitlines()), *words.rolled_back(change.rehearsal)]
+        yield from _folded("printed in the rehearsal", "text", printed)
+    yield from _folded("code", "diff", change.code)
 
 
 def _next_starts(before: Forecast | None, after: Forecast | None) -> Iterator[str]:
@@ -89,19 +95,19 @@ def _fields(change: TaskChange) -> Iterator[str]:
     yield from (f"| {_code(it.name)} | {_text(it.before)} | {_text(it.after)} |" for it in fields)
 
 
-def _folded_code(change: TaskChange) -> Iterator[str]:
-    if not change.code:
+def _folded(title: str, language: str, lines: Sequence[str]) -> Iterator[str]:
+    if not lines:
         return
-    shown = change.code[:_MOST_CODE]
+    shown = lines[:_MOST_CODE]
     fence = "`" * max(3, 1 + max((len(run) for line in shown for run in re.findall("`+", line)), default=0))
     yield ""
-    yield "<details><summary>code</summary>"
+    yield f"<details><summary>{title}</summary>"
     yield ""
-    yield f"{fence}diff"
+    yield f"{fence}{language}"
     yield from shown
     yield fence
-    if len(shown) < len(change.code):
-        more = len(change.code) - len(shown)
+    if len(shown) < len(lines):
+        more = len(lines) - len(shown)
         yield f"… and {more} more line{'' if more == 1 else 's'}"
     yield ""
     yield "</details>"

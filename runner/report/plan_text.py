@@ -35,6 +35,10 @@ def _lines(plan: Plan, width: int | None) -> Iterator[tuple[str, str]]:
         yield "", plain(f"{words.sign(change)} {words.title(change)}")
         yield from ((_INDENT, plain(line)) for line in _facts(change))
         yield from ((_INDENT, line) for line in _next_starts(change.before, change.after, width))
+        if change.rehearsal is not None:
+            yield _INDENT, f"rehearsed: {plain(words.rehearsal(change.rehearsal))}"
+            yield from ((_CODE, plain(line)) for line in change.rehearsal.output.splitlines())
+            yield from ((_CODE, plain(line)) for line in words.rolled_back(change.rehearsal))
         if change.code:
             yield _INDENT, "code:"
             yield from ((_CODE, plain(line)) for line in change.code)

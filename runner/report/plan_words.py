@@ -14,10 +14,12 @@ from runner.model.change import (
     Difference,
     Forecast,
     Plan,
+    Rehearsal,
     Side,
     TaskChange,
 )
 from runner.model.commit import SHORT
+from runner.report.context_text import rehearsal_facts
 from runner.schedule.localtime import load_zone
 
 _SIGNS = {ADDED: "+", REMOVED: "-"}
@@ -119,6 +121,24 @@ def moment(at: datetime, timezone: str) -> str:
     """Return an instant as a wall time, `Mon 2026-11-23 08:00 CET`. Seconds are shown where they are not zero."""
     wall = at.astimezone(load_zone(timezone))
     return f"{wall:%a %Y-%m-%d %H:%M:%S %Z}" if wall.second else f"{wall:%a %Y-%m-%d %H:%M %Z}"
+
+
+def rehearsal(value: Rehearsal) -> str:
+    """Return what a rehearsal has shown, but for its output."""
+    if value.needs and value.is_granted:
+        return f"stopped where it needs `{value.needs}`, which it has: a rehearsal has nothing"
+    if value.needs:
+        return f"needs `{value.needs}`, which it does not have"
+    status = value.status.replace("_", " ")
+    if value.reason.startswith(status):
+        return value.reason
+    return f"{status}: {value.reason}" if value.reason else status
+
+
+def rolled_back(value: Rehearsal) -> list[str]:
+    """Return the lines about what was rolled back after a rehearsal with a context."""
+    facts = [*rehearsal_facts(value.changes)] if value.changes else []
+    return [f"{name}: {text}" if name else text for name, text, _ in facts if name != "rollback"]
 
 
 def capability(value: Capability) -> str:

@@ -9,6 +9,8 @@ from runner.model.permissions import ALL, EVERYTHING, NOTHING, Permissions
 from runner.taskfile.document import Document, Path
 from runner.taskfile.findings import Finding
 
+#: What a line says where nobody knows which port or which folder is meant.
+_UNKNOWN = ("PORT", "FOLDER")
 _ALL_BEYOND = "`all` is more than `permissions.most` allows"
 
 
@@ -88,6 +90,17 @@ def beyond(asked: Permissions, most: Permissions) -> Iterator[tuple[str, str]]:
     yield from (("write", path) for path in asked.write if not _is_within(path, most.write))
     if asked.can_start and not most.can_start:
         yield "subprocess", "true"
+
+
+def grants(granted: Permissions, line: str) -> bool:
+    """Return whether permissions grant what a line such as `permissions: read: [/srv/in]` does."""
+    _, key, value = [*line.split(": ", 2), "", ""][:3]
+    words = value.removeprefix("[").removesuffix("]")
+    if key == "network" and words.isdecimal():
+        asked: dict[str, Any] = {key: [int(words)]}
+    else:
+        asked = {key: True if words == "true" else [words]}
+    return not any(beyond(build_permissions(asked), granted)) and words not in _UNKNOWN
 
 
 def _is_within(path: str, folders: tuple[str, ...]) -> bool:

@@ -65,7 +65,7 @@ def _in_a_submodule_that_is_not_there(project: Project) -> str:
 
 
 def _in_a_submodule(project: Project) -> str:
-    other = Project.create(project.root.parent / "other")
+    other = Project.create(project.root.parent / "other", held=True)
     other.write("deep/task.yaml", _TEXT)
     other.commit()
     project.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other.root), "tasks/vendor")

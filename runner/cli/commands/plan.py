@@ -24,6 +24,7 @@ Examples:
   runner plan                                  compare the commit in force with the work tree
   runner plan origin/main HEAD                 compare two commits, as for a pull request
   runner plan --format markdown > plan.md      a comment for a pull request
+  runner plan --rehearse                       also run the added and altered tasks, and show what they print
   runner plan --exit-code                      exit code 0: no changes, 1: errors, 2: changes
 """
 
@@ -55,16 +56,25 @@ def _plan(
     count: Annotated[
         int, typer.Option("-n", "--count", min=1, max=1000, help="How many starts to show.")
     ] = plans.FIRES,
+    rehearse: Annotated[
+        bool,
+        typer.Option("--rehearse", help="Run each added or altered task, 10 s at most, with next to nothing granted."),
+    ] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 2 if there are changes.")] = False,
 ) -> int:
     """Show what a change of the task files changes in the schedule.
 
-    Writes nothing.
+    Writes nothing. With --rehearse, tasks may read the files of their commit, and nothing else.
     """
     state = paged(context)
     location(state.workspace)
     now = clock.now()
-    value = plans.plan(state.workspace, plan_inputs(state.workspace, os.environ, base, head, now), now, count)
+    inputs = plan_inputs(state.workspace, os.environ, base, head, now)
+    value, sides = plans.plan_and_sides(state.workspace, inputs, now, count)
+    if rehearse:
+        from runner.operations.reviewing.rehearse import with_rehearsals  # noqa: PLC0415 - loads what starts processes
+
+        value = with_rehearsals(state.workspace, value, sides)
     if json or form is Format.JSON:
         print(as_json.dumps(plan_json.plan(value)))
     elif form is Format.MARKDOWN:

@@ -31,6 +31,7 @@ from runner.model.statuses import WORKTREE
 from runner.model.stored import StoredTask
 from runner.model.task import Task, path_of
 from runner.operations.reviewing import differences, forecast
+from runner.operations.reviewing.sides import Candidate, Sides
 from runner.operations.workspace import Workspace
 from runner.store import catalogs, claims
 from runner.store.database import dry_run
@@ -91,6 +92,11 @@ class _Change(Value):
 
 def plan(workspace: Workspace, inputs: PlanInputs, now: datetime, count: int = FIRES) -> Plan:
     """Return what would change if the head were in force now. Writes nothing. Raises RunnerError."""
+    return plan_and_sides(workspace, inputs, now, count)[0]
+
+
+def plan_and_sides(workspace: Workspace, inputs: PlanInputs, now: datetime, count: int = FIRES) -> tuple[Plan, Sides]:
+    """Return the plan, and what its rehearsals need. Raises RunnerError."""
     with dry_run(workspace.database) as session:
         knows_state = catalogs.source(session).commit is not None
         old_settings, _ = inputs.bring_base(session, now)
@@ -102,6 +108,7 @@ def plan(workspace: Workspace, inputs: PlanInputs, now: datetime, count: int = F
         refused = {problem.file for problem in problems if problem.code == REFUSED}
         changes = [_change(session, adoption, now, refused) for adoption in adoptions if adoption.kinds]
     shown = [it for change in changes if (it := _task_change(change, now, count, knows_state=knows_state)) is not None]
+    sides = Sides(old_settings, new_settings, tuple(_candidates(changes)))
     return Plan(
         base,
         head,
@@ -111,7 +118,15 @@ def plan(workspace: Workspace, inputs: PlanInputs, now: datetime, count: int = F
         differences.settings(old_settings, new_settings),
         _new_problems(old_problems, problems),
         inputs.remarks,
-    )
+    ), sides
+
+
+def _candidates(changes: list[_Change]) -> Iterator[Candidate]:
+    """Yield the tasks whose files are valid on the head."""
+    for change in changes:
+        stored, task = change.new.stored, change.new.task
+        if stored is not None and task is not None and stored.blob is not None and stored.invalid_commit is None:
+            yield Candidate(task, stored.blob)
 
 
 def _side(session: Reading, name: str) -> Side:

@@ -22,6 +22,10 @@ _INSTRUCTION = 8  # bytes, of struct sock_filter
 class SandboxMissingError(Exception):
     """The sandbox is required, and this machine does not have all of it. The message is the reason of the run."""
 
+    def __init__(self, missing: list[str]) -> None:
+        self.missing = "; ".join(missing)
+        super().__init__(f"`sandbox` is required, and this machine does not hold {self.missing}")
+
 
 def with_filter(job: Job, root: str, state: str) -> Job:
     """Return a job with the filter for its permissions; as it is, where the task is not held.
@@ -39,7 +43,7 @@ def with_filter(job: Job, root: str, state: str) -> Job:
 
     missing = not_held()
     if missing and granted.sandbox == REQUIRED:
-        raise SandboxMissingError(f"`sandbox` is required, and this machine does not hold {'; '.join(missing)}")
+        raise SandboxMissingError(missing)
     if not has_filters():
         return job
     has_unix = any(map(_leads_to_socket, (os.path.join(root, path) for path in granted.write)))
