@@ -8,7 +8,7 @@ from shutil import which
 from benchmarks.background_load import BackgroundLoad
 from benchmarks.bench import MANY, Bench
 from benchmarks.measure import Command, instructions, run, side_by_side
-from benchmarks.repositories import Minutes, Repository, due_tick, fill_history, first_tick, ticked
+from benchmarks.repositories import FREE, Minutes, Repository, due_tick, fill_history, first_tick, ticked
 from benchmarks.rows import Row, in_mebibytes
 
 
@@ -93,7 +93,7 @@ def few(bench: Bench) -> Iterator[Row]:
 
 def held(bench: Bench) -> Iterator[Row]:
     """Measure what it costs to hold tasks to permissions."""
-    settings = {"free": "", "held": "permissions: {default: {}}\n"}
+    settings = {"free": FREE, "held": ""}
     commands = {
         f"{name} {count}": due_tick(bench.folder / f"{name}-{count}", 1000, count, settings=text)
         for name, text in settings.items()
@@ -142,7 +142,9 @@ def beside(bench: Bench) -> Iterator[Row]:
     """Measure a tick with one due task during a plan of every file, and during an equal load of other processes."""
     repository = ticked(bench.folder / "beside", MANY, due=1)
     repository.git("switch", "--quiet", "--create", "other")
-    (repository.root / "runner.yaml").write_text("defaults: {timeout: 5m}\n")  # changes the compiled form of every file
+    (repository.root / "runner.yaml").write_text(
+        f"{FREE}defaults: {{timeout: 5m}}\n"
+    )  # changes the compiled form of every file
     repository.commit()
     repository.git("switch", "--quiet", "main")
     minutes = Minutes(repository)

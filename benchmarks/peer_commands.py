@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks.bench import HERE
 from benchmarks.measure import Command, run
 from benchmarks.peer_environment import PeerEnvironment
+from benchmarks.repositories import FREE
 
 _MANAGE = HERE / "django_peer" / "manage.py"
 _APSCHEDULER = HERE / "apscheduler_peer"
@@ -47,7 +48,7 @@ def django_context(folder: Path, peers: PeerEnvironment) -> str:
     variables = folder / "django-context.env"
     variables.write_text(f"PEER_DATABASE={_variables(folder, peers, 'context')['PEER_DATABASE']}\n")
     return (
-        "defaults: {context: django}\ncontexts:\n  django:\n"
+        f"{FREE}defaults: {{context: django}}\ncontexts:\n  django:\n"
         f"    path: {_MANAGE.parent}\n    python: {peers.programs / 'python'}\n    settings: settings\n"
         f"    env_file: {variables}\n    names: {{Task: scheduled.models.Task}}\n"
     )

@@ -67,6 +67,10 @@ class Repository:
         return Command([RUNNER, *words], self.root, {"RUNNER_STATE": str(self.state), **environment})
 
 
+#: The `runner.yaml` that holds no task to permissions, because no peer does that; `held` measures what it costs.
+FREE = "permissions: {default: all}\n"
+
+
 class Minutes:
     """Ticks of a repository with due tasks; each is a minute later than the previous one."""
 
@@ -87,7 +91,7 @@ class Minutes:
         return Command([RUNNER, "tick"], self._repository.root, self._environment, prepare)
 
 
-def ticked(root: Path, tasks: int, *, due: int = 0, code: str = "x = 1", settings: str = "") -> Repository:
+def ticked(root: Path, tasks: int, *, due: int = 0, code: str = "x = 1", settings: str = FREE) -> Repository:
     """Return the repository at a path, in which one tick has run. Create it if it does not exist.
 
     The tasks have various schedules and are not due soon, but the first `due` have one line, `code`, and run every
@@ -106,7 +110,7 @@ def ticked(root: Path, tasks: int, *, due: int = 0, code: str = "x = 1", setting
     return repository
 
 
-def due_tick(root: Path, tasks: int, due: int, *, code: str = "x = 1", settings: str = "") -> Command:
+def due_tick(root: Path, tasks: int, due: int, *, code: str = "x = 1", settings: str = FREE) -> Command:
     """Return a tick for which `due` of `tasks` tasks are due at each run. `ticked` has the other arguments, too."""
     repository = ticked(root, tasks, due=due, code=code, settings=settings)
     return repository.tick(RUNNER_NOW=_THE_MINUTE).restoring(repository.state)

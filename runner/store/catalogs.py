@@ -356,7 +356,7 @@ def count_free(session: Reading) -> int:
     """Return how many active tasks in force are held to no permissions."""
     sql = """
         SELECT count(*) FROM tasks t JOIN versions v ON v.id = t.version
-        WHERE v.active AND t.blob IS NOT NULL AND v.definition NOT LIKE '%"is_held": true%'
+        WHERE v.active = 1 AND t.blob IS NOT NULL AND v.definition NOT LIKE '%"is_held": true%'
     """
     (count,) = session.one(sql) or (0,)
     return int(count)

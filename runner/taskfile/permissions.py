@@ -9,8 +9,8 @@ from runner.model.permissions import ALL, EVERYTHING, NOTHING, Permissions
 from runner.taskfile.document import Document, Path
 from runner.taskfile.findings import Finding
 
-#: What a line says where nobody knows which port or which folder is meant.
-_UNKNOWN = ("PORT", "FOLDER")
+#: What a line says where nobody knows which port, folder or socket is meant.
+_UNKNOWN = ("PORT", "FOLDER", "SOCKET")
 _ALL_BEYOND = "`all` is more than `permissions.most` allows"
 
 

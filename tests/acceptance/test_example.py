@@ -42,6 +42,9 @@ class _Example:
         shutil.copytree(_EXAMPLE, project.root, ignore=ignored, dirs_exist_ok=True)
         databases.add_driver(project.root / "app")
         settings = (project.root / "runner.yaml").read_text()
+        settings = settings.replace("app/data", variables.get("DB_HOST", "app/data"))
+        if os.geteuid() == 0 and variables:  # the folder of the server's socket is not for others
+            settings += "permissions: {default: all}\n"
         project.write("runner.yaml", settings.replace("app/.venv/bin/python", str(python_with(version))))
         lines = [*(project.root / "app" / ".env.example").read_text().splitlines(), *map("=".join, variables.items())]
         project.write("app/.env", "\n".join(lines))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import pytest
@@ -382,3 +385,129 @@ def test_names_of_hosts_are_looked_up_with_the_network_only(project: Project) ->
     shown = _run(project, code, {"network": [80]})
 
     assert "add `permissions: network: true`" in shown["reason"]
+
+
+#: Code that imports a module without a grant → whether that is held. The rest is what docs/security.md says is not.
+_IMPORTS = {
+    "import gc": True,
+    "from gc import collect": True,
+    "import gc as collector": True,
+    "exec('import gc')": True,
+    "eval('__import__(\"gc\")')": False,
+    "def f():\n    import gc\nf()": True,
+    "class C:\n    import gc": True,
+    "import sys\nsys.modules['gc'] = sys\nimport gc": True,
+    "import threading\nthreading.gc = 1\nexec(compile('import gc', 'x', 'exec'))": True,
+    "import pickle\npickle.loads(b'cgc\\nisenabled\\n.')": True,
+    "import sys\nsys.modules['os'].getpid()": False,
+}
+
+
+@pytest.mark.parametrize("code", _IMPORTS)
+def test_an_import_statement_of_a_module_that_is_not_granted_raises_import_error(project: Project, code: str) -> None:
+    caught = f"try:\n{indent(code, '    ')}\nexcept ImportError:\n    print('held')\n"
+
+    shown = _run(project, caught, {})
+
+    assert (shown["status"], shown["output"]) == ("succeeded", "held\n" if _IMPORTS[code] else "")
+
+
+def test_a_task_has_no_descriptors_but_its_streams_and_its_report(project: Project) -> None:
+    code = "import os\nprint(sorted(int(name) for name in os.listdir('/proc/self/fd'))[:-1])"
+
+    descriptors = _run(project, code, {})["output"]
+
+    assert descriptors.startswith("[0, 1, 2")
+    assert descriptors.count(",") <= 3, descriptors
+
+
+_LOCKING = """\
+import fcntl, os, time, pathlib
+folders = [task.root, task.state, pathlib.Path.cwd(), pathlib.Path(os.environ["RUNNER_REPO"]), STATE]
+locked = []
+for folder in folders:
+    for path in [folder, *folder.rglob("*")]:
+        try:
+            locked.append(os.open(path, os.O_RDONLY))
+            fcntl.flock(locked[-1], fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.fcntl(locked[-1], fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        except OSError:
+            pass
+for descriptor in (0, 1, 2):
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+print("locked", len(locked) > 0, flush=True)
+while not (task.state / "end").exists():
+    time.sleep(0.05)
+"""
+
+
+def test_no_lock_that_a_task_takes_delays_a_tick(project: Project) -> None:
+    code = _LOCKING.replace("STATE", f"pathlib.Path({str(project.state)!r})")
+    project.task("locks", code, permissions={})
+    project.task("other", "print((task.root / 'tasks/other.txt').read_text())", permissions={})
+    project.write("tasks/other.txt", "read")
+    project.commit()
+    locking = subprocess.Popen([RUNNER, "run", "locks"], cwd=project.root, env=project.environment(NOON), stdout=-1)
+    with locking:
+        assert locking.stdout is not None
+        assert locking.stdout.readline() == b"locked True\n"
+
+        done = project.runner("tick", "--task", "other", now=NOON, timeout=20)
+
+        (project.state / "data" / "locks" / "end").touch()
+        assert locking.wait(60) == 0
+    assert done.returncode == 0
+    assert [(run.task, run.status) for run in project.runs("other")] == [("other", "succeeded")]
+
+
+#: Code whose error comes from a library, which says less → the line that the reason names; P is a folder.
+_BY_LIBRARIES = {
+    "import sqlite3\nshop = sqlite3.connect('P/shop.db')\nshop.execute('INSERT INTO t VALUES (1)')": "",
+    "import sqlite3\npath = 'P/shop.db'\nsqlite3.connect(path).execute('SELECT * FROM t')": "write: [P]",
+    "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:8099/')": "network: [8099]",
+    "import smtplib\nsmtplib.SMTP('127.0.0.1', 2525)": "network: [2525]",
+    "import shutil\nshutil.copy('P/shop.db', 'mine')": "read: [P/shop.db]",
+    "import logging.handlers\nlogging.handlers.RotatingFileHandler('P/log')": "write: [P]",
+    "import tempfile\ntempfile.TemporaryFile(dir='P')": "write: [P]",
+    "try:\n    open('P/shop.db')\nexcept OSError as error:\n    raise ValueError('bad') from error": "read: [P/shop.db]",
+    "import socket\nsocket.socket(socket.AF_UNIX).connect('P/socket')": "write: [SOCKET]",
+}
+
+
+@pytest.mark.parametrize("code", _BY_LIBRARIES)
+def test_a_denial_behind_an_error_of_a_library_is_found(project: Project, tmp_path: Path, code: str) -> None:
+    with closing(sqlite3.connect(tmp_path / "shop.db")) as shop:
+        shop.execute("CREATE TABLE t (x)")
+
+    shown = _run(project, code.replace("P/", f"{tmp_path}/").replace("'P'", repr(str(tmp_path))), {})
+
+    line = _BY_LIBRARIES[code].replace("P", str(tmp_path), 1) if "[P" in _BY_LIBRARIES[code] else _BY_LIBRARIES[code]
+    if line:
+        assert shown["error"]["type"] == "permission-denied", shown["output"]
+        assert f"add `permissions: {line}`" in shown["reason"]
+    else:
+        assert "if a permission is missing, `runner run held --learn` says which" in shown["reason"]
+
+
+def test_what_a_started_program_was_denied_is_shown_by_learning(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    code = f"import subprocess\nsubprocess.run(['cat', '{tmp_path}/secret'], check=True)"
+
+    shown = _run(project, code, {"subprocess": True})
+
+    assert shown["error"]["type"] == "subprocess.CalledProcessError"
+    assert shown["reason"].endswith("; if a permission is missing, `runner run held --learn` says which")
+
+
+def test_what_is_granted_and_refused_by_its_owner_has_no_line(project: Project, tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.write_text("x")
+    closed.chmod(0)  # the capabilities of root are dropped, so that this counts for root, too
+    code = f"open('{closed}').read()"
+    if os.geteuid() == 0:
+        os.chown(closed, 65534, 65534)
+
+    shown = _run(project, code, {"read": [str(tmp_path)]})
+
+    assert (shown["status"], shown["error"]["type"]) == ("failed", "PermissionError")
+    assert "add `" not in shown["reason"]

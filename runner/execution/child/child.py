@@ -439,7 +439,7 @@ def _end_message(error: BaseException, trace: TracebackType | None, job: Job, *,
     elif has_begun and _may_be_denied(error, job):
         first, newline, rest = text.partition("\n")
         hint = f"if a permission is missing, `runner run {job.task} --learn` says which"
-        short = first[:_SHORT_ENOUGH].rstrip(".")
+        short = first[:_SHORT_ENOUGH].rstrip(". ")
         text = f"{short}; {hint}{newline}{rest}"
     return EndMessage(
         _error(kind, text, error, trace, job),

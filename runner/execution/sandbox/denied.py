@@ -69,28 +69,27 @@ def _missing(error: BaseException, trace: TracebackType | None, granted: Permiss
     text = str(error)
     if _DENIED in text:
         return _of_text(text, granted)
-    return _of_sqlite(_functions(trace)) if any(word in text for word in _OF_SQLITE) else None
+    return _of_sqlite(_functions(trace), granted) if any(word in text for word in _OF_SQLITE) else None
 
 
 def _of_text(text: str, granted: Permissions) -> str | None:
     """Return the line for an error of a database's library, whose text names a socket or a port (libpq)."""
     _, is_socket, rest = text.partition('socket "')
     if is_socket:
-        path = rest.partition('"')[0]
-        return f"permissions: write: [{path}]"
+        return _to_write(rest.partition('"')[0], granted)
     _, _, rest = text.partition(", port ")
     number = rest[: len(rest) - len(rest.lstrip("0123456789"))]
     return f"permissions: network: [{number}]" if number and not granted.has_network else None
 
 
-def _of_sqlite(functions: list[tuple[str, dict[str, object]]]) -> str | None:
+def _of_sqlite(functions: list[tuple[str, dict[str, object]]], granted: Permissions) -> str | None:
     """Return the line for a database that SQLite could not write: the folder, because it makes files beside it."""
     for _, values in reversed(functions):
-        for value in values.values():
+        itself = values.get("self")
+        for value in (*values.values(), getattr(itself, "db", None), getattr(itself, "connection", None)):
             path = _database(value)
             if path is not None and os.path.isdir(os.path.dirname(path)):
-                folder = os.path.dirname(path)
-                return f"permissions: write: [{'FOLDER' if is_shared(folder) else folder}]"
+                return _to_write(os.path.dirname(path), granted)
     return None
 
 
@@ -117,7 +116,7 @@ def _of_error(path: object, functions: list[tuple[str, dict[str, object]]], gran
     if any(values.get("__module__") in _SHARED_MEMORY for _, values in functions):
         return "permissions: write: [/dev/shm]"
     if isinstance(path, str):
-        return _of_path(path)
+        return _of_path(path, granted)
     return _of_socket(functions, granted) if path is None else None
 
 
@@ -125,16 +124,31 @@ def _is_program(path: object) -> bool:
     return isinstance(path, str) and os.path.isfile(path) and os.access(path, os.X_OK) and _can_be_read(path)
 
 
-def _of_path(path: str) -> str:
+def _of_path(path: str, granted: Permissions) -> str | None:
     """Return the line for a path. What can be read already, or is not there yet, was to be written."""
     path = os.path.abspath(path)
-    key = "write"
     if not os.path.lexists(path):
-        path = os.path.dirname(path)
-    elif not _can_be_read(path):
-        key = "read"
-    # Whoever grants a folder of many programs grants too much: the task needs one of its own.
-    return f"permissions: {key}: [{'FOLDER' if is_shared(path) else path}]"
+        return _to_write(os.path.dirname(path), granted)
+    if _can_be_read(path):
+        return _to_write(path, granted)
+    return None if _is_granted(path, (*granted.read, *granted.write)) else f"permissions: read: [{_named(path)}]"
+
+
+def _to_write(path: str, granted: Permissions) -> str | None:
+    """Return the line that grants to write a path; None where it is granted, and its owner has refused it."""
+    return None if _is_granted(path, granted.write) else f"permissions: write: [{_named(path)}]"
+
+
+def _named(path: str) -> str:
+    """Return a path, but no folder of many programs: the task needs one of its own."""
+    return "FOLDER" if is_shared(path) else path
+
+
+def _is_granted(path: str, granted: tuple[str, ...]) -> bool:
+    repository = os.environ.get("RUNNER_REPO", "/")
+    folders = [os.path.realpath(os.path.join(repository, each)) for each in granted]
+    path = os.path.realpath(path)
+    return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
 
 
 def _can_be_read(path: str) -> bool:
@@ -149,11 +163,16 @@ def _can_be_read(path: str) -> bool:
 
 
 def _of_socket(functions: list[tuple[str, dict[str, object]]], granted: Permissions) -> str | None:
-    """Return the line for a connection. A port is known where `socket.create_connection` was called."""
+    """Return the line for a connection, with the port or the path if a function of the traceback has it."""
     if granted.has_network:
         return None
     for name, values in reversed(functions):
         address = values.get("address")
+        path = getattr(values.get("self"), "unix_socket", None)  # of a connection of PyMySQL
+        if isinstance(path, str) and path:
+            return _to_write(path, granted)
+        if values.get("family") == socket.AF_UNIX:
+            return "permissions: write: [SOCKET]"
         if name == "create_connection" and isinstance(address, tuple) and isinstance(address[1], int):
             return f"permissions: network: [{address[1]}]"
     return "permissions: network: [PORT]"

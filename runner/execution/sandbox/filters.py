@@ -34,7 +34,17 @@ _NEVER = (
     *("ptrace", "process_vm_readv", "process_vm_writev", "pidfd_getfd", "process_madvise", "kcmp"),
     *("unshare", "setns", "chroot", "pivot_root", "mount", "umount2", "move_mount", "open_tree", "mount_setattr"),
     *("fsopen", "fsconfig", "fsmount", "fspick", "swapon", "swapoff", "reboot", "kexec_load", "kexec_file_load"),
-    *("init_module", "finit_module", "delete_module", "acct", "quotactl", "settimeofday", "clock_settime"),
+    *(
+        "init_module",
+        "finit_module",
+        "delete_module",
+        "acct",
+        "quotactl",
+        "quotactl_fd",
+        "fanotify_init",
+        "settimeofday",
+        "clock_settime",
+    ),
     *("adjtimex", "clock_adjtime", "sethostname", "setdomainname", "bpf", "perf_event_open", "userfaultfd"),
     *("add_key", "keyctl", "request_key", "open_by_handle_at", "name_to_handle_at", "vhangup", "syslog"),
     *("shmget", "shmat", "shmctl", "shmdt", "semget", "semop", "semctl", "semtimedop"),
@@ -50,6 +60,10 @@ _OWN_ONLY = {
     "sched_setparam": 0,
     "sched_setattr": 0,
 }
+#: Which processes a call is about: the value of the first argument that means all of the user (setpriority(2)).
+_ALL_OF_USER = {"setpriority": 2, "ioprio_set": 3}
+#: The order of fcntl(2) for a lease: the kernel holds up others who open the file, for 45 s each.
+_SET_LEASE = 1024
 
 
 @cache
@@ -78,11 +92,16 @@ def program(*, has_network: bool, has_ports: bool, has_unix: bool) -> bytes:
         made.errno(name, errno.EPERM)
     for name, index in _OWN_ONLY.items():
         made.errno(name, errno.EPERM, args=[ArgCmp(index, CmpOp.NE, 0)])
+    for name, value in _ALL_OF_USER.items():
+        made.errno(name, errno.EPERM, args=[ArgCmp(0, CmpOp.MASKED_EQ, value, _INT)])
+    made.errno("fcntl", errno.EPERM, args=[ArgCmp(1, CmpOp.MASKED_EQ, _SET_LEASE, _INT)])
     for flag in _NAMESPACES:
         made.errno("clone", errno.EPERM, args=[ArgCmp(0, CmpOp.MASKED_EQ, flag, flag)])
     # Its flags are in memory, which no filter can read; C libraries then use clone(2).
     made.errno("clone3", errno.ENOSYS)
     _sockets(made, has_network=has_network, has_ports=has_ports, has_unix=has_unix)
+    if not has_network:
+        _ways_around_ports(made, has_ports=has_ports)
     return _LOAD_NUMBER + _SKIP_IF_BELOW + _KILL + made.program
 
 
@@ -100,15 +119,20 @@ def _sockets(made: Filter, *, has_network: bool, has_ports: bool, has_unix: bool
         for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET):
             _allow(made, socket.AF_UNIX, kind, 0)
     made.errno("socket", errno.EACCES)
-    if not has_network:
-        for name, index in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)):
-            made.errno(name, errno.EACCES, args=[ArgCmp(index, CmpOp.MASKED_EQ, _FAST_OPEN, _FAST_OPEN)])
-        tcp, option = socket.IPPROTO_TCP, _TCP_FASTOPEN_CONNECT
-        made.errno(
-            "setsockopt",
-            errno.EACCES,
-            args=[ArgCmp(1, CmpOp.MASKED_EQ, tcp, _INT), ArgCmp(2, CmpOp.MASKED_EQ, option, _INT)],
-        )
+
+
+def _ways_around_ports(made: Filter, *, has_ports: bool) -> None:
+    """Refuse what Landlock does not count as connecting or listening."""
+    if has_ports:
+        made.errno("listen", errno.EACCES)  # the kernel chooses a port for a socket that has none
+    for name, index in (("sendto", 3), ("sendmsg", 2), ("sendmmsg", 3)):
+        made.errno(name, errno.EACCES, args=[ArgCmp(index, CmpOp.MASKED_EQ, _FAST_OPEN, _FAST_OPEN)])
+    tcp, option = socket.IPPROTO_TCP, _TCP_FASTOPEN_CONNECT
+    made.errno(
+        "setsockopt",
+        errno.EACCES,
+        args=[ArgCmp(1, CmpOp.MASKED_EQ, tcp, _INT), ArgCmp(2, CmpOp.MASKED_EQ, option, _INT)],
+    )
 
 
 def _allow(made: Filter, family: int, kind: int, *protocols: int) -> None:

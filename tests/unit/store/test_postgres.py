@@ -74,6 +74,7 @@ def _catalog(session: Deciding) -> None:
         catalogs.has_tasks,
         catalogs.has_refused,
         catalogs.sandbox,
+        catalogs.count_free,
         catalogs.problems,
         catalogs.next_slot,
     ):

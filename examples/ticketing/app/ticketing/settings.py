@@ -19,7 +19,7 @@ INSTALLED_APPS = [
 DATABASES = {
     "default": {
         "ENGINE": "django.db.backends." + os.environ.get("DB_ENGINE", "sqlite3"),
-        "NAME": os.environ.get("DB_NAME", str(BASE_DIR / "db.sqlite3")),
+        "NAME": os.environ.get("DB_NAME", str(BASE_DIR / "data" / "db.sqlite3")),
         "HOST": os.environ.get("DB_HOST", ""),
         "PORT": os.environ.get("DB_PORT", ""),
         "USER": os.environ.get("DB_USER", ""),

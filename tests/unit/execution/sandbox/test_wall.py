@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import fcntl
 import mmap
 import os
 import platform
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -154,9 +156,25 @@ def _listen() -> None:
     socket.create_server(("127.0.0.1", 0)).close()
 
 
-def test_a_granted_port_is_not_one_to_listen_on(server: int) -> None:
-    assert _behind(_wall(ports=(server,)), _listen) == "EACCES"
-    assert _behind(_wall(network=True), _listen) == "ok"
+def _listen_anywhere() -> None:
+    with socket.socket() as server:
+        server.listen()  # the kernel chooses a port
+
+
+@pytest.mark.parametrize("act", [_listen, _listen_anywhere])
+def test_a_granted_port_is_not_one_to_listen_on(server: int, act: Callable[[], None]) -> None:
+    assert _behind(_wall(ports=(server,)), act) == "EACCES"
+    assert _behind(_wall(network=True), act) == "ok"
+
+
+def _send_many(descriptor: int, port: int) -> None:
+    """Send one message by sendmmsg(2), with TCP Fast Open."""
+    address = ctypes.create_string_buffer(struct.pack("=HH4s8x", socket.AF_INET, socket.htons(port), b"\x7f\0\0\1"), 16)
+    text = ctypes.create_string_buffer(b"x", 1)
+    vector = ctypes.create_string_buffer(struct.pack("@PN", ctypes.addressof(text), 1))  # struct iovec
+    header = struct.pack("@PI4xPNPNi4x", ctypes.addressof(address), 16, ctypes.addressof(vector), 1, 0, 0, 0)
+    messages = ctypes.create_string_buffer(header + struct.pack("@I4x", 0))  # struct mmsghdr
+    _call(307 if _MACHINE == "x86_64" else 269, descriptor, messages, 1, int(socket.MSG_FASTOPEN))
 
 
 def _fast_open(port: int, call: str) -> None:
@@ -165,12 +183,14 @@ def _fast_open(port: int, call: str) -> None:
             client.sendto(b"x", socket.MSG_FASTOPEN, ("127.0.0.1", port))
         elif call == "sendmsg":
             client.sendmsg([b"x"], [], socket.MSG_FASTOPEN, ("127.0.0.1", port))
+        elif call == "sendmmsg":
+            _send_many(client.fileno(), port)
         else:
             client.setsockopt(socket.IPPROTO_TCP, 30, 1)
             client.connect(("127.0.0.1", port))
 
 
-@pytest.mark.parametrize("call", ["sendto", "sendmsg", "setsockopt"])
+@pytest.mark.parametrize("call", ["sendto", "sendmsg", "sendmmsg", "setsockopt"])
 def test_fast_open_does_not_lead_to_another_port(server: int, call: str) -> None:
     act = partial(_fast_open, server, call)
 
@@ -258,11 +278,20 @@ def _prlimit(pid: int) -> None:
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, 3))
 
 
+def _niceness() -> int:
+    return os.getpriority(os.PRIO_PROCESS, 0)
+
+
 #: What may not be done to the parent, by its pid.
 _TO_OTHERS: dict[str, tuple[Callable[[int], object], str]] = {
     "signal": (lambda pid: os.kill(pid, 0), "EPERM"),
     "limits": (_prlimit, "EPERM"),
     "priority": (lambda pid: os.setpriority(os.PRIO_PROCESS, pid, 19), "EPERM"),
+    "priority of all processes of the user": (lambda _: os.setpriority(os.PRIO_USER, 0, _niceness()), "EPERM"),
+    "priority of the disk for all of them": (
+        lambda _: _call(251 if _MACHINE == "x86_64" else 30, 3, 0, 2 << 13 | 4),
+        "EPERM",
+    ),
     "affinity": (lambda pid: os.sched_setaffinity(pid, {0}), "EPERM"),
     "scheduler": (lambda pid: os.sched_setscheduler(pid, os.SCHED_BATCH, os.sched_param(0)), "EPERM"),
     "memory": (lambda pid: _read(f"/proc/{pid}/mem"), "EACCES"),
@@ -278,6 +307,61 @@ def test_nothing_can_be_done_to_the_process_that_supervises(kind: str) -> None:
     act, expected = _TO_OTHERS[kind]
 
     assert _behind(_wall(network=True, start=True), partial(act, os.getpid())) == expected
+    # At the address 0 there is no memory to read; to set a priority of all processes would change others than ours.
+    assert "all" in kind or _without_wall(act) == ("EIO" if kind == "memory" else "ok")
+
+
+def _without_wall(act: Callable[[int], object]) -> str:
+    """Do to another process what a walled child could not; return `ok`, or the name of the errno."""
+    victim = subprocess.Popen([sys.executable, "-S", "-c", "print(flush=True); input()"], stdin=-1, stdout=-1)
+    with victim:
+        assert victim.stdout is not None
+        victim.stdout.readline()
+        try:
+            act(victim.pid)
+        except OSError as error:
+            return errno.errorcode[error.errno or 0]
+        finally:
+            victim.kill()
+    return "ok"
+
+
+def _lease(path: Path) -> None:
+    with path.open() as file:
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+
+
+def test_no_lease_holds_up_others_who_open_a_file(tmp_path: Path) -> None:
+    (tmp_path / "shared").write_text("x")
+
+    assert _behind(_wall(write=(str(tmp_path),)), partial(_lease, tmp_path / "shared")) == "EPERM"
+    _lease(tmp_path / "shared")
+
+
+def _reopen(path: Path) -> None:
+    with path.open() as file, open(f"/proc/self/fd/{file.fileno()}", "a", encoding="utf-8"):
+        pass
+
+
+def test_a_descriptor_leads_to_no_more_than_its_path(tmp_path: Path) -> None:
+    (tmp_path / "old").write_text("x")
+
+    assert _behind(_wall(read=(str(tmp_path), "/proc")), partial(_reopen, tmp_path / "old")) == "EACCES"
+    assert _behind(_wall(read=("/proc",), write=(str(tmp_path),)), partial(_reopen, tmp_path / "old")) == "ok"
+
+
+def test_a_descriptor_that_another_process_hands_over_can_be_used(tmp_path: Path) -> None:
+    """What docs/security.md lists as not held."""
+    (tmp_path / "secret").write_text("x")
+    ours, its = socket.socketpair()
+
+    def receive() -> None:
+        _, [descriptor], _, _ = socket.recv_fds(its, 1, 1)
+        assert os.read(descriptor, 1) == b"x"
+
+    with ours, its, (tmp_path / "secret").open() as secret:
+        socket.send_fds(ours, [b"x"], [secret.fileno()])
+        assert _behind(_wall(), receive) == "ok"
 
 
 def test_a_task_may_set_its_own_limits_and_priority() -> None:
