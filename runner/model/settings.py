@@ -22,7 +22,7 @@ class Settings(Value):
     """The settings in force. The defaults are those of a repository without `runner.yaml`.
 
     `context` is the name of the context of tasks that name none; empty where they have none. Every task has
-    `permissions`, and none may ask for more than `most_permissions`.
+    `permissions`, and none may ask for more than `most_permissions`. `run_as` is the user of tasks that name none.
     """
 
     timezone: str = "UTC"
@@ -45,3 +45,5 @@ class Settings(Value):
     permissions: Permissions = NOTHING
     most_permissions: Permissions = EVERYTHING
     sandbox: str = BEST_EFFORT
+    run_as: str = ""
+    require_run_as: bool = False

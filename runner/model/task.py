@@ -117,6 +117,7 @@ class Task(Value):
     context: str = ""
     rollback: bool = False
     permissions: Permissions = EVERYTHING
+    run_as: str = ""
 
     @property
     def path(self) -> str:

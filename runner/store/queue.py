@@ -238,6 +238,7 @@ def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None
         context=task.context,
         rollback=task.rollback,
         permissions=task.permissions,
+        run_as=task.run_as,
     )
 
 

@@ -44,6 +44,7 @@ def build_task(draft: Draft) -> Task:
         context=context_of(draft),
         rollback=bool(draft.get("rollback")),
         permissions=_permissions(draft),
+        run_as=draft.get("run_as") or settings.run_as,
     )
 
 
@@ -133,4 +134,6 @@ def build_settings(document: Document) -> Settings:
         permissions=build_permissions(value.get("permissions", {}).get("default")),
         most_permissions=build_permissions(value.get("permissions", {}).get("most", ALL)),
         sandbox=value.get("sandbox", default.sandbox),
+        run_as=defaults.get("run_as", default.run_as),
+        require_run_as=value.get("require_run_as", default.require_run_as),
     )

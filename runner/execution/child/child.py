@@ -160,12 +160,27 @@ def _set_up(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
     _enter(environment.folder(job.run_id, job.attempt, os.getpid()), inputs.spare)
     if inputs.group is not None:
         inputs.group.enter()
+    _change_user(job, inherited, own)
     if job.limits.any():
         import traceback  # noqa: F401, PLC0415 - later, the limits may not allow to load it
 
         from runner.execution.child.rlimits import set_limits  # noqa: PLC0415 - only for tasks that have limits
 
         set_limits(job.limits)
+
+
+def _change_user(job: Job, inherited: Inherited, own: dict[str, str]) -> None:
+    """Become the user that the task names. Without one, root takes back the data of a task that had another user."""
+    if not job.run_as and (os.geteuid() != 0 or os.stat(own["RUNNER_DATA"]).st_uid == 0):
+        return
+    from runner.execution.child.user import become, give  # noqa: PLC0415 - only for tasks with a user
+
+    if not job.run_as:
+        give(own["RUNNER_DATA"], 0, 0)
+        return
+    for name, value in become(job.run_as, (os.getcwd(), own["RUNNER_DATA"]), job.root, inherited.parent).items():
+        if name not in own:
+            os.environ[name] = value
 
 
 def _hold(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:

@@ -334,8 +334,10 @@ class Pool:
         spare = self._environment.spare_folder(self._owner.name, attempt.pid)
         try:
             os.rename(folder, spare)
-            # The task may have replaced the folder by a link, or removed its permissions.
-            is_empty = stat.S_ISDIR(os.lstat(spare).st_mode) and not os.listdir(spare)
+            found = os.lstat(spare)
+            # The task may have replaced the folder by a link, or removed its permissions; `run_as` changes its owner.
+            is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+            is_empty = is_ours and not os.listdir(spare)
             if is_empty:
                 os.chmod(spare, 0o700)
         except OSError:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["boot_id", "identity", "pid_namespace"]  # `processes` calls these here as well
 
-_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # <linux/prctl.h>
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 4, 15, 36  # <linux/prctl.h>
 # PyDLL keeps the interpreter's lock and saves no errno: after a fork, the kernel copies each page that a call writes
 # to.
 _prctl = ctypes.PyDLL(None).prctl
@@ -79,6 +79,16 @@ def become_child(parent: int, mark: str) -> bool:
     _prctl(_PR_SET_NAME, mark.encode(), 0, 0, 0)
     adopt_orphans()
     return os.getppid() == parent
+
+
+def restore_after_change_of_user(parent: int) -> None:
+    """Restore what the kernel takes from a process that becomes another user (prctl(2)).
+
+    That is its end with its parent, and its own folder in /proc. Raises ProcessLookupError where the parent has ended.
+    """
+    _prctl(_PR_SET_DUMPABLE, 1, 0, 0, 0)
+    if not end_with_parent(parent):
+        raise ProcessLookupError
 
 
 def end_with_parent(parent: int) -> bool:

@@ -49,6 +49,11 @@ def become_child(parent: int, mark: str) -> bool:
     return os.getppid() == parent
 
 
+def restore_after_change_of_user(parent: int) -> None:
+    """Do nothing: only Linux takes something from a process that becomes another user."""
+    del parent
+
+
 def end_with_parent(parent: int) -> bool:
     """Return whether the parent is still alive."""
     return os.getppid() == parent

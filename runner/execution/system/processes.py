@@ -28,6 +28,7 @@ else:
 adopt_orphans = system.adopt_orphans
 become_child = system.become_child
 end_with_parent = system.end_with_parent
+restore_after_change_of_user = system.restore_after_change_of_user
 outlive_parent = system.outlive_parent
 watch = system.watch
 control_groups = system.control_groups

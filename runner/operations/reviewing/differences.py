@@ -25,7 +25,7 @@ _DEFAULTS = {
 }
 #: The keys of `runner.yaml` that are no defaults of tasks. Defaults are shown with each task that they change.
 
-_SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file", "files", "sandbox")
+_SETTINGS = ("ref", "max_parallel", "shutdown_grace", "secrets_file", "files", "sandbox", "require_run_as")
 
 
 def fields(before: Task | None, after: Task | None) -> tuple[Difference, ...]:
@@ -135,6 +135,7 @@ def _texts(task: Task | None) -> dict[str, str]:
         "context": task.context,
         "rollback": "true" if task.rollback else "",
         "permissions": ", ".join(task.permissions.in_words()),
+        "run_as": task.run_as,
     }
     return {name: text for name, text in texts.items() if text}
 

@@ -101,6 +101,7 @@ def _job(candidate: Candidate, number: int, commit: str, sides: Sides) -> Job:
         timeout=min(task.timeout, _LONGEST),
         kill_grace=_GRACE,
         secrets=(),
+        run_as="",
         commit=commit,
         blob=candidate.blob,
         data=str(number),

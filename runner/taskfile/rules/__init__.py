@@ -18,6 +18,7 @@ from runner.taskfile.rules import (
     permissions,
     policies,
     python_syntax,
+    run_as,
     schedule_comes,
     timezone,
 )
@@ -33,6 +34,7 @@ RULES: tuple[Rule, ...] = (
     policies.check,
     context.check,
     permissions.check,
+    run_as.check,
     literal_code.check,
     python_syntax.check,
 )

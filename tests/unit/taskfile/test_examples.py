@@ -37,6 +37,8 @@ _SETTINGS = Settings(
         Context("django", "../app", settings="ticketing.settings"),
         Context("shop", "../shop", setup="shop.tasks:setup"),
     ),
+    run_as="www-data",
+    require_run_as=True,
     most_permissions=Permissions(
         is_held=True,
         imports=("psycopg",),

@@ -130,6 +130,7 @@ def test_the_defaults_that_descriptions_name_are_those_of_a_repository_without_s
         "ref": plain.ref,
         "fetch": "never" if plain.fetch is None else format_duration(plain.fetch),
         "require_signed": str(plain.require_signed).lower(),
+        "require_run_as": str(plain.require_run_as).lower(),
         "max_parallel": str(plain.max_parallel),
         "timeout": format_duration(plain.timeout),
         "kill_grace": format_duration(plain.kill_grace),
