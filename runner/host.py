@@ -29,10 +29,11 @@ if TYPE_CHECKING:
 
     from runner.contexts.django import DjangoApplication
     from runner.contexts.module import ModuleApplication
+    from runner.contexts.packages import Packages
     from runner.execution.launcher.messages import Message
     from runner.model.context import Context
 
-    AnyApplication = DjangoApplication | ModuleApplication
+    AnyApplication = DjangoApplication | ModuleApplication | Packages
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -122,6 +123,10 @@ def _application(context: Context, masked: Sequence[str]) -> AnyApplication:
         from runner.contexts.django import DjangoApplication  # noqa: PLC0415 - only for Django projects
 
         return DjangoApplication(context, masked)
+    if not context.setup:
+        from runner.contexts.packages import Packages  # noqa: PLC0415 - only for packages of a task
+
+        return Packages(masked)
     from runner.contexts.module import ModuleApplication  # noqa: PLC0415 - only for other applications
 
     return ModuleApplication(context, masked)

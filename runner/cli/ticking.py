@@ -19,6 +19,7 @@ TYPE_CHECKING = False  # the name is enough for type checkers; `typing` itself s
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from runner.execution.hosting.hosts import Hosts
     from runner.execution.launcher.messages import Receiver, Sender
     from runner.execution.supervising.executor import Executor
     from runner.execution.supervising.run_environment import RunEnvironment
@@ -68,6 +69,7 @@ def _run_decider(
     """Run the decider of a tick, explain every error, and return the exit code."""
     try:
         from runner import clock  # noqa: PLC0415
+        from runner.execution.hosting.on_demand import HostsOnDemand  # noqa: PLC0415
         from runner.execution.launcher.client import LauncherClient  # noqa: PLC0415
         from runner.operations.ticking.tick import Request, TickProcesses, tick  # noqa: PLC0415
 
@@ -76,13 +78,14 @@ def _run_decider(
         def executor(environment: RunEnvironment, run_settings: RunSettings) -> Executor:
             secrets_file = run_settings.secrets_file
             launcher = LauncherClient(events, orders, environment, secrets_file, tells_output=tells_output)
-            if not run_settings.contexts:
-                return launcher
-            from runner.execution.hosting.host import Hosting  # noqa: PLC0415 - only with contexts
+            return HostsOnDemand(launcher, lambda inner: _hosts(environment, run_settings, inner))
+
+        def _hosts(environment: RunEnvironment, run_settings: RunSettings, inner: LauncherClient) -> Hosts:
+            from runner.execution.hosting.host import Hosting  # noqa: PLC0415 - only for tasks with a context
             from runner.operations.ticking.applications import hosts_for  # noqa: PLC0415 - as above
 
-            hosting = Hosting(environment, made, secrets_file, tells_output)
-            return hosts_for(workspace, run_settings, hosting, launcher)
+            hosting = Hosting(environment, made, run_settings.secrets_file, tells_output)
+            return hosts_for(workspace, run_settings, hosting, inner)
 
         processes = TickProcesses(
             made[0],

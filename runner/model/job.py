@@ -16,9 +16,11 @@ class Job(Value):
     `scheduled_for` is None for manual runs. `commit` is the commit of the run and `blob` the id of its task file.
     `root` is the folder with the files of that commit. `data` is the name of the folder that the task keeps from run
     to run. `context` is the name of its context, empty where it has none. `run_as` is the user that runs it, empty for
-    that of the tick. `filter` is the seccomp filter for its
-    permissions; empty where it is not held, or this machine has no filters. A job that `learns` is not held, but
-    observed: `calls` has the numbers and the names of the system calls that its filter tells of.
+    that of the tick. `dependencies` are the packages that its code names: their environment is its context.
+
+    `filter` is the seccomp filter for its permissions; empty where it is not held, or this machine has no filters. A
+    job that `learns` is not held, but observed: `calls` has the numbers and the names of the system calls that its
+    filter tells of.
     """
 
     run_id: int
@@ -44,6 +46,7 @@ class Job(Value):
     permissions: Permissions = EVERYTHING
     filter: bytes = b""
     run_as: str = ""
+    dependencies: tuple[str, ...] = ()
     learns: bool = False
     calls: tuple[tuple[int, str], ...] = ()
 

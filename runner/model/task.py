@@ -118,6 +118,7 @@ class Task(Value):
     rollback: bool = False
     permissions: Permissions = EVERYTHING
     run_as: str = ""
+    dependencies: tuple[str, ...] = ()
 
     @property
     def path(self) -> str:

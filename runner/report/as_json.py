@@ -214,6 +214,7 @@ def status(value: Status, edits: Edits, now: datetime) -> dict[str, Any]:
         "unanswered": [{"run_id": run_id, "reason": reason} for run_id, reason in value.unanswered],
         "clock": list(value.clock),
         "not_held": list(value.not_held),
+        "building": list(value.building),
         "failing": _all(run, value.failing),
         "last_24_hours": value.counts.since,
         "next": None if slot is None else {"task": slot[0], "at": iso(slot[1]), "local": slot[2]},

@@ -8,6 +8,7 @@ from typing import Any
 
 from runner.model.commit import SHORT
 from runner.model.context import ContextUse
+from runner.model.environment import is_environment
 from runner.report.facts import Facts
 from runner.report.table import plain
 
@@ -23,7 +24,7 @@ Fact = tuple[str, str, str]
 def context_facts(use: ContextUse | None) -> Iterator[Fact]:
     """Yield the fact about the context of an attempt: `django, set up in 0.3 s, 47 MB, application 1a2b3c4d5e6f`."""
     if use is not None:
-        yield "context", f"{use.name}, {_figures(use)}", ""
+        yield "packages" if is_environment(use.name) else "context", f"{use.name}, {_figures(use)}", ""
 
 
 def _figures(use: ContextUse) -> str:

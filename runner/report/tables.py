@@ -247,6 +247,8 @@ def _status_facts(value: Status, now: datetime) -> Iterator[tuple[str, str, str]
     yield "last 24 h", counts or "no runs", ""
     for number, sentence in enumerate(value.clock):
         yield "" if number else "clock", sentence, "yellow"
+    for number, sentence in enumerate(value.building):
+        yield "" if number else "packages", sentence, "yellow"
     for number, sentence in enumerate(value.not_held):
         yield "" if number else "sandbox", sentence, "yellow"
 

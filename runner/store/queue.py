@@ -6,6 +6,7 @@ A tick that has a free concurrency slot takes the run that has waited longest. T
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from runner.clock import from_millis, to_millis
 from runner.model import event
 from runner.model.attempt_result import AttemptResult
 from runner.model.context import Context
+from runner.model.environment import ENVIRONMENT, LONGEST_BUILD
 from runner.model.job import Job
 from runner.model.retry import ONCE, Retry
 from runner.model.settings import FILES
@@ -149,8 +151,8 @@ def _take(session: Deciding, run_id: int, owner: str, now: datetime) -> Job:
 def _wait_for_set_up(session: Deciding, taken: Job, now: datetime) -> None:
     """Allow an owner the time for the set-up of a context before it starts the attempt."""
     context = run_settings(session).context(taken.context)
-    if context is not None:
-        values = overdue(now, MARGIN * 2 + context.timeout)
+    if context is not None or taken.dependencies:
+        values = overdue(now, MARGIN * 2 + (LONGEST_BUILD if context is None else context.timeout))
         session.change(f"UPDATE runs SET {OVERDUE} WHERE id = ?", (*values, taken.run_id))  # noqa: S608
 
 
@@ -239,7 +241,15 @@ def job_of(task: Task, run_id: int, attempt: int, scheduled_for: datetime | None
         rollback=task.rollback,
         permissions=task.permissions,
         run_as=task.run_as,
+        dependencies=task.dependencies,
     )
+
+
+def waiting_for_packages(session: Reading) -> list[tuple[int, tuple[str, ...]]]:
+    """Return the runs under way whose code names packages, each with these."""
+    sql = "SELECT r.id, v.definition FROM runs r JOIN versions v ON v.id = r.version WHERE r.status = ? AND v.context LIKE ?"
+    rows = session.query(sql, (RUNNING, f"{ENVIRONMENT}%"))
+    return [(run_id, tuple(json.loads(definition)["dependencies"])) for run_id, definition in rows]
 
 
 def release(session: Deciding, owner: str, taken: Iterable[tuple[int, int]], now: datetime) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from runner.model.environment import environment_name
 from runner.model.limits import Limits, parse_size
 from runner.model.permissions import ALL, Permissions
 from runner.model.retry import Retry
@@ -16,6 +17,7 @@ from runner.taskfile.document import Document
 from runner.taskfile.draft import Draft
 from runner.taskfile.permissions import added, build_permissions
 from runner.taskfile.rules.python_syntax import first_line
+from runner.taskfile.script_metadata import read_metadata
 from runner.value import replace
 
 #: How many attempts a run has where `retry` does not say.
@@ -24,7 +26,7 @@ _ATTEMPTS = 3
 
 def build_task(draft: Draft) -> Task:
     """Return the task of a draft without findings."""
-    settings = draft.settings
+    settings, dependencies = draft.settings, read_metadata(draft.get("code")).dependencies
     return Task(
         id=id_of(draft.path),
         schedule=_schedule(draft),
@@ -41,10 +43,11 @@ def build_task(draft: Draft) -> Task:
         limits=_limits(draft.get("limits") or {}, settings.limits),
         env=tuple((draft.get("env") or {}).items()),
         secrets=tuple(draft.get("secrets") or ()),
-        context=context_of(draft),
+        context=environment_name(dependencies) if dependencies else context_of(draft),
         rollback=bool(draft.get("rollback")),
         permissions=_permissions(draft),
         run_as=draft.get("run_as") or settings.run_as,
+        dependencies=dependencies,
     )
 
 

@@ -16,6 +16,7 @@ import pytest
 from runner.execution.sandbox import landlock
 from tests.support.django import Application
 from tests.support.project import NOON, Project
+from tests.support.streams import answered
 
 pytestmark = [
     pytest.mark.held,
@@ -262,3 +263,16 @@ def test_a_task_with_a_context_learns_what_its_models_need(project: Project) -> 
     project.commit()
     assert project.json("run", "held", now=NOON)["status"] == "succeeded"
     assert sorted(app.users()) == ["ana", "eva"]
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_at_a_terminal_a_person_is_asked_about_a_folder_of_many_programs(project: Project, answer: str) -> None:
+    project.task("held", "import os\nprint(len(os.listdir('/etc')))")
+    project.commit()
+    question = b"The task reads in /etc, a folder of many programs. Grant all of it?"
+
+    code, said = answered(project, ["run", "held", "--learn"], {}, (question, f"{answer}\n".encode()))
+
+    assert code == 0
+    assert (b"  read: [/etc]\r\n" in said) == (answer == "y")
+    assert (b"/etc is not proposed: many programs use it" in said) == (answer == "n")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import pty
 import shutil
-import subprocess
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.support.project import NOON, RUNNER, Project
-from tests.support.waiting import wait_until
+from tests.support.project import NOON, Project
+from tests.support.streams import answered
 
 
 @pytest.mark.parametrize(
@@ -240,37 +236,8 @@ def test_a_commit_is_signed_where_git_says_that_commits_are(project: Project) ->
     assert "gpgsig a-signature" in project.git("cat-file", "commit", "add-hello")
 
 
-def _answered(project: Project, env: dict[str, str], *exchanges: tuple[bytes, bytes]) -> tuple[int, bytes]:
-    """Have a person at a terminal answer questions; return the exit code and what stood on the terminal."""
-    ours, theirs = pty.openpty()
-    asked = subprocess.Popen(
-        [RUNNER, "new", "hello"],
-        cwd=project.root,
-        env=project.environment() | env,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    said = b""
-
-    def read(question: bytes) -> bool:
-        nonlocal said
-        said += os.read(ours, 4096)
-        return question in said
-
-    for question, answer in exchanges:
-        wait_until(lambda question=question: read(question))  # type: ignore[misc] # bound at once
-        os.write(ours, answer)
-    code = asked.wait(60)
-    os.close(theirs)
-    with suppress(OSError):  # a terminal at its end
-        read(b"")
-    os.close(ours)
-    return code, said
-
-
 def test_a_person_is_asked_for_what_the_options_have_not_said(project: Project) -> None:
-    code, _ = _answered(project, {}, (b"What the task is for", b"Says hello\n"), (b"When", b"08:00\n"))
+    code, _ = answered(project, ["new", "hello"], {}, (b"What the task is for", b"Says hello\n"), (b"When", b"08:00\n"))
 
     assert code == 0
     keys = yaml.safe_load((project.root / "tasks/hello.yaml").read_text())
@@ -279,7 +246,9 @@ def test_a_person_is_asked_for_what_the_options_have_not_said(project: Project) 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_an_answer_that_is_not_text_is_wrong_usage(project: Project, encoding: str) -> None:
-    code, said = _answered(project, {"PYTHONIOENCODING": encoding}, (b"What the task is for", b"Says \xff\n"))
+    code, said = answered(
+        project, ["new", "hello"], {"PYTHONIOENCODING": encoding}, (b"What the task is for", b"Says \xff\n")
+    )
 
     assert code == 2
     assert b"error: 'Says \\udcff' is not text in UTF-8\r\nhint: " in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,17 @@ def test_a_store_of_a_newer_version_is_left_alone_and_said_so(project: Project) 
         assert done.returncode == 1
         assert "was written by a newer runner (schema 99" in done.stderr
         assert "hint: update runner" in done.stderr
+
+
+def test_a_task_from_before_permissions_is_held_from_its_next_change_on(upgraded: Project) -> None:
+    upgraded.tick(AFTERWARDS)
+    [before] = upgraded.json("status", now=AFTERWARDS)["not_held"]
+
+    upgraded.task("often", "import gc", frequency=5, unit="minutes")
+    upgraded.commit()
+    upgraded.tick(AFTERWARDS + timedelta(minutes=5))
+
+    assert before.endswith(" may touch everything: see `runner permissions --suggest`")
+    [after] = upgraded.json("status", now=AFTERWARDS)["not_held"]
+    assert int(after.split()[0]) == int(before.split()[0]) - 1
+    assert "permissions: imports: [gc]" in str(upgraded.runs("often")[-1].reason)

@@ -146,7 +146,8 @@ def corpus(project: Project) -> list[str]:
     for path in _INVALID.glob("*.yaml"):
         project.write(f"tasks/{path.name}", path.read_bytes())
     most = "{imports: [psycopg], network: [5432], read: [/etc, data], write: [/srv/reports], subprocess: true}"
-    project.write("runner.yaml", f"permissions: {{most: {most}}}\n")
+    user = "require_run_as: true\ndefaults: {run_as: www-data}\n"
+    project.write("runner.yaml", f"permissions: {{most: {most}}}\n{user}")
     return sorted(
         f"tasks/{path.stem}.yaml:{line}"
         for path in _INVALID.glob("*.expected")

@@ -8,11 +8,12 @@ import pty
 import subprocess
 import tempfile
 import termios
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from struct import pack
 
 from tests.support.project import RUNNER, Project
+from tests.support.waiting import wait_until
 from tests.support.warm import can_be_warm, warm_command
 
 #: A redirection of sh(1) → the error of the kernel for a write to standard output.
@@ -134,3 +135,34 @@ def _chunks(descriptor: int) -> Callable[[], bytes]:
             return b""
 
     return read
+
+
+def answered(
+    project: Project, words: Sequence[str], env: dict[str, str], *exchanges: tuple[bytes, bytes]
+) -> tuple[int, bytes]:
+    """Have a person at a terminal answer questions; return the exit code and what stood on the terminal."""
+    ours, theirs = pty.openpty()
+    asked = subprocess.Popen(
+        [RUNNER, *words],
+        cwd=project.root,
+        env=project.environment() | env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    said = b""
+
+    def read(question: bytes) -> bool:
+        nonlocal said
+        said += os.read(ours, 4096)
+        return question in said
+
+    for question, answer in exchanges:
+        wait_until(lambda question=question: read(question))  # type: ignore[misc] # bound at once
+        os.write(ours, answer)
+    code = asked.wait(60)
+    os.close(theirs)
+    with suppress(OSError):  # a terminal at its end
+        read(b"")
+    os.close(ours)
+    return code, said

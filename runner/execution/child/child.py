@@ -189,7 +189,7 @@ def _hold(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
     if inputs.wall is not None:
         folder = environment.folder(job.run_id, job.attempt, os.getpid())
         inputs.wall.put_on((folder, environment.data(job)))
-    if inherited.application is None:
+    if inherited.application is None or job.dependencies:
         from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - the pool has loaded it
 
         watch_imports(job)
@@ -201,7 +201,7 @@ def _observe(job: Job, inherited: Inherited, channel: int) -> None:
     from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - as above
 
     recorder = Recorder(channel, job.filter)
-    if inherited.application is None:
+    if inherited.application is None or job.dependencies:
         watch_imports(job, lambda name, _line: recorder.tell("import", name))
     recorder.begin()
 

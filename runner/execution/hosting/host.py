@@ -41,10 +41,21 @@ class Hosting(Value):
 
 
 class HostedContext(Value):
-    """A context with absolute paths, and what identifies its application: a commit, a digest, or an empty text."""
+    """A context with absolute paths, and what identifies its application: a commit, a digest, or an empty text.
+
+    `name` is what people call it. `builder` is a command that builds what is missing, and then runs the command in the
+    arguments that follow; it gets those variables of the caller whose names begin as in `variables`.
+    """
 
     context: Context
     application: str = ""
+    name: str = ""
+    builder: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+    def in_words(self) -> str:
+        """Return what people call it."""
+        return self.name or f"the context `{self.context.name}`"
 
 
 class Host:
@@ -52,13 +63,15 @@ class Host:
 
     def __init__(self, hosted: HostedContext, hosting: Hosting) -> None:
         self.context = hosted.context
+        self._words = hosted.in_words()
         self._application = hosted.application
         self._hosting = hosting
         self._started_at = clock.now()
         self._deadline = clock.monotonic() + self.context.timeout.total_seconds() + _MARGIN
         self._log = SetupLog(hosting.environment.state, self.context.name)
         variables = hosting.environment.environment(dict(os.environ))
-        self._process = HostProcess(self.context, variables, hosting.owner, self._log.file)
+        variables |= {name: os.environ[name] for name in os.environ if name.startswith(hosted.variables or ("\0",))}
+        self._process = HostProcess(self.context, variables, hosting.owner, self._log.file, hosted.builder)
         self._client = self._process.client
         self._waiting: list[Job] = []
         self._begun: set[int] = set()
@@ -187,7 +200,7 @@ class Host:
     def _fail(self, kind: str, message: str, traceback: str) -> None:
         """Fail all jobs. The first one gets the traceback and the output of the set-up; the others name its run."""
         words = f"{kind}: {message}".removeprefix(": ").removesuffix(": ").partition("\n")[0]
-        self.fault = self._log.masked(f"the set-up of the context `{self.context.name}` failed: {words}")
+        self.fault = self._log.masked(f"the set-up of {self._words} failed: {words}")
         error = RunError(kind or "ContextError", self._log.masked(message))
         self._failure = _Failure(self.fault, error, self._log.masked(traceback))
         waiting, self._waiting = self._waiting, []
@@ -214,7 +227,7 @@ class Host:
             if self._failure is None:
                 self._fail("", how, "")
             return
-        self.fault = f"the host of the context `{self.context.name}` ended: {how}"
+        self.fault = f"the host of {self._words} ended: {how}"
         for job in list(self._client.jobs.values()):
             if self._may_have_begun(job):
                 self._found.append(self._abandoned(job, self.fault))
@@ -282,11 +295,12 @@ class Host:
         self._log.close()
 
 
-def why_not_started(context: Context, error: OSError) -> str:
+def why_not_started(hosted: HostedContext, error: OSError) -> str:
     """Return the reason of a run whose host could not be started."""
+    context = hosted.context
     named = {context.path: "its path, ", context.python: "its python, "}.get(error.filename, "")
     place = f"{named}{error.filename}: " if error.filename else ""
-    return f"the context `{context.name}` cannot be set up: {place}{error.strerror or error}"
+    return f"{hosted.in_words()} cannot be set up: {place}{error.strerror or error}"
 
 
 class _Failure(Value):

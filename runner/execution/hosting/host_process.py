@@ -42,19 +42,30 @@ _PAUSE = 0.002
 class HostProcess:
     """The process of one host. Raises OSError where the Python of the context cannot be started."""
 
-    def __init__(self, context: Context, environment: dict[str, str], owner: tuple[str, int], log: IO[bytes]) -> None:
-        """Start it. `owner` is the name of its owner file, and the descriptor that locks it."""
+    def __init__(
+        self,
+        context: Context,
+        environment: dict[str, str],
+        owner: tuple[str, int],
+        log: IO[bytes],
+        builder: tuple[str, ...] = (),
+    ) -> None:
+        """Start it. `owner` is the name of its owner file, and the descriptor that locks it.
+
+        `builder` is a command that makes what is missing, and then runs the host.
+        """
         #: By this mark its processes are found after it was killed; a child has a mark of its own.
         self._mark = f"host {owner[0]} {context.name}"
         self._started = clock.now().timestamp()
         orders, orders_end = os.pipe()
         events, events_end = os.pipe()
         passed = (orders, events_end, owner[1])
+        python = context.python or sys.executable
         folder = os.path.dirname(os.path.abspath(runner.__file__))
         try:
             self._process = subprocess.Popen(
-                [context.python or sys.executable, "-c", _PROGRAM, folder, *map(str, passed), str(os.getpid())],
-                cwd=context.path,
+                [*builder, python, "-c", _PROGRAM, folder, *map(str, passed), str(os.getpid())],
+                cwd="/" if builder else context.path,
                 env={**environment, "RUNNER_MARK": self._mark},
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -31,9 +31,9 @@ class Hosts:
     """An executor of a tick, whose other jobs `inner` starts; without `inner`, of one job with a context."""
 
     def __init__(
-        self, hosting: Hosting, find: Callable[[str], HostedContext | None], inner: LauncherClient | None
+        self, hosting: Hosting, find: Callable[[Job], HostedContext | None], inner: LauncherClient | None
     ) -> None:
-        """Take `find`, too: it returns the context of a name, or None, and is called when its host is started."""
+        """Take `find`, too: it returns the context of a job, or None, and is called when its host is started."""
         self._hosting = hosting
         self._find = find
         self._inner = inner
@@ -80,16 +80,17 @@ class Hosts:
             self._inner.start(job)
             return
         try:
-            self._host(job.context).start(job)
+            self._host(job).start(job)
         except _NoHostError as error:
             self._found.append(Ended(job, AttemptResult(FAILED, clock.now(), clock.now(), str(error))))
 
-    def _host(self, name: str) -> Host:
-        """Return the host of a context, which is started unless there is one."""
+    def _host(self, job: Job) -> Host:
+        """Return the host of the context of a job, which is started unless there is one."""
+        name = job.context
         host = self._hosts.get(name)
         if host is not None and not (host.is_over and host.use is not None):
             return host
-        hosted = self._find(name)
+        hosted = self._find(job)
         if hosted is None:
             raise _NoHostError(f"the context `{name}` is not in runner.yaml any more")
         if host is not None:
@@ -99,7 +100,7 @@ class Hosts:
         try:
             self._hosts[name] = Host(hosted, self._hosting)
         except OSError as error:
-            raise _NoHostError(why_not_started(hosted.context, error)) from None
+            raise _NoHostError(why_not_started(hosted, error)) from None
         self._starts[name] = self._starts.get(name, 0) + 1
         return self._hosts[name]
 

@@ -9,6 +9,7 @@ from functools import partial
 
 from runner import clock
 from runner.errors import RunnerError, UsageError
+from runner.execution.hosting.environments import is_built
 from runner.execution.owners.owner import Owner
 from runner.execution.supervising.events import Printed
 from runner.execution.supervising.pool import Pool
@@ -89,7 +90,8 @@ def _rehearsed(claimed: Claimed, *, rollback: bool) -> Claimed:
     job = claimed.job
     context = claimed.run_settings.context(job.context)
     if context is None or not context.settings:
-        reason = f"its context `{job.context}` is none" if job.context else "it has no context"
+        is_named = job.context and not job.dependencies
+        reason = f"its context `{job.context}` is none" if is_named else "it has no context"
         raise UsageError(
             f"the task {job.task} cannot be rehearsed: that needs a Django project, and {reason}",
             "run it without --rollback",
@@ -150,6 +152,9 @@ def run_claimed(
     watch = watch or watch_of(workspace, observer)
     waits = partial(_wait_for_slot, workspace, claimed.job, observer)
     executor: Executor
+    dependencies = claimed.job.dependencies
+    if dependencies and not is_built(workspace.state, dependencies):
+        observer.say(f"the environment with {', '.join(dependencies)} is built first")
     if claimed.job.context:
         from runner.execution.hosting.host import Hosting  # noqa: PLC0415 - only for tasks with a context
         from runner.operations.ticking.applications import hosts_for  # noqa: PLC0415 - as above

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from runner.errors import GitError
+from runner.execution.hosting.environments import is_built
 from runner.execution.owners import owner
 from runner.execution.owners.ownership import is_gone
 from runner.execution.system import processes
@@ -61,6 +62,7 @@ class Status(Value):
     each with the reason. `unanswered` are the runs whose owner does not do its work, each with a sentence about the
     owner. `clock` says what was wrong with the clock in the last day. `moved` says from which branch HEAD was moved in
     the last day, where HEAD is followed. `not_held` says what of the permissions of tasks is not held.
+    `building` says which runs wait for packages.
     """
 
     source: Source
@@ -82,6 +84,7 @@ class Status(Value):
     has_ticked: bool = True
     moved: Moved | None = None
     not_held: tuple[str, ...] = ()
+    building: tuple[str, ...] = ()
 
 
 def status(workspace: Workspace, now: datetime) -> Status:
@@ -118,10 +121,17 @@ def status(workspace: Workspace, now: datetime) -> Status:
             following=None if source.fetch_every is None else _following(workspace, store, source),
             unread=tuple(_unread(workspace, source)),
             unanswered=tuple(_unanswered(workspace, store, now)),
+            building=tuple(_building(workspace, store)),
             clock=tuple(
                 f"{event.at:%Y-%m-%d %H:%M} UTC: {event.detail}" for event in events.of_clock(store, now - _DAY)
             ),
         )
+
+
+def _building(workspace: Workspace, session: Reading) -> Iterator[str]:
+    for run_id, dependencies in queue.waiting_for_packages(session):
+        if not is_built(workspace.state, dependencies):
+            yield f"run {run_id} waits until the environment with {', '.join(dependencies)} is built"
 
 
 def _unread(workspace: Workspace, source: Source) -> Iterator[tuple[str, str]]:

@@ -67,7 +67,7 @@ def _check(workspace: Workspace, context: Context) -> ContextCheck:
         try:
             host = Host(found, hosting)
         except OSError as error:
-            return ContextCheck(context.name, None, (), why_not_started(found.context, error), b"")
+            return ContextCheck(context.name, None, (), why_not_started(found, error), b"")
         try:
             while host.use is None and not host.fault:
                 host.wait(_WAIT)

@@ -86,12 +86,13 @@ def _minus(names: tuple[str, ...], others: tuple[str, ...]) -> tuple[str, ...]:
 
 def _touched(task: Task | None) -> dict[str, tuple[str, ...]]:
     if task is None:
-        return {"permissions": (), "secrets": (), "env": (), "imports": (), "limits": ()}
+        return {"permissions": (), "secrets": (), "env": (), "imports": (), "packages": (), "limits": ()}
     return {
         "permissions": task.permissions.in_words(),
         "secrets": task.secrets,
         "env": tuple(name for name, _ in task.env),
         "imports": imports(task.code),
+        "packages": task.dependencies,
         "limits": tuple(f"{name} {text}" for name, text in _limits(task.limits)),
     }
 
@@ -132,7 +133,8 @@ def _texts(task: Task | None) -> dict[str, str]:
         **{f"limits.{name}": text for name, text in _limits(task.limits)},
         **{f"env.{name}": value for name, value in task.env},
         "secrets": ", ".join(task.secrets),
-        "context": task.context,
+        "context": "" if task.dependencies else task.context,
+        "dependencies": ", ".join(task.dependencies),
         "rollback": "true" if task.rollback else "",
         "permissions": ", ".join(task.permissions.in_words()),
         "run_as": task.run_as,

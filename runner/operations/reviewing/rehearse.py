@@ -90,6 +90,8 @@ def _rehearse(workspace: Workspace, commit: str, candidates: Sequence[Candidate]
 
 def _job(candidate: Candidate, number: int, commit: str, sides: Sides) -> Job:
     task = candidate.task
+    if task.dependencies:
+        raise _NotRehearsedError("its packages are installed when they are needed, after the merge")
     granted = replace(NOTHING, sandbox=REQUIRED, imports=task.permissions.imports)
     if task.context:
         granted = replace(added(granted, _of_context(task.context, sides)), sandbox=REQUIRED)

@@ -34,6 +34,8 @@ class CodeChecker:
         return [finding.in_file(path) for finding in findings]
 
     def _scope(self, task: Task) -> Scope:
+        if task.dependencies:  # which modules these bring is known once they are installed
+            return Scope(RESERVED, self._offered, None, self._line_for(task))
         if not task.context:
             return Scope(RESERVED, self._offered, self._can_import(task), self._line_for(task))
         added = self._names.get(task.context)

@@ -6,7 +6,9 @@ import os
 
 from runner.execution.hosting.host import HostedContext, Hosting
 from runner.execution.hosting.hosts import Hosts
+from runner.execution.hosting.packages import environment_of
 from runner.model.context import Context
+from runner.model.job import Job
 from runner.operations.workspace import Workspace
 from runner.repo.head import commit_at
 from runner.store.queue import RunSettings
@@ -22,8 +24,10 @@ def hosts_for(
 ) -> Hosts:
     """Return an executor for jobs with the contexts of these settings; `inner` starts all other jobs."""
 
-    def find(name: str) -> HostedContext | None:
-        context = run_settings.context(name)
+    def find(job: Job) -> HostedContext | None:
+        if job.dependencies:
+            return environment_of(hosting.environment.state, job.context, job.dependencies)
+        context = run_settings.context(job.context)
         return None if context is None else hosted(workspace.root, context)
 
     return Hosts(hosting, find, inner)

@@ -20,6 +20,7 @@ from runner.taskfile.rules import (
     python_syntax,
     run_as,
     schedule_comes,
+    script_metadata,
     timezone,
 )
 
@@ -35,6 +36,7 @@ RULES: tuple[Rule, ...] = (
     context.check,
     permissions.check,
     run_as.check,
+    script_metadata.check,
     literal_code.check,
     python_syntax.check,
 )

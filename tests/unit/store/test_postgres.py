@@ -75,6 +75,7 @@ def _catalog(session: Deciding) -> None:
         catalogs.has_refused,
         catalogs.sandbox,
         catalogs.count_free,
+        queue.waiting_for_packages,
         catalogs.problems,
         catalogs.next_slot,
     ):
