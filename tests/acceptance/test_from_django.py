@@ -78,4 +78,5 @@ def _settings(app: Application) -> str:
     """Return the documented `runner.yaml`, with the Python of the tests and without a file of variables."""
     [text] = [block for block in _blocks("text") if block.startswith("# runner.yaml")]
     text = re.sub(r"^ *env_file:.*\n", "", text, flags=re.MULTILINE)
+    text = text.replace("{network: [5432]}", f"{{write: [{app.folder}]}}")
     return text.replace("../app/.venv/bin/python", str(app.python))

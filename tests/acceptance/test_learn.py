@@ -175,6 +175,7 @@ _NOT_PROPOSED = {
     "D/.netrc": "leads to credentials",
     "D/.config/gcloud/key": "leads to credentials",
     "STATE/runner.db": "it belongs to runner",
+    "D/our-secrets": "it belongs to runner",
 }
 
 
@@ -184,6 +185,7 @@ def test_credentials_and_what_belongs_to_runner_are_not_proposed(project: Projec
     if "STATE" not in path:
         place.parent.mkdir(parents=True)
         place.write_text("x")
+    project.write("runner.yaml", f"secrets_file: {tmp_path / 'home/our-secrets'}\n")
     project.task("held", f"print(len(open('{place}', 'rb').read()))")
     project.commit()
 
@@ -196,7 +198,22 @@ def test_credentials_and_what_belongs_to_runner_are_not_proposed(project: Projec
     assert _NOT_PROPOSED[path] in note
 
 
-@pytest.mark.parametrize("folder", ["/", "/etc", "/tmp", "/var/log"])
+@pytest.mark.parametrize("folder", ["/", "/root", "/home", "/dev", "/proc"])
+def test_a_folder_with_too_much_in_it_is_never_proposed(project: Project, folder: str) -> None:
+    listing = f"try:\n    os.listdir('{folder}')\nexcept PermissionError:\n    pass"
+    project.task("held", f"import os\nos.chdir('{folder}') if os.access('{folder}', os.R_OK) else None\n{listing}")
+    project.commit()
+
+    learned = project.json("run", "held", "--learn", now=NOON)["permissions"]
+
+    assert (learned["needed"], learned["undecided"]) == ({}, [])
+    assert all(
+        note == f"{folder} is not proposed: too much is in it; name what the task needs of it"
+        for note in learned["notes"]
+    )
+
+
+@pytest.mark.parametrize("folder", ["/etc", "/tmp", "/var/log"])
 def test_a_folder_of_many_programs_is_left_to_a_person(project: Project, folder: str) -> None:
     project.task("held", f"import os\nprint(len(os.listdir('{folder}')))")
     project.commit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 from pathlib import Path
@@ -185,6 +186,21 @@ def test_a_task_of_a_django_project_is_rolled_back(project: Project) -> None:
     assert found["needs"].startswith("permissions: ")
     assert found["changes"]["changes"] == [{"model": "auth.User", "created": 1, "changed": 0, "deleted": 0}]
     assert app.users() == []
+
+
+def test_a_change_of_a_context_starts_no_other_program_before_it_is_merged(project: Project, tmp_path: Path) -> None:
+    app = Application.create(project)
+    project.task("old", "print(1)", context="django", **_DAILY)
+    project.commit()
+    other = tmp_path / "python"
+    other.write_text(f"#!/bin/sh\ntouch {shlex.quote(str(tmp_path))}/mark\n")
+    other.chmod(0o755)
+    app.configure(python=str(other))
+    project.task("new", "print('rehearsed')", context="django", **_DAILY)
+    project.commit()
+
+    assert _rehearsed(project)["new"]["output"] == "rehearsed\n"
+    assert not (tmp_path / "mark").exists()
 
 
 def test_where_a_part_of_the_sandbox_is_missing_nothing_is_rehearsed(base: Project) -> None:

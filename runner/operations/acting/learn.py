@@ -54,12 +54,15 @@ def learn(
         details = run_claimed(workspace, owner, claimed, now, observer, watch)
     blob = claimed.job.blob
     _keep(workspace, task_id, blob, watch.touched)
-    return details, proposal_of(workspace, dict.fromkeys((*watch.touched, *learned(workspace, task_id, blob))))
+    found = dict.fromkeys((*watch.touched, *learned(workspace, task_id, blob)))
+    return details, proposal_of(workspace, found, claimed.run_settings.secrets_file)
 
 
-def proposal_of(workspace: Workspace, touched: Iterable[str]) -> Proposal:
-    """Return the proposal for what a task of this repository has touched."""
-    return propose(touched, os.path.realpath(workspace.root), [os.path.realpath(workspace.state)])
+def proposal_of(workspace: Workspace, touched: Iterable[str], secrets_file: str | None) -> Proposal:
+    """Return the proposal for what a task of this repository has touched: nothing of the state, and no secrets."""
+    root = os.path.realpath(workspace.root)
+    secrets = [os.path.realpath(os.path.join(root, os.path.expanduser(secrets_file)))] if secrets_file else []
+    return propose(touched, root, [os.path.realpath(workspace.state), *secrets])
 
 
 def learned(workspace: Workspace, task_id: str, blob: str) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def suggest(workspace: Workspace, tasks: Sequence[str] = ()) -> Iterator[Suggest
         settings = replace(settings, permissions=NOTHING)  # what they need once that line of runner.yaml is gone
     for task, content in _tasks(workspace, tasks, settings):
         found = [*_touched(workspace, task), *learned(workspace, task.id, worktree.blob_id(content))]
-        proposal = proposal_of(workspace, dict.fromkeys(found))
+        proposal = proposal_of(workspace, dict.fromkeys(found), settings.secrets_file)
         own = read_document(content.decode("utf-8")).value
         block = added(
             build_permissions(own.get("permissions") if isinstance(own, dict) else None), proposal.permissions

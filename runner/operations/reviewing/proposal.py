@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 
-from runner.execution.sandbox.shared_paths import has_credentials, is_shared
+from runner.execution.sandbox.shared_paths import has_credentials, is_shared, is_too_much
 from runner.model.permissions import NOTHING, Permissions
 from runner.model.safe_modules import STARTING
 from runner.value import Value, replace
@@ -74,11 +74,13 @@ def _kept(paths: set[str], hidden: Iterable[str], notes: list[str]) -> set[str]:
     """Return the paths that may be proposed, and add a note about each other one."""
     kept = set()
     for path in sorted(paths):
-        if has_credentials(path):
+        if is_too_much(path):
+            notes.append(f"{path} is not proposed: too much is in it; name what the task needs of it")
+        elif has_credentials(path):
             notes.append(f"{path} is not proposed: it leads to credentials; `secrets` hands one to a task")
         elif any(_is_in(path, folder) for folder in hidden):
             notes.append(f"{path} is not proposed: it belongs to runner")
-        elif path == "/proc" or (path.startswith("/proc/") and path.split("/")[2].isdigit()):
+        elif path.startswith("/proc/") and path.split("/")[2].isdigit():
             notes.append(f"{path} is not proposed: it is about other processes")
         else:
             kept.add(path)

@@ -26,7 +26,6 @@ from runner.model.change import ACTIVATED, ADDED, CHANGED, NOT_REHEARSED, REPAIR
 from runner.model.job import Job
 from runner.model.permissions import NOTHING, REQUIRED, Permissions
 from runner.model.retry import ONCE
-from runner.model.settings import Settings
 from runner.model.statuses import FAILED, WORKTREE
 from runner.model.task import Task
 from runner.operations.reviewing.sides import Candidate, Sides
@@ -83,7 +82,7 @@ def _rehearse(workspace: Workspace, commit: str, candidates: Sequence[Candidate]
             found[candidate.task.id] = Rehearsal(NOT_REHEARSED, str(error))
         except SandboxMissingError as error:
             found[candidate.task.id] = Rehearsal(NOT_REHEARSED, f"this machine does not hold {error.missing}")
-    results = _run(workspace, jobs, sides.head)
+    results = _run(workspace, jobs, sides)
     tasks = {candidate.task.id: candidate.task for candidate in candidates}
     return found | {task: _rehearsal(result, tasks[task]) for task, result in results.items()}
 
@@ -120,15 +119,19 @@ def _of_context(name: str, sides: Sides) -> Permissions:
     return contexts[name].permissions
 
 
-def _run(workspace: Workspace, jobs: Iterable[Job], settings: Settings) -> dict[str, AttemptResult]:
-    """Run all jobs; return how they ended, by the ids of their tasks."""
+def _run(workspace: Workspace, jobs: Iterable[Job], sides: Sides) -> dict[str, AttemptResult]:
+    """Run all jobs; return how they ended, by the ids of their tasks.
+
+    Contexts are those of the base: what sets an application up is not held, and the change may name another program.
+    """
+    settings = sides.head
     plain, hosted = [job for job in jobs if not job.context], [job for job in jobs if job.context]
     environment = RunEnvironment(workspace.root, workspace.state, _NO_STORE)
     owner = Owner(workspace.state)
     try:
         found = _executed(Pool(environment, owner), plain, settings.max_parallel) if plain else {}
         if hosted:
-            run_settings = RunSettings(_NO_STORE, 1, _GRACE, None, settings.files, None, settings.contexts)
+            run_settings = RunSettings(_NO_STORE, 1, _GRACE, None, settings.files, None, sides.base.contexts)
             hosts = hosts_for(workspace, run_settings, Hosting(environment, owner.made))
             found |= _executed(hosts, hosted, settings.max_parallel)
     finally:
