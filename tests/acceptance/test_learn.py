@@ -53,6 +53,11 @@ def place(tmp_path: Path) -> Iterator[_Place]:
 _NEEDS: dict[str, tuple[str, dict[str, Any]]] = {
     "nothing": ("print(1)", {}),
     "its own files": ("open('x', 'w').write('x')\n(task.state / 'y').write_text('y')\nprint(open('x').read())", {}),
+    "temporary files": (
+        "import tempfile\nwith tempfile.NamedTemporaryFile() as file:\n    print(file.name)\ntempfile.mkdtemp()",
+        {},
+    ),
+    "temporary files of a program": ("import subprocess\nsubprocess.run(['mktemp'], check=True)", {"subprocess": True}),
     "a file": ("print(open('P/secret').read())", {"read": ["P/secret"]}),
     "many files": ("for n in range(5):\n    print(open(f'P/in/{n}.txt').read())", {"read": ["P/in"]}),
     "a folder": ("import os\nprint(os.listdir('P/in'))", {"read": ["P/in"]}),
@@ -109,7 +114,7 @@ _NEEDS: dict[str, tuple[str, dict[str, Any]]] = {
     "a module": ("import gc\nprint(gc.isenabled())", {"imports": ["gc"]}),
 }
 #: What no run fails by: what a task may always do, and what a thread or another process of the task was denied.
-_NEVER_DENIED = {"nothing", "its own files", "a fork", "a thread"}
+_NEVER_DENIED = {"nothing", "its own files", "temporary files", "a fork", "a thread"}
 
 
 def _filled(value: object, place: _Place) -> Any:
@@ -293,3 +298,21 @@ def test_at_a_terminal_a_person_is_asked_about_a_folder_of_many_programs(project
     assert code == 0
     assert (b"  read: [/etc]\r\n" in said) == (answer == "y")
     assert (b"/etc is not proposed: many programs use it" in said) == (answer == "n")
+
+
+def test_a_task_that_writes_to_descriptors_of_others_does_no_harm(project: Project, place: _Place) -> None:
+    code = (
+        "import os, socket\nfor number in range(3, 12):\n"
+        "    for text in (b'path\\0x', b'port\\0x', b'path\\0read 0 relative', b'\\xff', b'listener'):\n"
+        "        try:\n            channel = socket.socket(fileno=os.dup(number))\n"
+        "            socket.send_fds(channel, [text], [0])\n"
+        "        except OSError:\n            pass\n"
+        f"print(open('{place.folder}/secret').read())"
+    )
+    project.task("held", code)
+    project.commit()
+
+    learned = project.json("run", "held", "--learn", now=NOON)
+
+    assert learned["status"] == "succeeded", learned["output"]
+    assert learned["permissions"]["needed"] == {"read": [f"{place.folder}/secret"]}

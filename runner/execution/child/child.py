@@ -185,6 +185,7 @@ def _change_user(job: Job, inherited: Inherited, own: dict[str, str]) -> None:
 
 def _hold(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
     """Hold the code to the permissions of its task."""
+    _keep_temporary_files(job)
     environment = inherited.environment
     if inputs.wall is not None:
         folder = environment.folder(job.run_id, job.attempt, os.getpid())
@@ -195,8 +196,18 @@ def _hold(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
         watch_imports(job)
 
 
+def _keep_temporary_files(job: Job) -> None:
+    """Have temporary files made in the working folder: no task is granted /tmp, unless it asks for that."""
+    if "TMPDIR" not in job.environment():
+        os.environ["TMPDIR"] = os.getcwd()
+    loaded = sys.modules.get("tempfile")
+    if loaded is not None:
+        vars(loaded)["tempdir"] = None  # the set-up of an application may have used /tmp
+
+
 def _observe(job: Job, inherited: Inherited, channel: int) -> None:
     """Tell what the code touches, and let it."""
+    _keep_temporary_files(job)
     from runner.execution.learning.recorder import Recorder  # noqa: PLC0415 - the pool has loaded it
     from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - as above
 

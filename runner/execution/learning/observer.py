@@ -110,21 +110,32 @@ class Observer:
         except OSError:
             return False
         for descriptor in descriptors:
-            self._listener = descriptor
+            if self._listener is None:
+                self._listener = descriptor
+            else:
+                os.close(descriptor)  # of the task, which has found the channel
         if not data:
             self._is_heard = True
             return False
         kind, _, value = data.decode("utf-8", "surrogateescape").partition("\0")
+        try:
+            self._note(kind, value)
+        except ValueError:
+            pass  # the task has written to the channel itself
+        return True
+
+    def _note(self, kind: str, value: str) -> None:
+        """Note what the child tells. Raises ValueError for what no recorder tells."""
         if kind == "path":
             access, flags, path = value.split(" ", 2)
-            self._touch_path(path, access, int(flags))
+            if path.startswith("/"):
+                self._touch_path(path, access, int(flags))
         elif kind == "port":
             self._touch_port(int(value))
         elif kind == "network":
             self._touch_network()
         elif kind == "import":
             self.touched[f"import {value}"] = None
-        return True
 
     def _answer(self) -> None:
         """Let a call go on once it is known; deny one that cannot be read."""
