@@ -24,7 +24,7 @@ _USAGE = 2
 _COMMANDS = {
     "ticks": ("tick", "run", "cancel"),
     "check": ("validate",),
-    "look": ("list", "next", "status", "history", "show", "logs"),
+    "look": ("list", "next", "status", "history", "show", "logs", "stats"),
     "plan": ("plan",),
     "review": ("why", "blame", "replay"),
     "write": ("new",),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 #: The commands by what people use them for.
 GROUPS = {
-    "Every day": ("tick", "run", "status", "list", "next", "history", "show", "logs", "cancel"),
+    "Every day": ("tick", "run", "status", "list", "next", "history", "show", "logs", "stats", "cancel"),
     "Review": ("validate", "plan"),
     "Investigate": ("why", "blame", "replay"),
     "Set up": ("new", "permissions", "contexts"),

@@ -15,9 +15,11 @@ from runner.value import Value
 
 TYPE_CHECKING = False  # type checkers know this name; importing `typing` would slow down a tick
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
     from typing import Any
+
+    from runner.model.statistics import SlotRun
 
     #: An SQL condition, and its values.
     _Condition = tuple[str, tuple[object, ...]]
@@ -245,6 +247,24 @@ def counts_since(session: Reading, since: datetime) -> Counts:
             break
         skipped += 1
     return Counts(running, ended | ({"skipped": skipped} if skipped else {}))
+
+
+def runs_of_slots(session: Reading, since: datetime, task: str | None = None) -> Iterator[tuple[str, SlotRun]]:
+    """Yield the runs of slots later than `since`, which have ended or were skipped, each with its task. No trials."""
+    from runner.model.statistics import SlotRun  # noqa: PLC0415 - no tick comes here
+
+    where = f"r.scheduled_for > ? AND r.status <> 'running' AND {is_of_commit('r')}"
+    values: list[object] = [to_millis(since)]
+    for condition, given in _of_task(task):
+        where, values = f"{where} AND {condition}", [*values, *given]
+    sql = f"""
+        SELECT t.id, r.scheduled_for, r.status, r.started_at, r.finished_at
+        FROM runs r JOIN tasks t ON t.key = r.task WHERE {where}
+    """  # noqa: S608
+    for name, slot, status, started_at, finished_at in session.query(sql, tuple(values)):
+        ran = started_at is not None and finished_at is not None
+        seconds = max(0, finished_at - started_at) / 1000 if ran else None
+        yield name, SlotRun(from_millis(slot), status, instant(finished_at), seconds)
 
 
 def _run(row: tuple[Any, ...]) -> Run:

@@ -1,7 +1,8 @@
-"""`list`, `next`, `status`, `history`, `show`, `logs`."""
+"""`list`, `next`, `status`, `history`, `show`, `logs`, `stats`."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -14,13 +15,24 @@ from runner.operations.asking import run_history, task_list
 from runner.operations.asking import status as status_of
 from runner.operations.asking.logs import logs
 from runner.operations.asking.next_slots import next_slots
+from runner.operations.asking.stats import stats
 from runner.operations.checkout import edits
 from runner.operations.lookup import run_named
-from runner.report import as_json, tables
+from runner.report import as_json, stats_text, tables
 
 _Task = Annotated[
     str | None, typer.Argument(metavar="ID", help="One task. Default: all.", parser=text, autocompletion=task_ids)
 ]
+
+
+class Window(StrEnum):
+    """The windows of statistics."""
+
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "30d"
+
+
 _Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")]
 _LIST_EPILOG = """\b
 Examples:
@@ -50,6 +62,14 @@ Examples:
 """
 
 
+_STATS_EPILOG = """\b
+Examples:
+  runner stats                      how each task has done in seven days
+  runner stats --window 30d         in thirty days
+  runner stats billing/report       one task: a day, seven days and thirty days
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("list", epilog=_LIST_EPILOG)(_list)
@@ -58,6 +78,7 @@ def register(app: typer.Typer) -> None:
     app.command("history", epilog=_HISTORY_EPILOG)(_history)
     app.command("show")(_show)
     app.command("logs", epilog=_LOGS_EPILOG)(_logs)
+    app.command("stats", epilog=_STATS_EPILOG)(_stats)
 
 
 def _list(
@@ -189,4 +210,25 @@ def _logs(
     state: State = context.obj if follow else paged(context)
     for data in logs(state.workspace, run_named(state.workspace, name), follow=follow):
         write_through(data)
+    return 0
+
+
+def _stats(
+    context: typer.Context,
+    task: _Task = None,
+    window: Annotated[Window, typer.Option("--window", help="The window of the table of all tasks.")] = Window.WEEK,
+    json: Json = False,
+) -> int:
+    """Show how often tasks succeed, and how long they take.
+
+    A run counts in the window that has its slot; runs by hand do not count.
+    """
+    state = paged(context)
+    found = stats(state.workspace, task, clock.now())
+    if json:
+        print(as_json.dumps([stats_text.as_values(each) for each in found]))
+    elif task is not None:
+        show(stats_text.of_windows(found))
+    else:
+        show(stats_text.of_tasks(each for each in found if each.window == window))
     return 0

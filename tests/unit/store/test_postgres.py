@@ -182,6 +182,8 @@ def _look_back(session: Deciding) -> None:
         near(session, 1, NOON)
     history.decided_before(session, NOON + MINUTE)
     history.streak(session, "often")
+    list(history.runs_of_slots(session, NOON))
+    list(history.runs_of_slots(session, NOON, "often"))
     history.counts_since(session, NOON)
 
 
