@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import sqlite3
 import subprocess
@@ -452,7 +453,7 @@ def test_no_lock_that_a_task_takes_delays_a_tick(project: Project) -> None:
         assert locking.stdout is not None
         assert locking.stdout.readline() == b"locked True\n"
 
-        done = project.runner("tick", "--task", "other", now=NOON, timeout=20)
+        done = project.runner("tick", "--task", "other", now=NOON, timeout=40)
 
         (project.state / "data" / "locks" / "end").touch()
         assert locking.wait(60) == 0
@@ -471,6 +472,10 @@ _BY_LIBRARIES = {
     "import tempfile\ntempfile.TemporaryFile(dir='P')": "write: [P]",
     "try:\n    open('P/shop.db')\nexcept OSError as error:\n    raise ValueError('bad') from error": "read: [P/shop.db]",
     "import socket\nsocket.socket(socket.AF_UNIX).connect('P/socket')": "write: [SOCKET]",
+    "import socket\nsocket.socket(socket.AF_INET, socket.SOCK_DGRAM)": "network: true",
+    "import socket\nsocket.create_server(('127.0.0.1', 0))": "network: true",
+    "import socket\nsocket.socket().connect(('127.0.0.1', 25))": "network: [PORT]",
+    "import asyncio\nasyncio.run(asyncio.open_connection('127.0.0.1', 25))": "network: [25]",
 }
 
 
@@ -481,12 +486,36 @@ def test_a_denial_behind_an_error_of_a_library_is_found(project: Project, tmp_pa
 
     shown = _run(project, code.replace("P/", f"{tmp_path}/").replace("'P'", repr(str(tmp_path))), {})
 
-    line = _BY_LIBRARIES[code].replace("P", str(tmp_path), 1) if "[P" in _BY_LIBRARIES[code] else _BY_LIBRARIES[code]
+    line = re.sub(r"\[P(?=[]/])", f"[{tmp_path}", _BY_LIBRARIES[code])
     if line:
         assert shown["error"]["type"] == "permission-denied", shown["output"]
         assert f"add `permissions: {line}`" in shown["reason"]
     else:
         assert "if a permission is missing, `runner run held --learn` says which" in shown["reason"]
+
+
+@pytest.mark.parametrize("act", ["bind(('127.0.0.1', 0))", "listen()"])
+def test_listening_is_granted_by_the_whole_network_where_ports_are_granted(project: Project, act: str) -> None:
+    shown = _run(project, f"import socket\nserver = socket.socket()\nserver.{act}", {"network": [25]})
+
+    assert "add `permissions: network: true`" in shown["reason"], shown["output"]
+
+
+@pytest.mark.parametrize("name", ["tool", "FOLDER/tool"])
+def test_a_program_outside_of_the_system_is_granted_by_its_path(project: Project, tmp_path: Path, name: str) -> None:
+    tool = tmp_path / "tool"
+    tool.write_text("#!/bin/sh\necho done\n")
+    tool.chmod(0o755)
+    code = f"import subprocess\nsubprocess.run([{name.replace('FOLDER', str(tmp_path))!r}], check=True)"
+    keys: dict[str, Any] = {"env": {"PATH": f"{tmp_path}:/usr/bin:/bin"}}
+    project.task("held", code, permissions={"subprocess": True}, **keys)
+    project.commit()
+    project.runner("run", "held", now=NOON)
+
+    assert f"add `permissions: read: [{tool}]`" in project.json("show", "held")["reason"]
+    project.task("held", code, permissions={"subprocess": True, "read": [str(tool)]}, **keys)
+    project.commit()
+    assert project.runner("run", "held", now=NOON).returncode == 0
 
 
 def test_what_a_started_program_was_denied_is_shown_by_learning(project: Project, tmp_path: Path) -> None:

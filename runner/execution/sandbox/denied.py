@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import linecache
 import os
 import socket
 
+from runner.execution.sandbox.grant_lines import can_be_read, of_path, of_socket, of_sqlite, of_text
 from runner.execution.sandbox.imports import NotGrantedError
-from runner.execution.sandbox.shared_paths import is_shared
 
 TYPE_CHECKING = False  # the name is enough for type checkers
 if TYPE_CHECKING:
@@ -15,12 +16,9 @@ if TYPE_CHECKING:
 
     from runner.model.permissions import Permissions
 
-
 _MOST_CAUSES = 10
 #: Modules that use shared memory and semaphores, which are files (shm_overview(7), sem_overview(7)).
 _SHARED_MEMORY = frozenset({"multiprocessing.synchronize", "multiprocessing.shared_memory"})
-
-
 #: What the C library says of EACCES, and SQLite of a file that it may not open or write.
 _DENIED = "Permission denied"
 _OF_SQLITE = ("unable to open database file", "attempt to write a readonly database")
@@ -68,45 +66,8 @@ def _missing(error: BaseException, trace: TracebackType | None, granted: Permiss
         return _of_error(error.filename, list(_functions(trace)), granted)
     text = str(error)
     if _DENIED in text:
-        return _of_text(text, granted)
-    return _of_sqlite(_functions(trace), granted) if any(word in text for word in _OF_SQLITE) else None
-
-
-def _of_text(text: str, granted: Permissions) -> str | None:
-    """Return the line for an error of a database's library, whose text names a socket or a port (libpq)."""
-    _, is_socket, rest = text.partition('socket "')
-    if is_socket:
-        return _to_write(rest.partition('"')[0], granted)
-    _, _, rest = text.partition(", port ")
-    number = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    return f"permissions: network: [{number}]" if number and not granted.has_network else None
-
-
-def _of_sqlite(functions: list[tuple[str, dict[str, object]]], granted: Permissions) -> str | None:
-    """Return the line for a database that SQLite could not write: the folder, because it makes files beside it."""
-    for _, values in reversed(functions):
-        itself = values.get("self")
-        for value in (*values.values(), getattr(itself, "db", None), getattr(itself, "connection", None)):
-            path = _database(value)
-            if path is not None and os.path.isdir(os.path.dirname(path)):
-                return _to_write(os.path.dirname(path), granted)
-    return None
-
-
-def _database(value: object) -> str | None:
-    """Return the absolute path of the database that a value of a function is, or is connected to; None otherwise."""
-    kind = type(value).__name__
-    if kind == "Connection" and type(value).__module__ == "sqlite3":
-        (_, _, path), *_ = value.execute("PRAGMA database_list")  # type: ignore[attr-defined]
-        return path or None
-    settings = getattr(value, "settings_dict", None)  # of a connection of Django
-    name = settings.get("NAME") if isinstance(settings, dict) else value
-    if not isinstance(name, str | os.PathLike):
-        return None
-    path = os.fspath(name)
-    path = path.removeprefix("file:").partition("?")[0] if isinstance(path, str) else ""
-    is_one = path.startswith("/") and not os.path.isdir(path) and path.endswith((".db", ".sqlite", ".sqlite3"))
-    return path if is_one else None
+        return of_text(text, granted)
+    return of_sqlite(_functions(trace), granted) if any(word in text for word in _OF_SQLITE) else None
 
 
 def _of_error(path: object, functions: list[tuple[str, dict[str, object]]], granted: Permissions) -> str | None:
@@ -115,74 +76,34 @@ def _of_error(path: object, functions: list[tuple[str, dict[str, object]]], gran
         return "permissions: subprocess: true"
     if any(values.get("__module__") in _SHARED_MEMORY for _, values in functions):
         return "permissions: write: [/dev/shm]"
+    if has_started and isinstance(path, str) and "/" not in path:
+        path = _in_path(path)
+        return None if path is None else of_path(path, granted)
     if isinstance(path, str):
-        return _of_path(path, granted)
-    return _of_socket(functions, granted) if path is None else None
+        return of_path(path, granted)
+    return of_socket(functions, granted) if path is None else None
+
+
+def _in_path(name: str) -> str | None:
+    """Return the first file of a name in the folders of PATH that may not be read; None where there is none."""
+    paths = (os.path.join(folder, name) for folder in os.environ.get("PATH", "").split(":") if folder)
+    return next((path for path in paths if os.path.lexists(path) and not can_be_read(path)), None)
 
 
 def _is_program(path: object) -> bool:
-    return isinstance(path, str) and os.path.isfile(path) and os.access(path, os.X_OK) and _can_be_read(path)
-
-
-def _of_path(path: str, granted: Permissions) -> str | None:
-    """Return the line for a path. What can be read already, or is not there yet, was to be written."""
-    path = os.path.abspath(path)
-    if not os.path.lexists(path):
-        return _to_write(os.path.dirname(path), granted)
-    if _can_be_read(path):
-        return _to_write(path, granted)
-    return None if _is_granted(path, (*granted.read, *granted.write)) else f"permissions: read: [{_named(path)}]"
-
-
-def _to_write(path: str, granted: Permissions) -> str | None:
-    """Return the line that grants to write a path; None where it is granted, and its owner has refused it."""
-    return None if _is_granted(path, granted.write) else f"permissions: write: [{_named(path)}]"
-
-
-def _named(path: str) -> str:
-    """Return a path, but no folder of many programs: the task needs one of its own."""
-    return "FOLDER" if is_shared(path) else path
-
-
-def _is_granted(path: str, granted: tuple[str, ...]) -> bool:
-    repository = os.environ.get("RUNNER_REPO", "/")
-    folders = [os.path.realpath(os.path.join(repository, each)) for each in granted]
-    path = os.path.realpath(path)
-    return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
-
-
-def _can_be_read(path: str) -> bool:
-    try:
-        if os.path.isdir(path):
-            os.listdir(path)
-        else:
-            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK))
-    except OSError:
-        return False
-    return True
-
-
-def _of_socket(functions: list[tuple[str, dict[str, object]]], granted: Permissions) -> str | None:
-    """Return the line for a connection, with the port or the path if a function of the traceback has it."""
-    if granted.has_network:
-        return None
-    for name, values in reversed(functions):
-        address = values.get("address")
-        path = getattr(values.get("self"), "unix_socket", None)  # of a connection of PyMySQL
-        if isinstance(path, str) and path:
-            return _to_write(path, granted)
-        if values.get("family") == socket.AF_UNIX:
-            return "permissions: write: [SOCKET]"
-        if name == "create_connection" and isinstance(address, tuple) and isinstance(address[1], int):
-            return f"permissions: network: [{address[1]}]"
-    return "permissions: network: [PORT]"
+    return isinstance(path, str) and os.path.isfile(path) and os.access(path, os.X_OK) and can_be_read(path)
 
 
 def _functions(trace: TracebackType | None) -> list[tuple[str, dict[str, object]]]:
-    """Return the functions of a traceback by name, each with its local variables, and its module as `__module__`."""
+    """Return the functions of a traceback by name, each with its local variables.
+
+    Its module stands there as `__module__`, and the line that it has come to as `__line__`.
+    """
     found = []
     while trace is not None:
         frame = trace.tb_frame
-        found.append((frame.f_code.co_name, {**frame.f_locals, "__module__": frame.f_globals.get("__name__")}))
+        line = linecache.getline(frame.f_code.co_filename, trace.tb_lineno, frame.f_globals)
+        own = {"__module__": frame.f_globals.get("__name__"), "__line__": line}
+        found.append((frame.f_code.co_name, {**frame.f_locals, **own}))
         trace = trace.tb_next
     return found
