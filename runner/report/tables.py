@@ -73,6 +73,12 @@ class Line(Value):
 Part = Table | Facts | Line
 
 
+def some(names: Sequence[str]) -> str:
+    """Return the first names of a list, and how many more there are."""
+    more = len(names) - _FEW
+    return f"{', '.join(names[:_FEW])} and {more} more" if more > 0 else ", ".join(names)
+
+
 def entries(values: Iterable[Entry]) -> Table:
     """Return the list of tasks."""
     return Table(_LIST, [_entry(value) for value in values])
@@ -221,7 +227,7 @@ def status(value: Status, edits: Edits, now: datetime) -> Iterator[Part]:
         yield from (Line(line, "yellow") for line in moved_lines(value.moved))
     yield from _sections(value)
     if edits.uncommitted:
-        yield Line(f"\nuncommitted, not run: {', '.join(edits.uncommitted)}", "yellow")
+        yield Line(f"\nuncommitted, not run: {some(edits.uncommitted)}", "yellow")
     if edits.never:
         yield Line("\nnever committed", "bold")
         yield from problems(edits.never)

@@ -29,6 +29,17 @@ def test_uncommitted_edits_are_pointed_out_and_do_not_run(project: Project) -> N
     assert "uncommitted, not run by ticks: tasks/hello.yaml, tasks/new.yaml" in project.runner("validate").stdout
 
 
+def test_of_many_uncommitted_files_the_first_are_named(project: Project) -> None:
+    project.task("hello")
+    project.commit()
+    for number in range(7):
+        project.task(f"new-{number}")
+
+    named = ", ".join(f"tasks/new-{number}.yaml" for number in range(5))
+    for words in (["validate"], ["status"], ["tick", "--verbose"]):
+        assert f"{named} and 2 more\n" in project.runner(*words, now=NOON).stdout
+
+
 def test_worktree_runs_the_edits_and_the_next_tick_goes_back_to_the_commit(project: Project) -> None:
     project.task("hello", "print('committed')")
     project.commit()

@@ -519,3 +519,15 @@ def test_a_folder_that_cannot_be_read_is_not_called_fine(project: Project, unpri
         folder.chmod(0o755)
 
     assert done.returncode == 1
+
+
+def test_hundreds_of_files_have_the_problems_that_each_has_alone(project: Project) -> None:
+    for number in range(600):
+        project.task(f"t{number}", "pritn(1)" if number % 100 == 0 else "print(1)")
+    (project.root / "tasks" / "link.yaml").symlink_to("t1.yaml")
+
+    problems = project.json("validate")["problems"]  # by the command, which may fork
+    found = {(problem["file"], problem["line"], problem["code"]) for problem in problems}
+
+    broken = {(f"tasks/t{number}.yaml", 5, "undefined-name") for number in range(0, 600, 100)}
+    assert found == {*broken, ("tasks/link.yaml", 1, "symlink")}

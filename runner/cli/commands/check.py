@@ -70,7 +70,7 @@ def _show(state: State, found: Validation) -> None:
     except RunnerError:
         return  # files can be checked before there is a repository
     if edits:
-        print(f"uncommitted, not run by ticks: {', '.join(edits)}")
+        print(f"uncommitted, not run by ticks: {tables.some(edits)}")
 
 
 def _prefix(state: State) -> str:

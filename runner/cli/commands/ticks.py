@@ -123,7 +123,7 @@ def _dry_run(state: State, only: frozenset[str] | None, *, worktree: bool, json:
 def _point_out_edits(state: State, *, worktree: bool) -> None:
     edits = () if worktree else uncommitted(state.place)
     if edits:
-        print(f"uncommitted, not run: {', '.join(edits)}")
+        print(f"uncommitted, not run: {tables.some(edits)}")
 
 
 def _run(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from runner.errors import RunnerError, UsageError
 from runner.execution.supervising.secrets import SecretError, is_inside, read_file
@@ -13,6 +14,7 @@ from runner.model.settings import Settings
 from runner.model.task import FOLDER, Task
 from runner.operations.checkout import never_committed
 from runner.operations.reviewing.task_code import CodeChecker
+from runner.operations.ticking.workers import in_parallel
 from runner.operations.workspace import Workspace
 from runner.repo import worktree
 from runner.repo.tree import File
@@ -21,6 +23,9 @@ from runner.taskfile.findings import shown
 from runner.taskfile.names import check_case, is_task_file
 from runner.taskfile.rules.context import OF_CONTEXTS
 from runner.taskfile.text import LARGEST_FILE
+
+#: How many files one process checks at a time.
+_BATCH_SIZE = 250
 
 
 def validate(workspace: Workspace, paths: Sequence[str] = ()) -> Validation:
@@ -40,13 +45,10 @@ def validate(workspace: Workspace, paths: Sequence[str] = ()) -> Validation:
     names = _secret_names(root, settings)
     contents, unreadable = _contents(root, chosen)
     problems += unreadable
+    problems += [symlink_problem(file.path) for file in chosen if file.is_symlink]
     code = CodeChecker(root, workspace.state, settings or Settings())
-    for file in chosen:
-        if file.is_symlink:
-            problems.append(symlink_problem(file.path))
-        elif file.path in contents:
-            of_file = _problems(file.path, contents[file.path], settings or Settings(), names, code)
-            problems += [problem for problem in of_file if settings is not None or problem.code not in OF_CONTEXTS]
+    of_files = _checked(contents, partial(_problems, settings=settings or Settings(), names=names, code=code))
+    problems += [problem for problem in of_files if settings is not None or problem.code not in OF_CONTEXTS]
     problems += never_committed(root, [file.path for file in files], (settings or Settings()).files)
     if settings is not None and settings.secrets_file and is_inside(settings.secrets_file, root):
         problems.append(_inside(content or b""))
@@ -86,6 +88,22 @@ def _contents(root: str, files: Sequence[File]) -> tuple[dict[str, bytes], list[
             except RunnerError as error:
                 problems.append(_unreadable(file.path, error.message.rpartition(": ")[2]))
     return contents | worktree.stored_contents(root, contents, LARGEST_FILE), problems
+
+
+def _checked(contents: Mapping[str, bytes], check: Callable[[str, bytes], Sequence[Problem]]) -> list[Problem]:
+    """Return the problems of all files. Hundreds of files are checked on all cores."""
+
+    def check_batch(paths: Sequence[str]) -> list[Problem]:
+        return [problem for path in paths for problem in check(path, contents[path])]
+
+    paths = list(contents)
+    batches = [paths[begin : begin + _BATCH_SIZE] for begin in range(0, len(paths), _BATCH_SIZE)]
+    cores = min(len(batches), os.cpu_count() or 1)
+    if cores <= 1:
+        return check_batch(paths)
+    first, *others = batches  # what its check loads is then loaded in every process
+    checked = [check_batch(first[:1]), *in_parallel(check_batch, [first[1:], *others], cores)]
+    return [problem for found in checked for problem in found]
 
 
 def _problems(
