@@ -14,7 +14,7 @@ import sys
 
 #: The file of an environment that is complete. It is touched at each use.
 _READY = "ready"
-#: An environment that nobody has used for this time is removed, in seconds.
+#: The seconds after which an environment that no run has used is removed.
 _UNUSED = 30 * 86_400
 #: How the names of the variables begin that say where packages come from (uv, curl, OpenSSL). Tasks do not get them.
 VARIABLES = (

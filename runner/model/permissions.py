@@ -29,6 +29,10 @@ class Permissions(Value):
     can_start: bool = False
     sandbox: str = BEST_EFFORT
 
+    def may_connect(self, port: int) -> bool:
+        """Return whether a TCP connection to a port is granted."""
+        return self.has_network or port in self.ports
+
     def in_words(self) -> tuple[str, ...]:
         """Return each permission as in a task file, such as `write: /srv/reports`; none where nothing is granted."""
         if not self.is_held:
@@ -46,6 +50,12 @@ class Permissions(Value):
         if top in STARTING:
             return None if self.can_start else "permissions: subprocess: true"
         return f"permissions: imports: [{top}]"
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Return whether a path is a folder, or is below it. They are compared as text; a slash at the end is ignored."""
+    plain, bare = path.rstrip("/"), folder.rstrip("/")
+    return plain == bare or plain.startswith(f"{bare}/")
 
 
 #: What a task has that is granted nothing, and one that is granted everything.

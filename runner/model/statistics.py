@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from runner.model.statuses import SKIPPED, SUCCEEDED
 from runner.value import Value
 
-#: The windows, each with how far it goes back.
-WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta(days=30)}
+
+class Window(StrEnum):
+    """The windows of statistics."""
+
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "30d"
+
+
+#: How far each window goes back.
+WINDOWS = {Window.DAY: timedelta(hours=24), Window.WEEK: timedelta(days=7), Window.MONTH: timedelta(days=30)}
 #: Into how many equal parts of a window its trend is divided.
 PARTS = 12
 
@@ -32,7 +42,7 @@ class Statistics(Value):
     """
 
     task: str
-    window: str
+    window: Window
     runs: int = 0
     succeeded: int = 0
     skipped: int = 0
@@ -54,7 +64,9 @@ class Statistics(Value):
         return self.succeeded / self.runs if self.runs else None
 
 
-def statistics_of(task: str, window: str, found: Sequence[SlotRun], now: datetime, timezone: str = "UTC") -> Statistics:
+def statistics_of(
+    task: str, window: Window, found: Sequence[SlotRun], now: datetime, timezone: str = "UTC"
+) -> Statistics:
     """Return the statistics of a task for the runs whose slot lies in (now - window, now]."""
     since = now - WINDOWS[window]
     within = [run for run in found if since < run.slot <= now]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from runner.model.permissions import ALL, EVERYTHING, NOTHING, Permissions
+from runner.model.permissions import ALL, EVERYTHING, NOTHING, Permissions, is_within
 from runner.taskfile.document import Document, Path
 from runner.taskfile.findings import Finding
 
@@ -85,7 +85,7 @@ def beyond(asked: Permissions, most: Permissions) -> Iterator[tuple[str, str]]:
             yield "imports", name
     if asked.has_network and not most.has_network:
         yield "network", "true"
-    yield from (("network", str(port)) for port in asked.ports if not (most.has_network or port in most.ports))
+    yield from (("network", str(port)) for port in asked.ports if not most.may_connect(port))
     yield from (("read", path) for path in asked.read if not _is_within(path, (*most.read, *most.write)))
     yield from (("write", path) for path in asked.write if not _is_within(path, most.write))
     if asked.can_start and not most.can_start:
@@ -104,5 +104,4 @@ def grants(granted: Permissions, line: str) -> bool:
 
 
 def _is_within(path: str, folders: tuple[str, ...]) -> bool:
-    plain = path.rstrip("/")
-    return any(plain == folder.rstrip("/") or plain.startswith(f"{folder.rstrip('/')}/") for folder in folders)
+    return any(is_within(path, folder) for folder in folders)

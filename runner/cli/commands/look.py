@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from runner import clock
 from runner.cli.commands.arguments import AnyRun, Json
 from runner.cli.commands.completion import statuses, task_ids
 from runner.cli.context import State, instant, paged, remark_edits, show, text, write_through
+from runner.model.statistics import Window
 from runner.operations.asking import run_history, task_list
 from runner.operations.asking import status as status_of
 from runner.operations.asking.logs import logs
@@ -23,16 +23,6 @@ from runner.report import as_json, stats_text, tables
 _Task = Annotated[
     str | None, typer.Argument(metavar="ID", help="One task. Default: all.", parser=text, autocompletion=task_ids)
 ]
-
-
-class Window(StrEnum):
-    """The windows of statistics."""
-
-    DAY = "24h"
-    WEEK = "7d"
-    MONTH = "30d"
-
-
 _Count = Annotated[int, typer.Option("-n", "--count", min=1, help="How many.")]
 _LIST_EPILOG = """\b
 Examples:
@@ -60,8 +50,6 @@ Examples:
   runner logs billing/report     what its last run printed
   runner logs -f 42              also what it will print, until it has ended
 """
-
-
 _STATS_EPILOG = """\b
 Examples:
   runner stats                      how each task has done in seven days

@@ -455,14 +455,14 @@ def _write_error(text: str) -> None:
 def _end_message(error: BaseException, trace: TracebackType | None, job: Job, *, has_begun: bool) -> EndMessage:
     text, kind = _text_of(error), _name(type(error))
     place = _where_it_is(error, job)
-    line = _missing_permission(error, trace, job) if has_begun else None
+    line, may_be_denied = _denial(error, trace, job) if has_begun else (None, False)
     if line is not None:
         error.add_note(f"not granted: add `{line}`")
         kind, text = DENIED, f"add `{line}`; {text}"
     elif place is not None:
         error.add_note(place)
         text = f"{text}; {place}"
-    elif has_begun and _may_be_denied(error, job):
+    elif may_be_denied:
         first, newline, rest = text.partition("\n")
         hint = f"if a permission is missing, `runner run {job.task} --learn` says which"
         short = first[:_SHORT_ENOUGH].rstrip(". ")
@@ -503,28 +503,16 @@ def _where_it_is(error: BaseException, job: Job) -> str | None:
     return None
 
 
-def _missing_permission(error: BaseException, trace: TracebackType | None, job: Job) -> str | None:
-    """Return the line of the task file that grants what was denied; None for other errors."""
+def _denial(error: BaseException, trace: TracebackType | None, job: Job) -> tuple[str | None, bool]:
+    """Return the line of the task file that grants what was denied, or None; and whether one may be missing."""
     if not job.permissions.is_held or job.learns:
-        return None
-    from runner.execution.sandbox.denied import missing  # noqa: PLC0415 - the pool has loaded it
+        return None, False
+    from runner.execution.sandbox.denied import explained  # noqa: PLC0415 - the pool has loaded it
 
     try:
-        return missing(error, trace, job.permissions)
+        return explained(error, trace, job.permissions)
     except Exception:  # noqa: BLE001 - an exception of a class that the task has defined
-        return None
-
-
-def _may_be_denied(error: BaseException, job: Job) -> bool:
-    """Return whether the permissions of the task may have caused an error of which nothing says what was denied."""
-    if not job.permissions.is_held or job.learns:
-        return False
-    from runner.execution.sandbox.denied import may_be_denied  # noqa: PLC0415 - the pool has loaded it
-
-    try:
-        return may_be_denied(error)
-    except Exception:  # noqa: BLE001 - an exception of a class that the task has defined
-        return False
+        return None, False
 
 
 def _limit_of(error: BaseException, job: Job) -> str:

@@ -70,7 +70,7 @@ class Host:
         self._deadline = clock.monotonic() + self.context.timeout.total_seconds() + _MARGIN
         self._log = SetupLog(hosting.environment.state, self.context.name)
         variables = hosting.environment.environment(dict(os.environ))
-        variables |= {name: os.environ[name] for name in os.environ if name.startswith(hosted.variables or ("\0",))}
+        variables |= {name: os.environ[name] for name in os.environ if name.startswith(hosted.variables)}
         self._process = HostProcess(self.context, variables, hosting.owner, self._log.file, hosted.builder)
         self._client = self._process.client
         self._waiting: list[Job] = []

@@ -48,6 +48,7 @@ PATHS = {
 ADDRESSES = {"connect": (1, 2), "bind": (1, 2), "sendto": (4, 5)}
 #: A call that sends several messages; a C library asks for the names of hosts by it.
 SEND_MANY = "sendmmsg"
+CALLS = (*PATHS, *ADDRESSES, SEND_MANY)
 
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_TRUNC
 

@@ -199,7 +199,7 @@ class Observer:
             self.touched["network"] = None
 
     def _touch_port(self, port: int) -> None:
-        if not self._permissions.has_network and port not in self._permissions.ports:
+        if not self._permissions.may_connect(port):
             self.touched[f"port {port}"] = None
 
     def _touch_path(self, path: str, access: str, flags: int) -> None:
@@ -223,7 +223,7 @@ class Observer:
         parts = path.split("/")
         if "__pycache__" in parts or path in _UNNEEDED or (parts[1] == "proc" and (parts[2:3] or [""])[0].isdigit()):
             return True  # Python does without its bytecode; and a process may look at itself
-        return landlock.is_granted(path, landlock.WRITE_FILE if access == "write" else landlock.READ, self._rules)
+        return landlock.is_granted(path, self._rules, writes=access == "write")
 
 
 def _path(call: _Call, argument: PathArgument) -> str | None:

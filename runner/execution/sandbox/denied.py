@@ -36,6 +36,15 @@ def missing(error: BaseException, trace: TracebackType | None, granted: Permissi
     return None
 
 
+def explained(error: BaseException, trace: TracebackType | None, granted: Permissions) -> tuple[str | None, bool]:
+    """Return the line that may grant what was denied, or None; and whether permissions may be behind the error."""
+    try:
+        line = missing(error, trace, granted)
+    except Exception:  # noqa: BLE001 - an object of a class that the task has defined, in the traceback
+        line = None
+    return line, line is not None or may_be_denied(error)
+
+
 def may_be_denied(error: BaseException) -> bool:
     """Return whether the text of an error is about permissions, or it is that of a program that was started."""
     texts = [str(each) for each, _ in _causes(error, None)]

@@ -14,7 +14,7 @@ from seccompy import Filter
 from seccompy.filter import ArgCmp, CmpOp
 from seccompy.syscalls import syscall_nr
 
-from runner.execution.learning.calls import ADDRESSES, PATHS, SEND_MANY
+from runner.execution.learning.calls import CALLS
 
 _INT = 0xFFFFFFFF  # the bits of an argument that the kernel reads as `int`
 _SOCKET_TYPE = 0xF  # the bits of the second argument of socket(2) that say which type it is
@@ -73,7 +73,7 @@ def learning_program() -> bytes:
     Calls of x32 are refused: nobody could read what they touch.
     """
     made = Filter()
-    for name in filter(_is_known, (*PATHS, *ADDRESSES, SEND_MANY)):
+    for name in filter(_is_known, CALLS):
         # A call of sendto(2) without an address sends to where the socket is connected.
         made.notify(name, args=[ArgCmp(4, CmpOp.NE, 0)] if name == "sendto" else None)
     return _LOAD_NUMBER + _SKIP_IF_BELOW + _KILL + made.program
@@ -81,7 +81,7 @@ def learning_program() -> bytes:
 
 def learned_calls() -> tuple[tuple[int, str], ...]:
     """Return the numbers and the names of the calls of which that filter tells."""
-    return tuple((syscall_nr(name), name) for name in filter(_is_known, (*PATHS, *ADDRESSES, SEND_MANY)))
+    return tuple((syscall_nr(name), name) for name in filter(_is_known, CALLS))
 
 
 @cache

@@ -6,6 +6,7 @@ import os
 import socket
 
 from runner.execution.sandbox.shared_paths import is_shared
+from runner.model.permissions import is_within
 
 TYPE_CHECKING = False  # the name is enough for type checkers
 if TYPE_CHECKING:
@@ -103,8 +104,7 @@ def _named(path: str) -> str:
 def _is_granted(path: str, granted: tuple[str, ...]) -> bool:
     repository = os.environ.get("RUNNER_REPO", "/")
     folders = [os.path.realpath(os.path.join(repository, each)) for each in granted]
-    path = os.path.realpath(path)
-    return any(path == folder or path.startswith(f"{folder.rstrip('/')}/") for folder in folders)
+    return any(is_within(os.path.realpath(path), folder) for folder in folders)
 
 
 def can_be_read(path: str) -> bool:

@@ -10,6 +10,8 @@ import ctypes
 import os
 import struct
 
+from runner.model.permissions import is_within
+
 TYPE_CHECKING = (
     False  # the name is enough for type checkers; `typing` itself stays off the path of the process that forks
 )
@@ -79,11 +81,10 @@ def access_to(path: str, access: int) -> int:
     return access if os.path.isdir(path) else access & _OF_FILES
 
 
-def is_granted(path: str, access: int, rules: Iterable[tuple[str, int]]) -> bool:
-    """Return whether one of these rules grants a part of an access to a path."""
-    return any(
-        granted & access and (path == rule or path.startswith(f"{rule.rstrip('/')}/")) for rule, granted in rules
-    )
+def is_granted(path: str, rules: Iterable[tuple[str, int]], *, writes: bool) -> bool:
+    """Return whether one of these rules grants to write a path, or to read it."""
+    access = WRITE_FILE if writes else READ
+    return any(granted & access and is_within(path, rule) for rule, granted in rules)
 
 
 def restrict(version: int, paths: list[tuple[str, int]], ports: tuple[int, ...] | None) -> None:

@@ -52,9 +52,7 @@ def learn(
         claimed = _learning(to_be_run(workspace, task_id, owner.name, now, how))
         watch = _Learning(workspace.database, watch_of(workspace, observer))
         details = run_claimed(workspace, owner, claimed, now, observer, watch)
-    blob = claimed.job.blob
-    _keep(workspace, task_id, blob, watch.touched)
-    found = dict.fromkeys((*watch.touched, *learned(workspace, task_id, blob)))
+    found = _kept(workspace, task_id, claimed.job.blob, watch.touched)
     return details, proposal_of(workspace, found, claimed.run_settings.secrets_file)
 
 
@@ -81,7 +79,8 @@ def _learning(claimed: Claimed) -> Claimed:
     return replace(claimed, job=job)
 
 
-def _keep(workspace: Workspace, task_id: str, blob: str, touched: tuple[str, ...]) -> None:
+def _kept(workspace: Workspace, task_id: str, blob: str, touched: tuple[str, ...]) -> list[str]:
+    """Add what was touched to what is known of a version of a task; return all of it."""
     path = _file(workspace, task_id)
     known = list(dict.fromkeys((*learned(workspace, task_id, blob), *touched)))
     try:
@@ -91,6 +90,7 @@ def _keep(workspace: Workspace, task_id: str, blob: str, touched: tuple[str, ...
         os.replace(f"{path}.{os.getpid()}", path)
     except OSError:
         pass  # a full disk: the proposal is shown all the same
+    return known
 
 
 def _file(workspace: Workspace, task_id: str) -> str:

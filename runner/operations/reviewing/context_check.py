@@ -13,12 +13,10 @@ from runner.execution.supervising.run_environment import RunEnvironment, make_fo
 from runner.model.context import Context, ContextUse
 from runner.model.settings import FILE
 from runner.operations.acting.run_now import owned
+from runner.operations.reviewing.worktree import settings_of
 from runner.operations.ticking.applications import hosted
 from runner.operations.workspace import Workspace
-from runner.repo import worktree
-from runner.taskfile.compiler import compile_settings
 from runner.taskfile.contexts import how_to_add
-from runner.taskfile.text import LARGEST_FILE
 from runner.value import Value
 
 _WAIT = 0.02
@@ -48,11 +46,7 @@ def check_contexts(workspace: Workspace, names: tuple[str, ...] = ()) -> Iterato
 
 
 def _contexts(root: str, names: tuple[str, ...]) -> list[Context]:
-    content = worktree.read_settings(root, LARGEST_FILE)
-    settings, problems = compile_settings(content or b"")
-    if settings is None:
-        raise RunnerError(str(problems[0]), problems[0].hint)
-    known = {context.name: context for context in settings.contexts}
+    known = {context.name: context for context in settings_of(root).contexts}
     for name in names:
         if name not in known:
             hint = f"known are {', '.join(known)}" if known else how_to_add(name)

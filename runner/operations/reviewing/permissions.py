@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from runner.errors import RunnerError, UsageError
 from runner.execution.sandbox import landlock
@@ -15,10 +15,11 @@ from runner.model.settings import Settings
 from runner.model.task import Task, id_of
 from runner.operations.acting.learn import learned, proposal_of
 from runner.operations.reviewing.proposal import Proposal
+from runner.operations.reviewing.worktree import settings_of
 from runner.operations.workspace import Workspace
 from runner.repo import worktree
 from runner.store.queue import job_of
-from runner.taskfile.compiler import compile_settings, compile_task
+from runner.taskfile.compiler import compile_task
 from runner.taskfile.document import read_document
 from runner.taskfile.edit import with_block
 from runner.taskfile.names import is_task_file
@@ -49,7 +50,7 @@ def all_permissions(workspace: Workspace, tasks: Sequence[str] = ()) -> list[Tas
     """Return the permissions of the valid tasks of the work tree, or of some of them. Raises RunnerError."""
     return [
         TaskPermissions(task.id, task.path, task.permissions)
-        for task, _ in _tasks(workspace, tasks, _settings(workspace))
+        for task, _ in _tasks(workspace, tasks, settings_of(workspace.root))
     ]
 
 
@@ -58,7 +59,7 @@ def suggest(workspace: Workspace, tasks: Sequence[str] = ()) -> Iterator[Suggest
 
     That is read in its code, and taken from the runs that have learned. Raises RunnerError.
     """
-    settings = _settings(workspace)
+    settings = settings_of(workspace.root)
     if not settings.permissions.is_held:
         settings = replace(settings, permissions=NOTHING)  # what they need once that line of runner.yaml is gone
     for task, content in _tasks(workspace, tasks, settings):
@@ -73,7 +74,7 @@ def suggest(workspace: Workspace, tasks: Sequence[str] = ()) -> Iterator[Suggest
 
 def write(workspace: Workspace, suggestion: Suggestion, lines: list[str]) -> None:
     """Write the lines of a block into the file of a task. Raises RunnerError where the file has no place for it."""
-    settings = _settings(workspace)
+    settings = settings_of(workspace.root)
     content = worktree.read_file(workspace.root, suggestion.path, LARGEST_FILE)
     text = with_block(content.decode("utf-8"), "permissions", lines)
     compiled = None if text is None else compile_task(suggestion.path, text.encode(), settings)
@@ -85,14 +86,6 @@ def write(workspace: Workspace, suggestion: Suggestion, lines: list[str]) -> Non
             file.write(text)
     except OSError as error:
         raise RunnerError(f"{suggestion.path} cannot be written: {error.strerror}", "check the permissions") from error
-
-
-def _settings(workspace: Workspace) -> Settings:
-    content = worktree.read_settings(workspace.root, LARGEST_FILE)
-    settings, problems = compile_settings(content) if content is not None else (Settings(), ())
-    if settings is None:
-        raise RunnerError(str(problems[0]), problems[0].hint)
-    return settings
 
 
 def _tasks(workspace: Workspace, chosen: Sequence[str], settings: Settings) -> Iterator[tuple[Task, bytes]]:
@@ -122,7 +115,7 @@ def _touched(workspace: Workspace, task: Task) -> Iterator[str]:
                 yield touch
         elif kind in {"read", "write"}:
             path = _there(value)
-            if not _is_granted(path, kind, rules):
+            if not landlock.is_granted(path, rules, writes=kind == "write"):
                 yield f"{kind} {path}"
         elif not _is_had(granted, kind, value):
             yield touch
@@ -131,7 +124,7 @@ def _touched(workspace: Workspace, task: Task) -> Iterator[str]:
 def _is_had(granted: Permissions, kind: str, value: str) -> bool:
     if kind == "subprocess":
         return granted.can_start
-    return granted.has_network or (kind == "port" and int(value) in granted.ports)
+    return granted.may_connect(int(value)) if kind == "port" else granted.has_network
 
 
 def _is_ours(workspace: Workspace, module: str) -> bool:
@@ -148,7 +141,3 @@ def _rules(workspace: Workspace, task: Task) -> list[tuple[str, int]]:
     root = os.path.realpath(workspace.root)
     job = replace(job_of(task, 0, 1, None, retry=ONCE), root=root)
     return rules_of(job, RunEnvironment(root, os.path.realpath(workspace.state), ""))
-
-
-def _is_granted(path: str, access: str, rules: Iterable[tuple[str, int]]) -> bool:
-    return landlock.is_granted(path, landlock.WRITE_FILE if access == "write" else landlock.READ, rules)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from runner.execution.sandbox.shared_paths import has_credentials, is_shared, is_too_much
-from runner.model.permissions import NOTHING, Permissions
+from runner.model.permissions import NOTHING, Permissions, is_within
 from runner.model.safe_modules import STARTING
 from runner.value import Value, replace
 
@@ -50,7 +50,7 @@ def propose(touched: Iterable[str], root: str, hidden: Iterable[str]) -> Proposa
     writes = _kept({value for kind, value in pairs if kind == "write"}, hidden, notes)
     reads = _kept({value for kind, value in pairs if kind == "read"}, hidden, notes)
     writes, reads = _folded(writes), _folded(reads)
-    reads = {path for path in reads if not any(_is_in(path, folder) for folder in writes if not is_shared(folder))}
+    reads = {path for path in reads if not any(is_within(path, folder) for folder in writes if not is_shared(folder))}
     notes += [
         f"the call `{value}` was denied: what it was about could not be read"
         for kind, value in pairs
@@ -78,7 +78,7 @@ def _kept(paths: set[str], hidden: Iterable[str], notes: list[str]) -> set[str]:
             notes.append(f"{path} is not proposed: too much is in it; name what the task needs of it")
         elif has_credentials(path):
             notes.append(f"{path} is not proposed: it leads to credentials; `secrets` hands one to a task")
-        elif any(_is_in(path, folder) for folder in hidden):
+        elif any(is_within(path, folder) for folder in hidden):
             notes.append(f"{path} is not proposed: it belongs to runner")
         elif path.startswith("/proc/") and path.split("/")[2].isdigit():
             notes.append(f"{path} is not proposed: it is about other processes")
@@ -97,7 +97,7 @@ def _folded(paths: set[str]) -> set[str]:
             break
         found = {path for path in found if os.path.dirname(path) not in many} | many
     whole = [path for path in found if not is_shared(path)]
-    return {path for path in found if not any(path != folder and _is_in(path, folder) for folder in whole)}
+    return {path for path in found if not any(path != folder and is_within(path, folder) for folder in whole)}
 
 
 def _repository(path: str) -> str:
@@ -106,9 +106,5 @@ def _repository(path: str) -> str:
     return f"{before}/.git" if separator else path
 
 
-def _is_in(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(f"{folder.rstrip('/')}/")
-
-
 def _relative(path: str, root: str) -> str:
-    return os.path.relpath(path, root) if path != root and _is_in(path, root) else path
+    return os.path.relpath(path, root) if path != root and is_within(path, root) else path

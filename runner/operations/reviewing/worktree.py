@@ -30,9 +30,7 @@ def refresh_from_worktree(
     tasks are not read, and need not be valid. Raises RunnerError.
     """
     content = worktree.read_settings(root, LARGEST_FILE)
-    settings, problems = compile_settings(content) if content is not None else (Settings(), ())
-    if settings is None:
-        raise RunnerError(str(problems[0]), problems[0].hint)
+    settings = _compiled_settings(content)
     settings_blob = worktree.blob_id(content) if content is not None else ""
     with copy.transaction():
         known = catalogs.source(copy)
@@ -55,6 +53,18 @@ def refresh_from_worktree(
         adoptions = adopt.adopt(copy, snapshot, Transition(known.commit, WORKTREE, now))
         catalogs.set_source(copy, new)
     return settings, adoptions
+
+
+def settings_of(root: str) -> Settings:
+    """Return the settings of the work tree. Raises RunnerError where its `runner.yaml` is not valid."""
+    return _compiled_settings(worktree.read_settings(root, LARGEST_FILE))
+
+
+def _compiled_settings(content: bytes | None) -> Settings:
+    settings, problems = compile_settings(content) if content is not None else (Settings(), ())
+    if settings is None:
+        raise RunnerError(str(problems[0]), problems[0].hint)
+    return settings
 
 
 def _is_read(file: File, only: frozenset[str] | None) -> bool:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.model.statistics import PARTS, WINDOWS, SlotRun, nearest_rank, statistics_of
+from runner.model.statistics import PARTS, WINDOWS, SlotRun, Window, nearest_rank, statistics_of
 from runner.report.stats_text import sparkline
 
 _NOW = datetime(2026, 6, 10, 12, tzinfo=UTC)
@@ -48,7 +48,7 @@ def test_percentiles_are_of_the_nearest_rank(values: list[float], half: float | 
 
 
 @pytest.mark.parametrize("window", WINDOWS)
-def test_a_window_has_its_end_and_not_its_beginning(window: str) -> None:
+def test_a_window_has_its_end_and_not_its_beginning(window: Window) -> None:
     length = WINDOWS[window]
     found = [_run(ago) for ago in (-_SECOND, timedelta(0), length - _SECOND, length, length + _SECOND)]
 
@@ -59,7 +59,7 @@ def test_every_end_but_success_is_a_failure_and_skipped_slots_are_apart() -> Non
     statuses = ["succeeded", "succeeded", "failed", "timed_out", "cancelled", "lost", "skipped"]
     found = [_run(n * _SECOND, status, None if status == "skipped" else n) for n, status in enumerate(statuses)]
 
-    value = statistics_of("it", "24h", found, _NOW)
+    value = statistics_of("it", Window.DAY, found, _NOW)
 
     assert (value.runs, value.succeeded, value.failed, value.skipped) == (6, 2, 4, 1)
     assert value.success_rate == pytest.approx(1 / 3)
@@ -68,7 +68,7 @@ def test_every_end_but_success_is_a_failure_and_skipped_slots_are_apart() -> Non
 
 
 def test_without_runs_there_is_no_rate() -> None:
-    value = statistics_of("it", "7d", [_run(_SECOND, "skipped", None)], _NOW)
+    value = statistics_of("it", Window.WEEK, [_run(_SECOND, "skipped", None)], _NOW)
 
     assert (value.runs, value.success_rate, value.p50, value.last_failure, value.skipped) == (0, None, None, None, 1)
     assert value.trend == (None,) * PARTS
@@ -78,7 +78,7 @@ def test_the_trend_has_the_median_of_each_part() -> None:
     hour = timedelta(hours=1)
     found = [_run(ago, seconds=seconds) for ago, seconds in ((23 * hour, 4), (hour, 1), (hour / 2, 3), (hour / 4, 9))]
 
-    assert statistics_of("it", "24h", found, _NOW).trend == (4, *(None,) * 10, 3)
+    assert statistics_of("it", Window.DAY, found, _NOW).trend == (4, *(None,) * 10, 3)
 
 
 #: Values → their bars: the greatest is full, no value is a dot.
