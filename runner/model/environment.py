@@ -21,3 +21,8 @@ def environment_name(dependencies: tuple[str, ...]) -> str:
 def is_environment(context: str) -> bool:
     """Return whether the name of a context is that of an environment."""
     return context.startswith(ENVIRONMENT)
+
+
+def is_application(context: str) -> bool:
+    """Return whether the name of a context is that of an application, which brings names and imports of its own."""
+    return bool(context) and not is_environment(context)

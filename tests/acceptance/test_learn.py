@@ -256,6 +256,20 @@ def test_what_several_runs_of_a_version_have_touched_is_proposed_together(projec
     assert project.json("permissions", "--suggest") == []
 
 
+def test_what_was_learned_is_found_where_git_stores_a_file_in_another_way(project: Project, place: _Place) -> None:
+    project.write(".gitattributes", "tasks/*.yaml text eol=crlf\n")
+    project.task("held", f"print(open('{place.folder}/secret').read())", description="x")
+    project.commit()
+    project.git("rm", "--quiet", "--cached", "-r", "tasks")
+    project.git("reset", "--quiet", "--hard")
+    assert b"\r\n" in (project.root / "tasks/held.yaml").read_bytes()
+    project.json("run", "held", "--learn", now=NOON)
+
+    [suggested] = project.json("permissions", "--suggest")
+
+    assert suggested["needed"] == {"read": [f"{place.folder}/secret"]}
+
+
 def test_a_task_that_ends_itself_in_the_middle_of_a_call_leaves_no_process(project: Project, place: _Place) -> None:
     code = (
         "import os, signal, threading\n"

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.django import Application
 from tests.support.project import NOON, Project
 
 pytestmark = pytest.mark.held
@@ -86,6 +87,18 @@ def test_what_a_task_needs_is_read_in_its_code(project: Project, tmp_path: Path,
     )
     project.task("it", code.replace("P/", f"{tmp_path}/"), permissions=wanted)
     assert project.json("permissions", "--suggest", "it") == []
+
+
+def test_the_imports_of_a_task_with_packages_are_suggested_and_those_of_an_application_are_not(
+    project: Project,
+) -> None:
+    Application.create(project)
+    project.task("packages", '# /// script\n# dependencies = ["rich"]\n# ///\nimport rich', context="none")
+    project.task("application", "import rich", context="django")
+
+    found = [(it["task"], it["needed"]) for it in project.json("permissions", "--suggest")]
+
+    assert found == [("packages", {"imports": ["rich"]})]
 
 
 _FILES = {

@@ -19,6 +19,7 @@ from runner.execution.child.namespace import make_main, numbered_source
 from runner.execution.supervising.run_environment import make_folder
 from runner.execution.system import processes
 from runner.model.attempt_result import DENIED, EXIT, ROLLBACK, RunError
+from runner.model.environment import is_application
 from runner.model.job import Job
 from runner.value import replace
 
@@ -122,7 +123,7 @@ def live(job: Job, inherited: Inherited, inputs: ChildInputs) -> NoReturn:
         if application is not None:
             main.__dict__.update(application.enter(job))
         if inputs.learns is not None:  # the last thing before the code
-            _observe(job, inherited, inputs.learns)
+            _observe(job, inputs.learns)
         elif job.permissions.is_held:
             _hold(job, inherited, inputs)
         code = 1  # an error from here on is not one of the set-up
@@ -190,7 +191,7 @@ def _hold(job: Job, inherited: Inherited, inputs: ChildInputs) -> None:
     if inputs.wall is not None:
         folder = environment.folder(job.run_id, job.attempt, os.getpid())
         inputs.wall.put_on((folder, environment.data(job)))
-    if inherited.application is None or job.dependencies:
+    if not is_application(job.context):
         from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - the pool has loaded it
 
         watch_imports(job)
@@ -205,14 +206,14 @@ def _keep_temporary_files(job: Job) -> None:
         vars(loaded)["tempdir"] = None  # the set-up of an application may have used /tmp
 
 
-def _observe(job: Job, inherited: Inherited, channel: int) -> None:
+def _observe(job: Job, channel: int) -> None:
     """Tell what the code touches, and let it."""
     _keep_temporary_files(job)
     from runner.execution.learning.recorder import Recorder  # noqa: PLC0415 - the pool has loaded it
     from runner.execution.sandbox.imports import watch_imports  # noqa: PLC0415 - as above
 
     recorder = Recorder(channel, job.filter)
-    if inherited.application is None or job.dependencies:
+    if not is_application(job.context):
         watch_imports(job, lambda name, _line: recorder.tell("import", name))
     recorder.begin()
 

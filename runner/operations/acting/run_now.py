@@ -15,6 +15,7 @@ from runner.execution.supervising.events import Printed
 from runner.execution.supervising.pool import Pool
 from runner.execution.supervising.run_environment import RunEnvironment
 from runner.model.attempt_result import AttemptResult
+from runner.model.environment import is_application
 from runner.model.job import Job
 from runner.model.run import RunDetails
 from runner.model.statuses import CANCELLED, FORBID, REPLACE, RUNNING
@@ -90,8 +91,7 @@ def _rehearsed(claimed: Claimed, *, rollback: bool) -> Claimed:
     job = claimed.job
     context = claimed.run_settings.context(job.context)
     if context is None or not context.settings:
-        is_named = job.context and not job.dependencies
-        reason = f"its context `{job.context}` is none" if is_named else "it has no context"
+        reason = f"its context `{job.context}` is none" if is_application(job.context) else "it has no context"
         raise UsageError(
             f"the task {job.task} cannot be rehearsed: that needs a Django project, and {reason}",
             "run it without --rollback",

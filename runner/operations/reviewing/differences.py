@@ -9,6 +9,7 @@ from difflib import unified_diff
 
 from runner.model.change import Capability, Difference
 from runner.model.context import Context
+from runner.model.environment import is_application
 from runner.model.limits import Limits
 from runner.model.retry import ONCE, Retry
 from runner.model.settings import Settings
@@ -133,7 +134,7 @@ def _texts(task: Task | None) -> dict[str, str]:
         **{f"limits.{name}": text for name, text in _limits(task.limits)},
         **{f"env.{name}": value for name, value in task.env},
         "secrets": ", ".join(task.secrets),
-        "context": "" if task.dependencies else task.context,
+        "context": task.context if is_application(task.context) else "",
         "dependencies": ", ".join(task.dependencies),
         "rollback": "true" if task.rollback else "",
         "permissions": ", ".join(task.permissions.in_words()),

@@ -9,13 +9,14 @@ from runner.errors import RunnerError, UsageError
 from runner.execution.sandbox import landlock
 from runner.execution.sandbox.grants import rules_of
 from runner.execution.supervising.run_environment import RunEnvironment
+from runner.model.environment import is_application
 from runner.model.permissions import NOTHING, Permissions
 from runner.model.retry import ONCE
 from runner.model.settings import Settings
 from runner.model.task import Task, id_of
 from runner.operations.acting.learn import learned, proposal_of
 from runner.operations.reviewing.proposal import Proposal
-from runner.operations.reviewing.worktree import settings_of
+from runner.operations.reviewing.worktree import contents_of, settings_of
 from runner.operations.workspace import Workspace
 from runner.repo import worktree
 from runner.store.queue import job_of
@@ -96,8 +97,10 @@ def _tasks(workspace: Workspace, chosen: Sequence[str], settings: Settings) -> I
     unknown = [task for task in chosen if task not in readable]
     if unknown:
         raise UsageError(f"there is no task {unknown[0]} in the work tree", "see `runner list`")
-    for task_id in chosen or sorted(readable):
-        content = worktree.read_file(root, readable[task_id], LARGEST_FILE)
+    wanted = dict.fromkeys(chosen or sorted(readable))
+    contents = contents_of(root, [file for file in files if not file.unreadable and id_of(file.path) in wanted])
+    for task_id in wanted:
+        content = contents[readable[task_id]]
         task = compile_task(readable[task_id], content, settings).task
         if task is not None:
             yield task, content
@@ -111,7 +114,7 @@ def _touched(workspace: Workspace, task: Task) -> Iterator[str]:
     for touch in touches(task.code):
         kind, _, value = touch.partition(" ")
         if kind == "import":
-            if not task.context and granted.line_for_import(value) and not _is_ours(workspace, value):
+            if not is_application(task.context) and granted.line_for_import(value) and not _is_ours(workspace, value):
                 yield touch
         elif kind in {"read", "write"}:
             path = _there(value)

@@ -37,7 +37,7 @@ def refresh_from_worktree(
         absent = worktree.left_out(root, FOLDER, LARGEST_FILE)
         listed = [*worktree.list_files(root), *absent]
         to_read = [file for file in listed if _is_read(file, only)]
-        contents = _contents(root, [file for file in to_read if file not in absent])
+        contents = contents_of(root, [file for file in to_read if file not in absent])
         contents |= {file.path: content for file, content in absent.items()}
         read, found = _compile(copy, to_read, contents, (settings, settings_blob))
         files = [read.get(file.path, replace(file, blob=file.path)) for file in listed]
@@ -71,7 +71,7 @@ def _is_read(file: File, only: frozenset[str] | None) -> bool:
     return not file.is_symlink and is_task_file(file.path) and (only is None or id_of(file.path) in only)
 
 
-def _contents(root: str, files: list[File]) -> dict[str, bytes]:
+def contents_of(root: str, files: list[File]) -> dict[str, bytes]:
     """Return what git would store for each file on disk, by path."""
     contents = {file.path: worktree.read_file(root, file.path, LARGEST_FILE) for file in files}
     return contents | worktree.stored_contents(root, contents, LARGEST_FILE)
